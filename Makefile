@@ -1,0 +1,235 @@
+# Tiffin. `make help` lists the targets.
+#
+# New source files need no line here: each folder's *.c belong to its program or
+# library. Objects go to build/<mode>/, one folder per mode, so changing the mode
+# rebuilds nothing that is there already:
+#
+#   make                                build/release
+#   make SANITIZER=address,undefined    build/asan-address-undefined
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CC ?= cc
+ifeq ($(origin CC),default)
+CC := cc
+endif
+
+# ---- mode ---------------------------------------------------------------------
+comma := ,
+ifdef SANITIZER
+MODE := asan-$(subst $(comma),-,$(SANITIZER))
+HARDENING := -fsanitize=$(SANITIZER) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LINK_MODE := -fsanitize=$(SANITIZER)
+export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+else
+MODE := release
+# Level 3 needs a compiler of 2022 or later (gcc 12); older ones warn about it.
+FORTIFY := $(shell [ "$$($(CC) -dumpversion 2>/dev/null | cut -d. -f1)" -ge 12 ] 2>/dev/null && echo 3 || echo 2)
+HARDENING := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY)
+LINK_MODE :=
+endif
+BUILD := build/$(MODE)
+BIN := $(BUILD)/bin
+export TIFFIN_BIN_DIR := $(CURDIR)/$(BIN)
+
+# ---- flags --------------------------------------------------------------------
+# Not every Debian release has pkg-config files for the rest.
+PACKAGES := json-c hiredis libcrypto
+pkg = $(shell pkg-config $(1) 2>/dev/null)
+# hiredis' own folder must not be on the path: `#include <hiredis/async.h>` works without.
+PKG_CFLAGS = $(filter-out -I/usr/include/hiredis,$(foreach p,$(PACKAGES),$(call pkg,--cflags $(p))))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+	-Wpointer-arith -Wvla -Wformat=2 -fno-common
+ifdef WERROR
+WARNINGS += -Werror
+endif
+CPPFLAGS_ALL = -D_GNU_SOURCE -Ifcgi -I. $(PKG_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL = -std=c11 -O2 -g $(WARNINGS) $(HARDENING) -fstack-protector-strong -fPIE $(CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LINK_MODE) $(LDFLAGS)
+LIBS_BASE = $(call pkg,--libs json-c hiredis libcrypto) -lev -lm
+LIBS_API = -lfcgi
+LIBS_WS = -lwslay
+
+# ---- sources ------------------------------------------------------------------
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+without_main = $(filter-out %/main.c,$(1))
+
+SRC_TIFFIN := $(wildcard fcgi/base/*.c fcgi/order/*.c)
+SRC_API := $(wildcard fcgi/api/*.c)
+SRC_WORKER := $(wildcard fcgi/worker/*.c)
+SRC_LOAD := $(wildcard redis/*.c)
+SRC_WS := $(wildcard ws-bridge/*.c)
+SRC_UNIT := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
+SRC_UNIT_SUPPORT := $(wildcard tests/unit/support/*.c)
+SRC_ALL := $(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_LOAD) $(SRC_WS) $(SRC_UNIT) $(SRC_UNIT_SUPPORT)
+HEADERS := $(wildcard fcgi/*/*.h redis/*.h ws-bridge/*.h tests/unit/*.h tests/unit/*/*.h)
+
+LIB_TIFFIN := $(BUILD)/lib/libtiffin.a
+LIB_API := $(BUILD)/lib/libapi.a
+LIB_WORKER := $(BUILD)/lib/libworker.a
+LIB_LOAD := $(BUILD)/lib/libload.a
+LIB_WS := $(BUILD)/lib/libws.a
+LIB_UNIT := $(BUILD)/lib/libunit.a
+
+PROGRAMS := $(if $(SRC_API),$(BIN)/tiffin-api) $(if $(SRC_WORKER),$(BIN)/tiffin-worker) \
+	$(if $(SRC_LOAD),$(BIN)/tiffin-load) $(if $(SRC_WS),$(BIN)/tiffin-ws)
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(SRC_UNIT))
+
+# ---- build --------------------------------------------------------------------
+.PHONY: all
+all: toolchain $(PROGRAMS) ## build the programs (SANITIZER=address,undefined, WERROR=1)
+
+# What is missing is named before the compiler stumbles over it.
+.PHONY: toolchain
+toolchain:
+	@command -v $(firstword $(CC)) >/dev/null && pkg-config --exists $(PACKAGES) 2>/dev/null || \
+		{ echo 'tiffin: a compiler or a library is missing: make deps' >&2; exit 1; }
+
+$(LIB_TIFFIN): $(call objects,$(SRC_TIFFIN))
+$(LIB_API): $(call objects,$(call without_main,$(SRC_API)))
+$(LIB_WORKER): $(call objects,$(call without_main,$(SRC_WORKER)))
+$(LIB_LOAD): $(call objects,$(call without_main,$(SRC_LOAD)))
+$(LIB_WS): $(call objects,$(call without_main,$(SRC_WS)))
+$(LIB_UNIT): $(call objects,$(SRC_UNIT_SUPPORT))
+$(BUILD)/lib/%.a:
+	@mkdir -p $(@D) && rm -f $@
+	$(Q)ar rcsD $@ $^
+
+link = $(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@
+
+$(BIN)/tiffin-api: $(call objects,$(filter %/main.c,$(SRC_API))) $(LIB_API) $(LIB_TIFFIN)
+	@mkdir -p $(@D)
+	$(link) $^ $(LIBS_API) $(LIBS_BASE)
+$(BIN)/tiffin-worker: $(call objects,$(filter %/main.c,$(SRC_WORKER))) $(LIB_WORKER) $(LIB_TIFFIN)
+	@mkdir -p $(@D)
+	$(link) $^ $(LIBS_BASE)
+$(BIN)/tiffin-load: $(call objects,$(SRC_LOAD)) $(LIB_TIFFIN)
+	@mkdir -p $(@D)
+	$(link) $^ $(LIBS_BASE)
+$(BIN)/tiffin-ws: $(call objects,$(filter %/main.c,$(SRC_WS))) $(LIB_WS) $(LIB_TIFFIN)
+	@mkdir -p $(@D)
+	$(link) $^ $(LIBS_WS) $(LIBS_BASE)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+-include $(patsubst %.o,%.d,$(call objects,$(SRC_ALL)))
+
+# V=1 shows the commands; else one short line each.
+ifeq ($(V),1)
+Q :=
+else
+Q = @printf '  %s\n' '$(patsubst $(BUILD)/%,%,$@)';
+endif
+
+# ---- run ----------------------------------------------------------------------
+# A second make, because packages that were missing a moment ago change the flags.
+.PHONY: run up down redis-cli
+run: deps ## build and run everything in the foreground; Ctrl-C stops it
+	@$(MAKE) -s all
+	@fcgi/stack/run.sh
+up: deps ## the same in the background; returns when it is ready
+	@$(MAKE) -s all
+	@fcgi/stack/up.sh
+down: ## stop what `make up` started; orders are kept
+	@fcgi/stack/down.sh
+redis-cli: ## look into the running Redis: make redis-cli ARGS="DBSIZE"
+	@fcgi/stack/redis-cli.sh $(ARGS)
+
+.PHONY: deps deps-test deps-lint
+deps: ## install the Debian packages that are missing
+	@fcgi/stack/deps.sh build run
+deps-test: ## ... those that the tests need as well
+	@fcgi/stack/deps.sh build run test
+deps-lint: ## ... those that the checks need as well
+	@fcgi/stack/deps.sh build run lint
+
+# ---- test ---------------------------------------------------------------------
+PYTEST := /usr/bin/python3 -B -m pytest -p no:cacheprovider
+
+.PHONY: test test-unit test-functions test-integration
+test: deps-test ## all tests on this machine (SANITIZER=address,undefined as well)
+	@$(MAKE) -s all
+	@code=0; for part in test-unit test-functions test-integration; do \
+		$(MAKE) -s $$part || code=1; done; exit $$code
+
+test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/test_*.c
+	@code=0; for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; code=1; }; done; exit $$code
+
+test-functions: all ## the Redis functions, on a private redis-server
+	@if [ -d tests/functions ]; then $(PYTEST) tests/functions $(PYTEST_ARGS); fi
+
+test-integration: all ## the whole stack, through nginx
+	@if [ -d tests/integration ]; then $(PYTEST) tests/integration $(PYTEST_ARGS); fi
+
+# A test links with the library of the folder that its own folder mirrors.
+unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \
+	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER)) \
+	$(if $(findstring /unit/redis/,$(1)),$(LIB_LOAD)) \
+	$(if $(findstring /unit/ws-bridge/,$(1)),$(LIB_WS))
+.SECONDEXPANSION:
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call unit_libs,/unit/$$*) $(LIB_TIFFIN) \
+		$(if $(SRC_UNIT_SUPPORT),$(LIB_UNIT))
+	@mkdir -p $(@D)
+	$(link) $< $(if $(SRC_UNIT_SUPPORT),$(LIB_UNIT)) $(call unit_libs,$@) $(LIB_TIFFIN) -lcmocka \
+		$(if $(findstring /unit/api/,$@),$(LIBS_API)) \
+		$(if $(findstring /unit/ws-bridge/,$@),$(LIBS_WS)) $(LIBS_BASE)
+
+# ---- checks -------------------------------------------------------------------
+FORMATTED = $(SRC_ALL) $(HEADERS)
+
+.PHONY: lint format check-format check-tidy check-cppcheck check-scripts
+lint: deps-lint ## every check of the sources, the scripts and the nginx configuration
+	@code=0; for check in check-format check-layers check-scripts check-nginx check-lua \
+			check-cppcheck check-tidy; do \
+		$(MAKE) -s $$check || { echo "lint: $$check failed" >&2; code=1; }; done; \
+		[ $$code -ne 0 ] || echo 'lint: clean'; exit $$code
+
+format: ## format the C sources
+	@[ -z "$(strip $(FORMATTED))" ] || clang-format -i $(FORMATTED)
+check-format: ## are they formatted?
+	@[ -z "$(strip $(FORMATTED))" ] || clang-format --dry-run -Werror $(FORMATTED)
+
+.PHONY: check-layers check-nginx check-lua
+check-layers:
+	@tests/lint/layers.sh
+check-nginx:
+	@tests/lint/nginx.sh
+check-scripts:
+	@tests/lint/scripts.sh
+check-lua:
+	@tests/lint/lua.sh
+
+check-cppcheck:
+	@[ -z "$(SRC_ALL)" ] || cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j2 \
+		--enable=warning,performance,portability --suppress=missingIncludeSystem \
+		--suppressions-list=tests/lint/cppcheck.txt --library=posix \
+		-D_GNU_SOURCE -Ifcgi -I. $(SRC_ALL)
+
+# A stamp per file: only what changed is looked at again.
+TIDY := $(patsubst %.c,build/lint/%.tidy,$(SRC_ALL))
+check-tidy:
+	@$(MAKE) -s -j2 --output-sync=target -k $(TIDY)
+build/lint/%.tidy: %.c $(HEADERS) .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- -std=c11 $(CPPFLAGS_ALL) 2>$@.err || \
+		{ grep -v 'warnings generated' $@.err >&2; exit 1; }
+	@touch $@
+
+compdb: ## write compile_commands.json for editors
+	@tests/lint/compdb.sh '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)' $(SRC_ALL) >compile_commands.json
+.PHONY: compdb
+
+# ---- the rest -------------------------------------------------------------------
+.PHONY: clean help
+clean: ## remove what was built; orders (.run) are kept
+	rm -rf build compile_commands.json
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,37 @@
+/* The handlers of routes.c, by the file that has them. Each answers its request as request.h says. */
+#ifndef TIFFIN_API_HANDLERS_H
+#define TIFFIN_API_HANDLERS_H
+
+struct req;
+
+/* restaurants.c */
+void get_restaurants(struct req *r);
+void get_restaurant(struct req *r);
+void get_menu(struct req *r);
+void get_reviews(struct req *r);
+
+/* details.c */
+extern int details_longest_wait_ms; /* of its concurrent parts; set by details_init() */
+void details_init(void);
+void get_full_details(struct req *r);
+void get_dashboard(struct req *r);
+
+/* orders.c */
+void post_order(struct req *r);
+void get_order(struct req *r);
+void post_cancel(struct req *r);
+
+/* updates.c */
+void post_update(struct req *r);
+
+/* live_status.c */
+void get_live_status(struct req *r);
+void get_live_status_deadline(struct req *r);
+
+/* status.c */
+void get_healthz(struct req *r);
+void get_readyz(struct req *r);
+void get_status(struct req *r);
+void get_metrics(struct req *r);
+
+#endif

@@ -1,0 +1,175 @@
+/* tiffin-api: the FastCGI application behind nginx. A master (pool.c) and its children; each child
+ * is one event loop:
+ *
+ *   nginx -> gateway.c (FastCGI) -> request.c -> routes.c -> a handler -> reply.c -> nginx
+ *                                                   |
+ *                              order/store.c over base/rds.c -> Redis
+ *
+ * A handler never blocks: what it waits for, a timer or Redis, calls it back. */
+#include <ev.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/gateway.h"
+#include "api/handlers.h"
+#include "api/live_status.h"
+#include "api/pool.h"
+#include "api/request.h"
+#include "api/sse.h"
+#include "api/status.h"
+#include "api/tail.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/rds.h"
+#include "order/live.h"
+#include "order/store.h"
+
+#define MEMORY_CHECK_S 1.0
+#define FULL_AT 0.8 /* of maxmemory: new orders are refused, the rest goes on */
+#define DRAIN_TICK_S 0.02
+
+static struct {
+    ev_signal on_term, on_int;
+    ev_timer memory, drain, drain_end;
+} child;
+
+/* ---- Redis ---------------------------------------------------------------------------------- */
+
+static void on_redis_state(void *arg, int is_up)
+{
+    (void)arg;
+    if (is_up)
+        log_info("Redis is up");
+    else
+        log_warn("Redis is away (%s); answering 503 until it is back", rds_reason(api.rds));
+}
+
+static double info_number(const char *info, const char *field)
+{
+    const char *at = info ? strstr(info, field) : NULL;
+    return at ? atof(at + strlen(field)) : 0;
+}
+
+static void on_memory(void *arg, const struct rds_result *result)
+{
+    (void)arg;
+    if (result->outcome != RDS_OK)
+        return;
+    const char *info = rds_str(result->reply);
+    double used = info_number(info, "\nused_memory:"), max = info_number(info, "\nmaxmemory:");
+    int is_full = max > 0 && used > FULL_AT * max;
+    if (is_full != api.is_full)
+        log_warn(is_full ? "Redis uses over 80 %% of its memory; refusing new orders"
+                         : "Redis has memory again; taking orders");
+    api.is_full = is_full;
+}
+
+static void on_memory_check(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)w, (void)revents;
+    if (rds_is_up(api.rds))
+        store_info(api.rds, "memory", on_memory, NULL);
+}
+
+/* ---- stopping ------------------------------------------------------------------------------- */
+
+static void on_drain_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)w, (void)revents;
+    if (gateway_busy() == 0)
+        ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_drain_end(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)w, (void)revents;
+    if (gateway_busy())
+        log_warn("%d requests were not finished in time", gateway_busy());
+    ev_break(loop, EVBREAK_ALL);
+}
+
+/* Finishes what is under way within the drain time; a second signal ends at once. */
+static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    (void)w, (void)revents;
+    if (ev_is_active(&child.drain)) {
+        ev_break(loop, EVBREAK_ALL);
+        return;
+    }
+    gateway_stop();
+    sse_shutdown(conf.drain_ms * 9 / 10);
+    ev_timer_init(&child.drain, on_drain_tick, 0., DRAIN_TICK_S);
+    ev_timer_init(&child.drain_end, on_drain_end, conf.drain_ms / 1000.0, 0.);
+    ev_timer_start(loop, &child.drain);
+    ev_timer_start(loop, &child.drain_end);
+}
+
+/* ---- a child -------------------------------------------------------------------------------- */
+
+static void watch_signals(struct ev_loop *loop)
+{
+    signal(SIGPIPE, SIG_IGN);
+    ev_signal_init(&child.on_term, on_stop, SIGTERM);
+    ev_signal_init(&child.on_int, on_stop, SIGINT);
+    ev_signal_start(loop, &child.on_term);
+    ev_signal_start(loop, &child.on_int);
+}
+
+static int run_child(int listen_fd)
+{
+    static const struct tail_handlers TAIL = {
+        .on_event = live_status_on_event,
+        .on_ready = live_status_resync,
+    };
+    struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+    struct rds_options options = {
+        .address = conf.redis,
+        .user = "api",
+        .client_name = "tiffin-api",
+        .timeout_ms = conf.redis_timeout_ms,
+        .on_state = on_redis_state,
+    };
+    api.loop = loop;
+    api.rds = rds_new(loop, &options);
+    sse_start(loop);
+    live_status_start(loop);
+    tail_start(loop, &TAIL);
+    live_start(loop, api.rds, "api");
+    ev_timer_init(&child.memory, on_memory_check, 0., MEMORY_CHECK_S);
+    ev_timer_start(loop, &child.memory);
+    gateway_start(loop, listen_fd, req_start);
+    watch_signals(loop); /* after libfcgi's own */
+    ev_run(loop, 0);
+
+    live_status_stop();
+    tail_stop();
+    rds_free(api.rds);
+    ev_loop_destroy(loop);
+    return 0;
+}
+
+/* ---- the program ---------------------------------------------------------------------------- */
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_warn("cannot raise the limit of open files");
+}
+
+int main(int argc, char **argv)
+{
+    conf_main(argc, argv, "tiffin-api",
+              "Answers nginx's FastCGI requests from a pool of event-driven processes.");
+    raise_file_limit();
+    details_init();
+    status_set_start();
+    int n = conf.api_processes ? conf.api_processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return pool_run(n < 1 ? 1 : n, run_child);
+}

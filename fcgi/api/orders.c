@@ -1,0 +1,200 @@
+/* Idea 3, online shopping: the shop confirms your order at once; payment and packing follow while
+ * you do something else. POST /order answers as soon as order and job are on disk together; the
+ * worker daemon (fcgi/worker) does the rest. */
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/catalogue.h"
+#include "api/handlers.h"
+#include "api/order_view.h"
+#include "api/placing.h"
+#include "api/reply.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "order/store.h"
+
+#define QUANTITY_MAX 20
+#define ITEM_MAX 100 /* bytes; no menu has a longer name */
+
+/* ---- POST /order ---------------------------------------------------------------------------- */
+
+struct new_order {
+    struct placing placing; /* first */
+    struct order_request request;
+};
+
+static struct rds_cmd *send_order(struct placing *p, rds_reply_fn fn, void *arg)
+{
+    struct new_order *o = (struct new_order *)p;
+    o->request.deadline_ms = p->deadline_ms;
+    return store_place(api.rds, &o->request, fn, arg);
+}
+
+static void reply_placed(struct req *r, const char *id)
+{
+    struct json_object *body = json_object_new_object();
+    json_object_object_add(body, "message", json_object_new_string("Order placed successfully!"));
+    json_object_object_add(body, "order_id", json_object_new_string(id));
+    reply_header(r, "Location", "/order/%s", id);
+    reply_json(r, 201, body);
+}
+
+static void on_order_outcome(struct req *r, enum place_outcome outcome, const char *id)
+{
+    switch (outcome) {
+    case PLACE_REPLAY:
+        metric_add(M_REPLAYS, 1);
+        reply_header(r, "Idempotency-Replayed", "true");
+        reply_placed(r, id);
+        return;
+    case PLACE_DONE:
+        reply_placed(r, id);
+        return;
+    case PLACE_MISMATCH:
+        reply_problem(r, 422, "This Idempotency-Key was used for another request", NULL);
+        return;
+    case PLACE_NO_RESTAURANT:
+        reply_problem(r, 404, RESTAURANT_NOT_FOUND, NULL);
+        return;
+    case PLACE_NO_ITEM:
+        reply_problem(r, 422, "That item is not on the menu",
+                      "GET /restaurants/{id}/menu lists what this restaurant has.");
+        return;
+    case PLACE_NO_USER:
+        reply_problem(r, 422, "Unknown user_id", NULL);
+        return;
+    case PLACE_LATE: /* placing.c answers it */
+    case PLACE_FULL: /* of updates only */
+        break;
+    }
+    reply_problem(r, 500, "Internal error", NULL);
+}
+
+/* Reads and checks the parameters. True when the request was answered with an error instead. */
+static int refuse_order(struct req *r, struct order_request *o)
+{
+    o->restaurant_id = params_get(&r->params, "restaurant_id");
+    o->item = params_get(&r->params, "item");
+    o->user_id = params_get(&r->params, "user_id");
+    if (!o->restaurant_id || !*o->restaurant_id || !o->item || !*o->item) {
+        reply_problem(r, 422, "restaurant_id and item are required", NULL);
+        return 1;
+    }
+    if (params_get_int(&r->params, "quantity", 1, QUANTITY_MAX, 1, &o->quantity)) {
+        reply_problem(r, 422, r->params.error, NULL);
+        return 1;
+    }
+    if (!catalogue_id_is_valid(o->restaurant_id)) {
+        on_order_outcome(r, PLACE_NO_RESTAURANT, "");
+        return 1;
+    }
+    if (strlen(o->item) > ITEM_MAX) {
+        on_order_outcome(r, PLACE_NO_ITEM, "");
+        return 1;
+    }
+    if (!o->user_id) {
+        o->user_id = "";
+    } else if (!catalogue_id_is_valid(o->user_id)) {
+        on_order_outcome(r, PLACE_NO_USER, "");
+        return 1;
+    }
+    return placing_refuse_key(r, &o->idempotency_key);
+}
+
+void post_order(struct req *r)
+{
+    struct new_order *o = mem_calloc(1, sizeof *o);
+    r->context = o;
+    if (refuse_order(r, &o->request))
+        return;
+    order_id_new(o->request.id);
+    o->placing.send = send_order;
+    o->placing.on_outcome = on_order_outcome;
+    placing_start(r);
+}
+
+/* ---- GET /order/{id} ------------------------------------------------------------------------ */
+
+/* True when it answered: no order can have this id. */
+static int refuse_id(struct req *r)
+{
+    if (order_id_is_valid(r->arg))
+        return 0;
+    reply_problem(r, 404, ORDER_NOT_FOUND, NULL);
+    return 1;
+}
+
+/* Reads the order out of the answer. True when the request was answered with an error instead. */
+static int refuse_order_reply(struct req *r, const struct rds_result *result, struct order *o)
+{
+    if (reply_redis_failure(r, result))
+        return 1;
+    int err = order_parse(result->reply, o);
+    if (!err)
+        return 0;
+    if (rds_len(result->reply) == 0) {
+        reply_problem(r, 404, ORDER_NOT_FOUND, NULL);
+    } else {
+        log_error("%s is not readable: %s", log_id(r->arg), strerror(-err));
+        reply_problem(r, 500, "Internal error", NULL);
+    }
+    return 1;
+}
+
+static void on_order(struct req *r, const struct rds_result *result)
+{
+    struct order o;
+    if (refuse_order_reply(r, result, &o))
+        return;
+    reply_header(r, "ETag", "\"%d\"", o.now.version);
+    if (strcmp(r->method, "POST") != 0 &&
+        etag_matches(req_header(r, "IF_NONE_MATCH"), o.now.version))
+        reply_empty(r, 304);
+    else
+        reply_json(r, 200, order_view(&o));
+}
+
+static void read_order(struct req *r)
+{
+    struct op *op = req_op(r, on_order);
+    op->cmd = store_order(api.rds, r->arg, req_on_reply, op);
+}
+
+void get_order(struct req *r)
+{
+    if (!refuse_id(r))
+        read_order(r);
+}
+
+/* ---- POST /order/{id}/cancel ---------------------------------------------------------------- */
+
+static void on_cancelled(struct req *r, const struct rds_result *result)
+{
+    enum cancel_outcome outcome;
+    if (rds_is_unknown(result)) {
+        reply_unavailable(r, "It is unknown whether the order was cancelled; try again.");
+        return;
+    }
+    if (reply_redis_failure(r, result))
+        return;
+    if (store_cancel_parse(result->reply, &outcome)) {
+        reply_problem(r, 500, "Internal error", NULL);
+    } else if (outcome == CANCEL_NOT_FOUND) {
+        reply_problem(r, 404, ORDER_NOT_FOUND, NULL);
+    } else if (outcome == CANCEL_TOO_LATE) {
+        reply_problem(r, 409, "It is too late to cancel this order",
+                      "The kitchen has it, or it has come to an end.");
+    } else {
+        read_order(r);
+    }
+}
+
+void post_cancel(struct req *r)
+{
+    if (refuse_id(r))
+        return;
+    struct op *op = req_op(r, on_cancelled);
+    op->cmd = store_cancel(api.rds, r->arg, req_on_reply, op);
+}

@@ -1,0 +1,236 @@
+#include "api/pool.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define BACKLOG 16384 /* the kernel cuts it to net.core.somaxconn */
+#define SOON_MS 1000  /* a child that dies earlier than this waits before it is started again */
+#define BACKOFF_MAX_MS 1000
+
+struct child {
+    int listen_fd;
+    int number;
+    pid_t pid; /* 0 = not running */
+    int64_t started_ms;
+    int backoff_ms;
+    ev_child exited;
+    ev_timer restart;
+};
+
+static struct {
+    struct ev_loop *loop;
+    struct child *children;
+    int n;
+    int running;
+    int is_stopping;
+    int (*child_main)(int listen_fd);
+    ev_signal on_term, on_int;
+} pool;
+
+/* ---- listening ------------------------------------------------------------------------------ */
+
+/* A socket of a path: private by its folder, open to the folder's group (nginx) where the stack
+ * runs as root. 0 or -errno. */
+static int listen_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    (void)unlink(path); /* a killed master's; two masters never share a run directory */
+    mode_t mask = umask(0117);
+    int err = bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG);
+    int saved = errno;
+    umask(mask);
+    if (!err)
+        return fd;
+    close(fd);
+    return -saved;
+}
+
+/* host:port, the port counted up by `number`. */
+static int listen_tcp(const char *text, int number)
+{
+    const char *colon = strrchr(text, ':');
+    char host[256], port[16];
+    snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
+    snprintf(port, sizeof port, "%d", atoi(colon + 1) + number);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    if (getaddrinfo(*host ? host : NULL, port, &hints, &found))
+        return -EADDRNOTAVAIL;
+    int one = 1;
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int err = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
+              bind(fd, found->ai_addr, found->ai_addrlen) || listen(fd, BACKLOG);
+    int saved = errno;
+    freeaddrinfo(found);
+    if (!err)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -saved;
+}
+
+/* The listening socket of child `number`, or -1 after a log line. */
+static int open_listener(int number)
+{
+    const char *hole = strstr(conf.api_listen, "%d");
+    char *address = hole ? mem_printf("%.*s%d%s", (int)(hole - conf.api_listen), conf.api_listen,
+                                      number, hole + 2)
+                         : mem_strdup(conf.api_listen);
+    int is_path = strchr(address, '/') != NULL;
+    int fd = -EINVAL;
+    if (is_path)
+        fd = listen_unix(address);
+    else if (strrchr(address, ':'))
+        fd = listen_tcp(address, hole ? 0 : number);
+    if (fd < 0)
+        log_error("cannot listen on %s (TIFFIN_API_LISTEN): %s", address, strerror(-fd));
+    free(address);
+    return fd < 0 ? -1 : fd;
+}
+
+/* ---- children ------------------------------------------------------------------------------- */
+
+/* In the child: nothing of the master may live on. */
+static void become_child(const struct child *c)
+{
+    pid_t master = getppid();
+    /* A killed master takes its children along, so that its successor finds free sockets. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != master)
+        _exit(1);
+    for (int i = 0; i < pool.n; i++)
+        if (pool.children[i].listen_fd != c->listen_fd)
+            close(pool.children[i].listen_fd);
+    int listen_fd = c->listen_fd;
+    int (*child_main)(int) = pool.child_main;
+    ev_loop_fork(pool.loop);
+    ev_signal_stop(pool.loop, &pool.on_term); /* libev ties a signal to one loop */
+    ev_signal_stop(pool.loop, &pool.on_int);
+    free(pool.children);
+    ev_loop_destroy(pool.loop);
+    exit(child_main(listen_fd));
+}
+
+static void start_child(struct child *c)
+{
+    if (pool.is_stopping)
+        return;
+    c->started_ms = clock_mono_ms();
+    c->pid = fork();
+    if (c->pid == 0)
+        become_child(c);
+    if (c->pid < 0) {
+        log_error("cannot fork: %s; trying again in %d ms", strerror(errno), BACKOFF_MAX_MS);
+        c->pid = 0;
+        ev_timer_set(&c->restart, BACKOFF_MAX_MS / 1000.0, 0.);
+        ev_timer_start(pool.loop, &c->restart);
+        return;
+    }
+    pool.running++;
+    ev_child_set(&c->exited, c->pid, 0);
+    ev_child_start(pool.loop, &c->exited);
+}
+
+static void on_restart(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)revents;
+    start_child(w->data);
+}
+
+static void on_exited(struct ev_loop *loop, ev_child *w, int revents)
+{
+    (void)revents;
+    struct child *c = w->data;
+    ev_child_stop(loop, w);
+    c->pid = 0;
+    pool.running--;
+    if (pool.is_stopping) {
+        if (pool.running == 0)
+            ev_break(loop, EVBREAK_ALL);
+        return;
+    }
+    int died_soon = clock_mono_ms() - c->started_ms < SOON_MS;
+    c->backoff_ms = died_soon ? (c->backoff_ms ? c->backoff_ms * 2 : 100) : 0;
+    if (c->backoff_ms > BACKOFF_MAX_MS)
+        c->backoff_ms = BACKOFF_MAX_MS;
+    log_warn("child %d (pid %d) %s %d; starting it again in %d ms", c->number, w->rpid,
+             WIFSIGNALED(w->rstatus) ? "was killed by signal" : "ended with code",
+             WIFSIGNALED(w->rstatus) ? WTERMSIG(w->rstatus) : WEXITSTATUS(w->rstatus),
+             c->backoff_ms);
+    ev_timer_set(&c->restart, c->backoff_ms / 1000.0, 0.);
+    ev_timer_start(loop, &c->restart);
+}
+
+static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    (void)revents;
+    if (!pool.is_stopping)
+        log_info("stopping: %d ms for what is under way", conf.drain_ms);
+    pool.is_stopping = 1;
+    for (int i = 0; i < pool.n; i++) {
+        ev_timer_stop(loop, &pool.children[i].restart);
+        if (pool.children[i].pid)
+            kill(pool.children[i].pid, w->signum);
+    }
+    if (pool.running == 0)
+        ev_break(loop, EVBREAK_ALL);
+}
+
+static int open_all(void)
+{
+    for (int i = 0; i < pool.n; i++) {
+        struct child *c = &pool.children[i];
+        c->number = i;
+        c->listen_fd = open_listener(i);
+        if (c->listen_fd < 0)
+            return -1;
+        ev_init(&c->exited, on_exited);
+        ev_init(&c->restart, on_restart);
+        c->exited.data = c->restart.data = c;
+    }
+    return 0;
+}
+
+int pool_run(int n_children, int (*child)(int listen_fd))
+{
+    pool.loop = ev_default_loop(0); /* the only kind that watches children */
+    pool.n = n_children;
+    pool.child_main = child;
+    pool.children = mem_calloc((size_t)n_children, sizeof *pool.children);
+    if (open_all()) {
+        free(pool.children);
+        return 1;
+    }
+    ev_signal_init(&pool.on_term, on_stop, SIGTERM);
+    ev_signal_init(&pool.on_int, on_stop, SIGINT);
+    ev_signal_start(pool.loop, &pool.on_term);
+    ev_signal_start(pool.loop, &pool.on_int);
+    log_info("listening on %s with %d processes", conf.api_listen, n_children);
+    for (int i = 0; i < n_children; i++)
+        start_child(&pool.children[i]);
+    ev_run(pool.loop, 0);
+    free(pool.children);
+    ev_loop_destroy(pool.loop);
+    return 0;
+}

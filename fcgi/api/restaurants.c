@@ -1,0 +1,151 @@
+/* Idea 1, the skilled waiter: he takes your order to the kitchen and serves other tables while it
+ * cooks. GET /restaurants/{id} waits half a second for a (simulated) slow database; the wait is a
+ * timer in the event loop, so the same process serves thousands of others meanwhile. */
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/catalogue.h"
+#include "api/handlers.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "base/conf.h"
+#include "base/mem.h"
+#include "order/store.h"
+
+/* ---- one restaurant: wait, read, answer ------------------------------------------------------ */
+
+/* True when it answered: the id cannot be one of the catalogue's. */
+static int refuse_id(struct req *r)
+{
+    if (catalogue_id_is_valid(r->arg))
+        return 0;
+    reply_problem(r, 404, RESTAURANT_NOT_FOUND, NULL);
+    return 1;
+}
+
+/* Answers with what a catalogue reader made of the reply; NULL means that there is none such. */
+static void answer(struct req *r, const struct rds_result *result,
+                   struct json_object *(*view)(const struct redisReply *))
+{
+    if (reply_redis_failure(r, result))
+        return;
+    struct json_object *body = view(result->reply);
+    if (body)
+        reply_json(r, 200, body);
+    else
+        reply_problem(r, 404, RESTAURANT_NOT_FOUND, NULL);
+}
+
+static void on_info(struct req *r, const struct rds_result *result)
+{
+    answer(r, result, catalogue_info);
+}
+
+static void read_info(struct req *r)
+{
+    struct op *op = req_op(r, on_info);
+    op->cmd = store_restaurant_info(api.rds, r->arg, req_on_reply, op);
+}
+
+void get_restaurant(struct req *r)
+{
+    if (!refuse_id(r))
+        req_wait(r, conf.db_ms, read_info);
+}
+
+static void on_menu(struct req *r, const struct rds_result *result)
+{
+    answer(r, result, catalogue_menu);
+}
+
+static void read_menu(struct req *r)
+{
+    struct op *op = req_op(r, on_menu);
+    op->cmd = store_restaurant_menu(api.rds, r->arg, req_on_reply, op);
+}
+
+void get_menu(struct req *r)
+{
+    if (!refuse_id(r))
+        req_wait(r, conf.menu_ms, read_menu);
+}
+
+static void on_reviews(struct req *r, const struct rds_result *result)
+{
+    answer(r, result, catalogue_reviews);
+}
+
+static void read_reviews(struct req *r)
+{
+    struct op *op = req_op(r, on_reviews);
+    op->cmd = store_restaurant_reviews(api.rds, r->arg, req_on_reply, op);
+}
+
+void get_reviews(struct req *r)
+{
+    if (!refuse_id(r))
+        req_wait(r, conf.reviews_ms, read_reviews);
+}
+
+/* ---- the list ------------------------------------------------------------------------------- */
+
+struct listing {
+    size_t pending, n;
+    struct json_object *rows[]; /* by the catalogue's order; NULL = not there any more */
+};
+
+static void release_listing(void *context)
+{
+    struct listing *list = context;
+    for (size_t i = 0; i < list->n; i++)
+        json_object_put(list->rows[i]);
+}
+
+static void finish_list(struct req *r)
+{
+    struct listing *list = r->context;
+    struct json_object *rows = json_object_new_array();
+    for (size_t i = 0; i < list->n; i++)
+        if (list->rows[i])
+            json_object_array_add(rows, json_object_get(list->rows[i]));
+    struct json_object *body = json_object_new_object();
+    json_object_object_add(body, "restaurants", rows);
+    reply_json(r, 200, body);
+}
+
+static void on_row(struct req *r, const struct rds_result *result)
+{
+    struct listing *list = r->context;
+    size_t i = req_op_index();
+    if (reply_redis_failure(r, result))
+        return;
+    list->rows[i] = catalogue_info(result->reply);
+    if (--list->pending == 0)
+        finish_list(r);
+}
+
+static void on_ids(struct req *r, const struct rds_result *result)
+{
+    if (reply_redis_failure(r, result))
+        return;
+    size_t n = rds_len(result->reply);
+    struct listing *list = mem_calloc(1, sizeof *list + n * sizeof list->rows[0]);
+    list->n = list->pending = n;
+    r->context = list;
+    r->release = release_listing;
+    for (size_t i = 0; i < n; i++) {
+        const char *id = rds_str(rds_at(result->reply, i));
+        struct op *op = req_op(r, on_row);
+        op->index = i;
+        op->cmd = store_restaurant_info(api.rds, id ? id : "", req_on_reply, op);
+    }
+    if (n == 0)
+        finish_list(r);
+}
+
+void get_restaurants(struct req *r)
+{
+    struct op *op = req_op(r, on_ids);
+    op->cmd = store_restaurants(api.rds, req_on_reply, op);
+}

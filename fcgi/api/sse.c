@@ -1,0 +1,173 @@
+#include "api/sse.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "api/gateway.h"
+#include "api/reply.h"
+#include "api/request.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "base/random.h"
+
+#define HEARTBEAT_S 15.0
+#define RETRY_MIN_MS 1500 /* 2 s with jitter, so that clients do not come back in step */
+#define RETRY_SPREAD_MS 1000
+#define RECORD_MAX 65535 /* of FastCGI */
+#define SHUTDOWN_TICK_S 0.05
+
+struct sse {
+    TAILQ_ENTRY(sse) link;      /* in order of the last sending: the quietest first */
+    struct conn *conn;
+    const struct sse_owner *owner;
+    void *arg;
+    ev_tstamp sent_at;
+};
+
+static struct {
+    struct ev_loop *loop;
+    TAILQ_HEAD(sse_list, sse) all;
+    size_t n;
+    ev_timer heartbeat;
+    struct sse_record *heartbeat_record;
+    ev_timer shutdown;
+    size_t shutdown_batch;
+} hub;
+
+/* ---- encoding ------------------------------------------------------------------------------- */
+
+static struct sse_record *encode(const char *text, size_t n)
+{
+    struct sse_record *record = mem_alloc(sizeof *record + GATEWAY_RECORD_HEADER + n);
+    record->n = GATEWAY_RECORD_HEADER + n;
+    gateway_record_header(record->bytes, n);
+    memcpy(record->bytes + GATEWAY_RECORD_HEADER, text, n);
+    return record;
+}
+
+struct sse_record *sse_encode(int id, const char *event, const char *data)
+{
+    struct buf text = BUF_INIT(RECORD_MAX);
+    if (event)
+        (void)buf_addf(&text, "event: %s\n", event);
+    if (id >= 0)
+        (void)buf_addf(&text, "id: %d\n", id);
+    (void)buf_addf(&text, "data: %s\n\n", data);
+    struct sse_record *record = encode(text.data, text.len);
+    buf_release(&text);
+    return record;
+}
+
+/* ---- streams -------------------------------------------------------------------------------- */
+
+static void touch(struct sse *s)
+{
+    s->sent_at = ev_now(hub.loop);
+    TAILQ_REMOVE(&hub.all, s, link);
+    TAILQ_INSERT_TAIL(&hub.all, s, link);
+}
+
+static void on_hangup(void *stream)
+{
+    struct sse *s = stream;
+    const struct sse_owner *owner = s->owner;
+    void *arg = s->arg;
+    TAILQ_REMOVE(&hub.all, s, link);
+    hub.n--;
+    metric_add(M_SSE, -1);
+    free(s);
+    owner->on_close(arg);
+}
+
+static void on_drained(void *stream)
+{
+    struct sse *s = stream;
+    s->owner->on_drained(s->arg);
+}
+
+struct sse *sse_open(struct req *r, const struct sse_owner *owner, void *arg)
+{
+    static const struct gateway_owner OWNER = {.on_hangup = on_hangup, .on_drained = on_drained};
+    char retry[32];
+    struct sse *s = mem_calloc(1, sizeof *s);
+
+    s->owner = owner;
+    s->arg = arg;
+    s->conn = reply_stream(r);
+    gateway_set_owner(s->conn, &OWNER, s);
+    TAILQ_INSERT_TAIL(&hub.all, s, link);
+    hub.n++;
+    s->sent_at = ev_now(hub.loop);
+    metric_add(M_SSE, 1);
+
+    int retry_ms = RETRY_MIN_MS + (int)(random_unit() * RETRY_SPREAD_MS);
+    int n = snprintf(retry, sizeof retry, "retry: %d\n\n", retry_ms);
+    struct sse_record *record = encode(retry, (size_t)n);
+    (void)gateway_send(s->conn, record->bytes, record->n);
+    free(record);
+    return s;
+}
+
+int sse_send(struct sse *s, const struct sse_record *record)
+{
+    if (gateway_send(s->conn, record->bytes, record->n) == -EAGAIN)
+        return -EAGAIN;
+    metric_add(M_SSE_EVENTS, 1);
+    touch(s);
+    return 0;
+}
+
+void sse_end(struct sse *s)
+{
+    TAILQ_REMOVE(&hub.all, s, link);
+    hub.n--;
+    metric_add(M_SSE, -1);
+    gateway_stream_end(s->conn);
+    free(s);
+}
+
+/* ---- the clock ------------------------------------------------------------------------------ */
+
+static void on_heartbeat(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)w, (void)revents;
+    struct sse *s;
+    while ((s = TAILQ_FIRST(&hub.all)) && ev_now(loop) - s->sent_at >= HEARTBEAT_S) {
+        (void)gateway_send(s->conn, hub.heartbeat_record->bytes, hub.heartbeat_record->n);
+        touch(s); /* a reader too slow for a heartbeat has bytes under way anyway */
+    }
+}
+
+static void on_shutdown_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)revents;
+    for (size_t i = 0; i < hub.shutdown_batch && !TAILQ_EMPTY(&hub.all); i++) {
+        struct sse *s = TAILQ_FIRST(&hub.all);
+        s->owner->on_shutdown(s->arg);
+    }
+    if (TAILQ_EMPTY(&hub.all))
+        ev_timer_stop(loop, w);
+}
+
+void sse_start(struct ev_loop *loop)
+{
+    static const char COMMENT[] = ":\n\n";
+    hub.loop = loop;
+    TAILQ_INIT(&hub.all);
+    hub.heartbeat_record = encode(COMMENT, sizeof COMMENT - 1);
+    ev_timer_init(&hub.heartbeat, on_heartbeat, 1., 1.);
+    ev_timer_start(loop, &hub.heartbeat);
+}
+
+void sse_shutdown(int over_ms)
+{
+    double ticks = over_ms / 1000.0 / SHUTDOWN_TICK_S;
+    hub.shutdown_batch = ticks < 1 ? hub.n : (size_t)((double)hub.n / ticks) + 1;
+    ev_timer_init(&hub.shutdown, on_shutdown_tick, 0., SHUTDOWN_TICK_S);
+    ev_timer_start(hub.loop, &hub.shutdown);
+}

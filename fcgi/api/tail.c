@@ -1,0 +1,125 @@
+#include "api/tail.h"
+
+#include <ev.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/rds.h"
+#include "order/order.h"
+#include "order/store.h"
+
+#define BLOCK_MS 1000
+#define ANSWER_MARGIN_MS 2000
+#define PAUSE_S 1.0 /* after an error that is not a lost connection */
+
+static struct {
+    struct rds *rds;
+    const struct tail_handlers *handlers;
+    char last_id[48]; /* "" until known */
+    ev_timer pause;
+    struct ev_loop *loop;
+} tail;
+
+static void follow(void);
+
+/* Hands one entry [id, fields] on and remembers its id. */
+static void take_entry(const struct redisReply *entry)
+{
+    const char *id = rds_str(rds_at(entry, 0)), *order_id;
+    struct order_change change;
+    if (!id || strlen(id) >= sizeof tail.last_id)
+        return;
+    strcpy(tail.last_id, id);
+    if (order_event_parse(rds_at(entry, 1), &order_id, &change)) {
+        log_warn("event %s is not readable; skipped", id);
+        return;
+    }
+    tail.handlers->on_event(order_id, &change);
+}
+
+static void pause_then_follow(const struct rds_result *result)
+{
+    if (result->outcome == RDS_ERROR) {
+        log_warn("cannot follow the events: %s; trying again", result->text);
+        ev_timer_set(&tail.pause, PAUSE_S, 0.);
+        ev_timer_start(tail.loop, &tail.pause);
+    } /* else the connection is lost: on_state comes */
+}
+
+static void on_entries(void *arg, const struct rds_result *result)
+{
+    (void)arg;
+    if (result->outcome != RDS_OK) {
+        pause_then_follow(result);
+        return;
+    }
+    const struct redisReply *entries = store_events_entries(result->reply);
+    for (size_t i = 0; i < rds_len(entries); i++)
+        take_entry(rds_at(entries, i));
+    follow();
+}
+
+/* The first time: where the stream ends now. "$" would lose what comes between two calls. */
+static void on_last(void *arg, const struct rds_result *result)
+{
+    (void)arg;
+    if (result->outcome != RDS_OK) {
+        pause_then_follow(result);
+        return;
+    }
+    const char *id = rds_str(rds_at(rds_at(result->reply, 0), 0));
+    snprintf(tail.last_id, sizeof tail.last_id, "%s", id ? id : "0-0");
+    follow();
+    tail.handlers->on_ready();
+}
+
+static void follow(void)
+{
+    if (*tail.last_id)
+        store_events_wait(tail.rds, tail.last_id, BLOCK_MS, on_entries, NULL);
+    else
+        store_events_last(tail.rds, on_last, NULL);
+}
+
+static void on_pause_over(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)w, (void)revents;
+    if (rds_is_up(tail.rds))
+        follow();
+}
+
+static void on_state(void *arg, int is_up)
+{
+    (void)arg;
+    ev_timer_stop(tail.loop, &tail.pause);
+    if (!is_up)
+        return;
+    int goes_on = *tail.last_id != '\0';
+    follow();
+    if (goes_on)
+        tail.handlers->on_ready();
+}
+
+void tail_start(struct ev_loop *loop, const struct tail_handlers *handlers)
+{
+    tail.loop = loop;
+    tail.handlers = handlers;
+    ev_init(&tail.pause, on_pause_over);
+    struct rds_options options = {
+        .address = conf.redis,
+        .user = "api",
+        .client_name = "tiffin-api-tail",
+        .timeout_ms = BLOCK_MS + ANSWER_MARGIN_MS,
+        .blocking = 1,
+        .on_state = on_state,
+    };
+    tail.rds = rds_new(loop, &options);
+}
+
+void tail_stop(void)
+{
+    ev_timer_stop(tail.loop, &tail.pause);
+    rds_free(tail.rds);
+}

@@ -1,0 +1,83 @@
+/* POST /new-update-and-broadcast: a message for everyone on the chat feed, some seconds later. It
+ * is a job like an order, so it survives a restart of any process. */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "api/handlers.h"
+#include "api/placing.h"
+#include "api/reply.h"
+#include "base/conf.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "base/utf8.h"
+#include "order/store.h"
+
+#define MESSAGE_MAX 500 /* characters */
+
+struct new_update {
+    struct placing placing; /* first */
+    struct update_request request;
+};
+
+static struct rds_cmd *send_update(struct placing *p, rds_reply_fn fn, void *arg)
+{
+    struct new_update *u = (struct new_update *)p;
+    u->request.deadline_ms = p->deadline_ms;
+    return store_accept_update(api.rds, &u->request, fn, arg);
+}
+
+static void reply_accepted(struct req *r, const char *id)
+{
+    struct json_object *body = json_object_new_object();
+    json_object_object_add(body, "message", json_object_new_string("Update accepted"));
+    json_object_object_add(body, "update_id", json_object_new_string(id));
+    reply_json(r, 202, body);
+}
+
+static void on_update_outcome(struct req *r, enum place_outcome outcome, const char *id)
+{
+    switch (outcome) {
+    case PLACE_REPLAY:
+        metric_add(M_REPLAYS, 1);
+        reply_header(r, "Idempotency-Replayed", "true");
+        reply_accepted(r, id);
+        return;
+    case PLACE_DONE:
+        reply_accepted(r, id);
+        return;
+    case PLACE_MISMATCH:
+        reply_problem(r, 422, "This Idempotency-Key was used for another request", NULL);
+        return;
+    case PLACE_FULL:
+        reply_header(r, "Retry-After", "%d", 1 + conf.broadcast_ms / 1000);
+        reply_problem(r, 429, "Too many updates are waiting to be broadcast", NULL);
+        return;
+    case PLACE_LATE: /* placing.c answers it; the others are of orders only */
+    case PLACE_NO_RESTAURANT:
+    case PLACE_NO_ITEM:
+    case PLACE_NO_USER:
+        break;
+    }
+    reply_problem(r, 500, "Internal error", NULL);
+}
+
+void post_update(struct req *r)
+{
+    struct new_update *u = mem_calloc(1, sizeof *u);
+    const char *message = params_get(&r->params, "message");
+    long characters = message ? utf8_length(message, strlen(message)) : 0;
+
+    r->context = u;
+    if (characters < 1 || characters > MESSAGE_MAX) {
+        reply_problem(r, 422, "message must have 1 to 500 characters", NULL);
+        return;
+    }
+    if (placing_refuse_key(r, &u->request.idempotency_key))
+        return;
+    update_id_new(u->request.id);
+    u->request.message = message;
+    u->request.delay_ms = conf.broadcast_ms;
+    u->placing.send = send_update;
+    u->placing.on_outcome = on_update_outcome;
+    placing_start(r);
+}

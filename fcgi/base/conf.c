@@ -1,0 +1,232 @@
+#include "base/conf.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/version.h"
+
+struct conf conf;
+
+enum kind { INTEGER, TEXT };
+
+struct setting {
+    const char *name;
+    enum kind kind;
+    size_t offset; /* in struct conf */
+    const char *fallback;
+    int min, max; /* of an INTEGER */
+    const char *unit;
+    const char *meaning;
+};
+
+#define INT(name, field, fallback, min, max, unit, meaning) \
+    {"TIFFIN_" name, INTEGER, offsetof(struct conf, field), fallback, min, max, unit, meaning}
+#define STR(name, field, fallback, meaning) \
+    {"TIFFIN_" name, TEXT, offsetof(struct conf, field), fallback, 0, 0, "", meaning}
+
+/* In the order people look for them. A %R in a default stands for the run directory. */
+static const struct setting SETTINGS[] = {
+    INT("PORT", port, "8000", 1, 65535, "", "where nginx listens"),
+    STR("RUN_DIR", run_dir, ".run", "sockets, pids, logs, secrets and Redis' data"),
+    INT("API_PROCESSES", api_processes, "0", 0, 64, "", "size of the API pool; 0 = one a core"),
+    INT("WORKERS", workers, "1", 0, 64, "", "worker daemons that make up starts"),
+    INT("WORKER_CONCURRENCY", worker_concurrency, "1000", 1, 10000, "jobs",
+        "how many jobs one worker holds at once"),
+
+    INT("DB_MS", db_ms, "500", 0, 60000, "ms", "simulated wait: a restaurant's row"),
+    INT("MENU_MS", menu_ms, "1000", 0, 60000, "ms", "simulated wait: its menu"),
+    INT("REVIEWS_MS", reviews_ms, "1500", 0, 60000, "ms", "simulated wait: its reviews"),
+    INT("PAYMENT_MS", payment_ms, "2000", 0, 60000, "ms", "simulated wait: the payment gateway"),
+    INT("KITCHEN_MS", kitchen_ms, "1000", 0, 60000, "ms", "simulated wait: telling the kitchen"),
+    INT("STAGE_MIN_MS", stage_min_ms, "2000", 0, 3600000, "ms", "shortest wait before a stage"),
+    INT("STAGE_MAX_MS", stage_max_ms, "4000", 0, 3600000, "ms", "longest wait before a stage"),
+    INT("BROADCAST_MS", broadcast_ms, "3000", 0, 3600000, "ms", "from an update to its broadcast"),
+
+    INT("PAYMENT_DECLINE_PCT", payment_decline_pct, "0", 0, 100, "%", "charges that are declined"),
+    INT("PAYMENT_ERROR_PCT", payment_error_pct, "0", 0, 100, "%", "calls the gateway fails"),
+    INT("PAYMENT_TIMEOUT_PCT", payment_timeout_pct, "0", 0, 100, "%",
+        "calls that never reach the gateway"),
+    INT("PAYMENT_LOST_REPLY_PCT", payment_lost_reply_pct, "0", 0, 100, "%",
+        "charges that are made, their answer lost"),
+
+    INT("REDIS_TIMEOUT_MS", redis_timeout_ms, "1200", 50, 60000, "ms",
+        "a Redis command without an answer: the connection is given up"),
+    INT("REQUEST_TIMEOUT_MS", request_timeout_ms, "1800", 100, 60000, "ms",
+        "a request without an answer, its simulated waits not counted: 503"),
+    INT("WORKER_TTL_MS", worker_ttl_ms, "10000", 300, 600000, "ms",
+        "a worker without a heartbeat is dead after this long"),
+    INT("DRAIN_MS", drain_ms, "5000", 0, 600000, "ms", "how long a stopping process may finish"),
+    INT("RETENTION_DAYS", retention_days, "30", 1, 3650, "days", "how long a settled order is kept"),
+
+    INT("RATE", rate, "50", 0, 1000000, "requests/s", "limit of one client address; 0 = none"),
+    INT("RATE_BURST", rate_burst, "100", 0, 1000000, "requests", "burst above the rate"),
+    INT("STREAMS_PER_CLIENT", streams_per_client, "64", 1, 1000000, "streams",
+        "open streams of one client address"),
+    INT("LIMIT_LOOPBACK", limit_loopback, "0", 0, 1, "", "1: the limits hold for loopback too"),
+    STR("METRICS_ALLOW", metrics_allow, "",
+        "addresses or networks, separated by spaces, that may read /metrics besides loopback"),
+
+    STR("REDIS", redis, "%R/redis.sock", "Redis: path of its unix socket, or host:port"),
+    STR("REDIS_MAXMEMORY", redis_maxmemory, "512mb", "Redis' memory limit"),
+    STR("SECRETS_DIR", secrets_dir, "%R/secrets", "passwords of the Redis users, a file each"),
+    STR("API_LISTEN", api_listen, "%R/api/%d.sock",
+        "FastCGI sockets; %d = the child's number; or host:port, the port counted up"),
+    STR("LOG_LEVEL", log_level, "info", "debug, info, warn or error"),
+};
+
+#define SETTING_COUNT (sizeof SETTINGS / sizeof SETTINGS[0])
+
+static int parse_int(const struct setting *s, const char *text, int *ret)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || end == text || *end || value < s->min || value > s->max)
+        return -EINVAL;
+    *ret = (int)value;
+    return 0;
+}
+
+/* A default with its %R replaced; the result lives as long as the process. */
+static const char *expand_default(const char *text)
+{
+    return strncmp(text, "%R", 2) == 0 ? mem_printf("%s%s", conf.run_dir, text + 2) : text;
+}
+
+static int load_one(const struct setting *s, char *error, size_t error_size)
+{
+    const char *text = getenv(s->name);
+    char *field = (char *)&conf + s->offset;
+    if (!text || !*text)
+        text = expand_default(s->fallback);
+    if (s->kind == TEXT) {
+        memcpy(field, &text, sizeof text);
+        return 0;
+    }
+    int value;
+    if (parse_int(s, text, &value)) {
+        snprintf(error, error_size, "%s=%.60s: must be a whole number from %d to %d%s%s", s->name,
+                 text, s->min, s->max, *s->unit ? " " : "", s->unit);
+        return -EINVAL;
+    }
+    memcpy(field, &value, sizeof value);
+    return 0;
+}
+
+/* Rules that hold between settings, or that bounds cannot say. */
+static int check_rules(char *error, size_t error_size)
+{
+    if (conf.stage_min_ms > conf.stage_max_ms) {
+        snprintf(error, error_size, "TIFFIN_STAGE_MIN_MS=%d is above TIFFIN_STAGE_MAX_MS=%d",
+                 conf.stage_min_ms, conf.stage_max_ms);
+        return -EINVAL;
+    }
+    if (conf.payment_decline_pct + conf.payment_error_pct + conf.payment_timeout_pct +
+            conf.payment_lost_reply_pct >
+        100) {
+        snprintf(error, error_size, "the TIFFIN_PAYMENT_…_PCT settings add up to more than 100");
+        return -EINVAL;
+    }
+    if (log_level_parse(conf.log_level) < 0) {
+        snprintf(error, error_size, "TIFFIN_LOG_LEVEL=%.60s: must be debug, info, warn or error",
+                 conf.log_level);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int conf_load(char *error, size_t error_size)
+{
+    const char *run_dir = getenv("TIFFIN_RUN_DIR");
+    conf.run_dir = run_dir && *run_dir ? run_dir : ".run"; /* other defaults stand below it */
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (load_one(&SETTINGS[i], error, error_size))
+            return -EINVAL;
+    return check_rules(error, error_size);
+}
+
+void conf_print_help(FILE *out)
+{
+    fprintf(out, "Settings (environment variables; the default in brackets):\n");
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &SETTINGS[i];
+        const char *fallback = s->fallback;
+        int below_run = strncmp(fallback, "%R", 2) == 0;
+        fprintf(out, "  %-30s %s [%s%s%s%s]\n", s->name, s->meaning, below_run ? "<run dir>" : "",
+                below_run ? fallback + 2 : fallback, *s->unit ? " " : "", s->unit);
+    }
+}
+
+void conf_print_markdown(FILE *out)
+{
+    fprintf(out, "| setting | default | unit | from | to | meaning |\n|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &SETTINGS[i];
+        const char *fallback = s->fallback;
+        int below_run = strncmp(fallback, "%R", 2) == 0;
+        const char *quote = *fallback ? "`" : "";
+        fprintf(out, "| `%s` | %s%s%s%s | %s |", s->name, quote,
+                below_run ? "$TIFFIN_RUN_DIR" : "", below_run ? fallback + 2 : fallback, quote,
+                s->unit);
+        if (s->kind == INTEGER)
+            fprintf(out, " %d | %d |", s->min, s->max);
+        else
+            fprintf(out, " | |");
+        fprintf(out, " %s |\n", s->meaning);
+    }
+}
+
+void conf_main(int argc, char **argv, const char *program, const char *summary)
+{
+    const char *option = argc > 1 ? argv[1] : "";
+    char error[512];
+
+    if (strcmp(option, "--help") == 0) {
+        printf("%s %s\n%s\n\nOptions: --help, --version, --settings (a Markdown table), --check\n\n",
+               program, TIFFIN_VERSION, summary);
+        conf_print_help(stdout);
+        exit(0);
+    }
+    if (strcmp(option, "--version") == 0) {
+        printf("%s %s\n", program, TIFFIN_VERSION);
+        exit(0);
+    }
+    if (strcmp(option, "--settings") == 0) {
+        conf_print_markdown(stdout);
+        exit(0);
+    }
+    if (conf_load(error, sizeof error)) {
+        fprintf(stderr, "%s: %s\n", program, error);
+        exit(1);
+    }
+    if (strcmp(option, "--check") == 0)
+        exit(0);
+    if (argc > 1) {
+        fprintf(stderr, "%s: unknown option %s (try --help)\n", program, option);
+        exit(1);
+    }
+    log_init(program, (enum log_level)log_level_parse(conf.log_level));
+}
+
+int conf_secret(const char *user, char *out, size_t size)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/%s", conf.secrets_dir, user);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return -ENAMETOOLONG;
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return -errno;
+    char *line = fgets(out, (int)size, f);
+    fclose(f);
+    if (!line)
+        return -ENODATA;
+    out[strcspn(out, "\r\n")] = '\0';
+    return *out ? 0 : -ENODATA;
+}

@@ -1,0 +1,62 @@
+/* Settings: environment variables TIFFIN_…, read once at start into `conf`, read-only afterwards.
+ * One table (conf.c) gives name, unit, default, bounds and meaning, and prints --help and the
+ * README's table. A bad value stops the start with one clear line. */
+#ifndef TIFFIN_BASE_CONF_H
+#define TIFFIN_BASE_CONF_H
+
+#include <stdio.h>
+
+struct conf {
+    /* where things are */
+    const char *run_dir;
+    const char *redis;       /* path of a unix socket, or host:port */
+    const char *secrets_dir; /* one file a Redis user, holding its password */
+    const char *api_listen;  /* unix path or host:port; %d = the child's number */
+    const char *log_level;
+
+    /* sizes */
+    int port;
+    int api_processes; /* 0 = one a core */
+    int workers;
+    int worker_concurrency;
+
+    /* simulated waits, ms */
+    int db_ms, menu_ms, reviews_ms;
+    int payment_ms, kitchen_ms, stage_min_ms, stage_max_ms, broadcast_ms;
+
+    /* the payment gateway's bad days, per cent */
+    int payment_decline_pct, payment_error_pct, payment_timeout_pct, payment_lost_reply_pct;
+
+    /* time limits */
+    int redis_timeout_ms;
+    int request_timeout_ms;
+    int worker_ttl_ms;
+    int drain_ms;
+    int retention_days;
+
+    /* nginx and Redis, read by the scripts that start them */
+    int rate, rate_burst, streams_per_client, limit_loopback;
+    const char *metrics_allow;
+    const char *redis_maxmemory;
+};
+
+extern struct conf conf;
+
+/* Reads every setting from the environment into `conf`. 0, or -EINVAL with a one-line message in
+ * `error` (at least 256 bytes) that names the setting, its value and what it may be. */
+int conf_load(char *error, size_t error_size);
+
+/* The table, for people (--help) and for the README (--settings). */
+void conf_print_help(FILE *out);
+void conf_print_markdown(FILE *out);
+
+/* The options every program has. Handles --help, --version, --settings and --check (exit 0, or 1
+ * with the message of conf_load), loads the settings and starts the log. Exits on any other
+ * argument. `summary` is one sentence for --help. */
+void conf_main(int argc, char **argv, const char *program, const char *summary);
+
+/* Reads the password of a Redis user from secrets_dir into `out`, without its newline.
+ * 0 or -errno. */
+int conf_secret(const char *user, char *out, size_t size);
+
+#endif

@@ -1,0 +1,17 @@
+/* Unguessable names, from the operating system's generator through OpenSSL. */
+#ifndef TIFFIN_BASE_RANDOM_H
+#define TIFFIN_BASE_RANDOM_H
+
+#include <stddef.h>
+
+/* Writes n characters of lower-case base32 (RFC 4648's alphabet: a-z, 2-7; 5 random bits each)
+ * and a NUL. Ends the process when the system has no randomness to give. */
+void random_base32(char *out, size_t n);
+
+/* A number in [0, 1): for jitter, not for secrets. */
+double random_unit(void);
+
+/* SHA-256 of the text as 64 hex digits and a NUL. */
+void sha256_hex(const char *text, size_t n, char out[65]);
+
+#endif

@@ -1,0 +1,558 @@
+#include "base/rds.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+#define BACKOFF_FIRST_MS 10
+#define BACKOFF_MAX_MS 1000
+#define CONNECT_TIMEOUT_MS 1000
+#define PROBE_EVERY_S 1.0
+#define PASSWORD_MAX 128
+
+enum rds_state { RDS_DOWN, RDS_CONNECTING, RDS_UP };
+
+struct rds_cmd {
+    TAILQ_ENTRY(rds_cmd) link;
+    struct rds *owner;
+    rds_reply_fn fn; /* NULL once cancelled */
+    void *arg;
+    ev_tstamp sent_at;
+};
+
+TAILQ_HEAD(cmd_list, rds_cmd);
+
+struct rds {
+    struct ev_loop *loop;
+    struct rds_options options;
+    enum rds_state state;
+    redisAsyncContext *context; /* NULL while DOWN */
+    char reason[160];
+    enum rds_outcome failing_as; /* what a NULL reply means now */
+    int backoff_ms;
+    int is_freed;   /* rds_free() runs: nothing is completed any more */
+    int must_drop;  /* the server refused us: give the connection up when this turn ends */
+    char refusal[160]; /* its words */
+    int64_t clock_offset_ms;
+
+    struct cmd_list pending; /* sent, in order of their answers */
+    struct cmd_list unsent;  /* to be completed at the loop boundary */
+
+    ev_io read_watcher, write_watcher;
+    int wants_write;
+    ev_prepare settle; /* never started, only fed: runs last in this loop turn, see settle_soon */
+    ev_timer deadline;      /* of the oldest pending command, or of connecting */
+    ev_timer retry;
+    ev_timer probe;
+};
+
+static void try_connect(struct rds *r);
+static void go_down(struct rds *r, enum rds_outcome outcome, const char *reason);
+
+/* Asks for on_settle() at the end of this loop turn. The watcher has the lowest priority, so all
+ * other callbacks of the turn come first: their commands leave in one write. */
+static void settle_soon(struct rds *r)
+{
+    ev_feed_event(r->loop, &r->settle, EV_CUSTOM);
+}
+
+/* ---- commands ------------------------------------------------------------------------------ */
+
+static void complete(struct rds_cmd *cmd, enum rds_outcome outcome, const redisReply *reply,
+                     const char *text)
+{
+    if (cmd->fn && !cmd->owner->is_freed) {
+        struct rds_result result = {.outcome = outcome, .reply = reply, .text = text};
+        cmd->fn(cmd->arg, &result);
+    }
+    free(cmd);
+}
+
+/* These mean that the server behind this connection cannot serve us: a new connection may. */
+static int means_reconnect(const char *error)
+{
+    static const char *const PREFIXES[] = {"LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN",
+                                           "UNBLOCKED"};
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++)
+        if (strncmp(error, PREFIXES[i], strlen(PREFIXES[i])) == 0)
+            return 1;
+    return 0;
+}
+
+static void refuse(struct rds *r, const char *why)
+{
+    snprintf(r->refusal, sizeof r->refusal, "%s", why);
+    r->must_drop = 1;
+    settle_soon(r);
+}
+
+static void arm_deadline(struct rds *r)
+{
+    struct rds_cmd *oldest = TAILQ_FIRST(&r->pending);
+    if (!oldest) {
+        ev_timer_stop(r->loop, &r->deadline);
+    } else if (!ev_is_active(&r->deadline)) {
+        ev_tstamp left = oldest->sent_at + r->options.timeout_ms / 1000.0 - ev_now(r->loop);
+        ev_timer_set(&r->deadline, left > 0 ? left : 0, 0.);
+        ev_timer_start(r->loop, &r->deadline);
+    }
+}
+
+/* hiredis calls this exactly once for each command: with NULL when the connection is lost. */
+static void on_reply(redisAsyncContext *context, void *reply_, void *privdata)
+{
+    (void)context;
+    struct rds_cmd *cmd = privdata;
+    struct rds *r = cmd->owner;
+    const redisReply *reply = reply_;
+
+    TAILQ_REMOVE(&r->pending, cmd, link);
+    if (!reply) {
+        complete(cmd, r->failing_as, NULL, r->reason);
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        if (means_reconnect(reply->str))
+            refuse(r, reply->str);
+        complete(cmd, RDS_ERROR, NULL, reply->str);
+    } else {
+        complete(cmd, RDS_OK, reply, "");
+    }
+}
+
+static void send_now(struct rds *r, struct rds_cmd *cmd, size_t n, const char *const argv[])
+{
+    /* hiredis' parameter lacks a const; it only reads. No lengths: it takes strlen itself. */
+    if (redisAsyncCommandArgv(r->context, on_reply, cmd, (int)n, (const char **)argv, NULL)) {
+        TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
+        return;
+    }
+    cmd->sent_at = ev_now(r->loop);
+    TAILQ_INSERT_TAIL(&r->pending, cmd, link);
+    arm_deadline(r);
+}
+
+struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
+                          const char *const argv[])
+{
+    struct rds_cmd *cmd = mem_calloc(1, sizeof *cmd);
+    cmd->owner = r;
+    cmd->fn = fn;
+    cmd->arg = arg;
+    if (r->state == RDS_UP && r->context)
+        send_now(r, cmd, n, argv);
+    else
+        TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
+    settle_soon(r);
+    return cmd;
+}
+
+void rds_cancel(struct rds_cmd *cmd)
+{
+    if (cmd)
+        cmd->fn = NULL;
+}
+
+/* ---- loop events --------------------------------------------------------------------------- */
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+    (void)loop, (void)revents;
+    struct rds *r = w->data;
+    redisAsyncHandleRead(r->context);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+    (void)loop, (void)revents;
+    struct rds *r = w->data;
+    redisAsyncHandleWrite(r->context);
+}
+
+/* Writes all commands of this loop turn with one write, without asking epoll first. */
+static void flush(struct rds *r)
+{
+    if (!r->context || !r->wants_write || ev_is_active(&r->write_watcher))
+        return;
+    r->wants_write = 0;
+    redisAsyncHandleWrite(r->context);
+    if (r->context && r->wants_write)
+        ev_io_start(r->loop, &r->write_watcher); /* the socket is full */
+}
+
+static void fail_unsent(struct rds *r)
+{
+    struct cmd_list batch = TAILQ_HEAD_INITIALIZER(batch);
+    TAILQ_CONCAT(&batch, &r->unsent, link);
+    struct rds_cmd *cmd;
+    while ((cmd = TAILQ_FIRST(&batch))) {
+        TAILQ_REMOVE(&batch, cmd, link);
+        complete(cmd, RDS_UNSENT, NULL, r->reason);
+    }
+}
+
+static void on_settle(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    (void)loop, (void)revents;
+    struct rds *r = w->data;
+    if (r->must_drop)
+        go_down(r, RDS_LOST, r->refusal);
+    fail_unsent(r);
+    flush(r);
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)revents;
+    struct rds *r = w->data;
+    struct rds_cmd *oldest = TAILQ_FIRST(&r->pending);
+    if (r->state == RDS_CONNECTING) {
+        go_down(r, RDS_TIMEOUT, "Redis does not answer");
+    } else if (oldest && ev_now(loop) - oldest->sent_at >= r->options.timeout_ms / 1000.0 - 1e-6) {
+        go_down(r, RDS_TIMEOUT, "Redis does not answer");
+    } else {
+        arm_deadline(r);
+    }
+}
+
+/* ---- hiredis' event hooks ------------------------------------------------------------------ */
+
+static void hook_add_read(void *data)
+{
+    struct rds *r = data;
+    ev_io_start(r->loop, &r->read_watcher);
+}
+
+static void hook_del_read(void *data)
+{
+    struct rds *r = data;
+    ev_io_stop(r->loop, &r->read_watcher);
+}
+
+static void hook_add_write(void *data)
+{
+    struct rds *r = data;
+    r->wants_write = 1;
+    if (r->context->c.flags & REDIS_CONNECTED)
+        settle_soon(r);
+    else
+        ev_io_start(r->loop, &r->write_watcher); /* writable means: connected, or failed */
+}
+
+static void hook_del_write(void *data)
+{
+    struct rds *r = data;
+    r->wants_write = 0;
+    ev_io_stop(r->loop, &r->write_watcher);
+}
+
+static void hook_cleanup(void *data)
+{
+    hook_del_read(data);
+    hook_del_write(data);
+}
+
+/* ---- clock --------------------------------------------------------------------------------- */
+
+static void on_time(void *arg, const struct rds_result *result)
+{
+    struct rds *r = arg;
+    int64_t seconds, us;
+    if (result->outcome != RDS_OK || rds_int(rds_at(result->reply, 0), &seconds) ||
+        rds_int(rds_at(result->reply, 1), &us))
+        return;
+    r->clock_offset_ms = seconds * 1000 + us / 1000 - clock_wall_ms();
+}
+
+static void on_probe(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)revents;
+    struct rds *r = w->data;
+    if (r->state == RDS_UP && r->context)
+        rds_call(r, on_time, r, "TIME");
+}
+
+int64_t rds_now_ms(const struct rds *r)
+{
+    return clock_wall_ms() + r->clock_offset_ms;
+}
+
+/* ---- connecting ---------------------------------------------------------------------------- */
+
+static void set_state(struct rds *r, enum rds_state state)
+{
+    int was_up = r->state == RDS_UP;
+    r->state = state;
+    if (was_up != (state == RDS_UP) && r->options.on_state && !r->is_freed)
+        r->options.on_state(r->options.arg, state == RDS_UP);
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)revents;
+    try_connect(w->data);
+}
+
+static void schedule_retry(struct rds *r)
+{
+    double ms = r->backoff_ms * (0.5 + 0.5 * random_unit());
+    r->backoff_ms = r->backoff_ms * 2 < BACKOFF_MAX_MS ? r->backoff_ms * 2 : BACKOFF_MAX_MS;
+    ev_timer_stop(r->loop, &r->retry);
+    ev_timer_set(&r->retry, ms / 1000, 0.);
+    ev_timer_start(r->loop, &r->retry);
+}
+
+/* Gives the connection up. Not to be called from inside a hiredis callback: it frees the context. */
+static void go_down(struct rds *r, enum rds_outcome outcome, const char *reason)
+{
+    redisAsyncContext *context = r->context;
+    snprintf(r->reason, sizeof r->reason, "%s", reason);
+    r->failing_as = outcome;
+    r->must_drop = 0;
+    ev_timer_stop(r->loop, &r->deadline);
+    ev_timer_stop(r->loop, &r->probe);
+    r->context = NULL;
+    if (context) {
+        context->data = NULL;     /* on_disconnect must not act on it again */
+        redisAsyncFree(context); /* completes what is pending, with NULL replies */
+    }
+    set_state(r, RDS_DOWN);
+    schedule_retry(r);
+}
+
+/* hiredis closed the connection by itself (end of file, protocol error) and frees the context. */
+static void on_disconnect(const redisAsyncContext *context, int status)
+{
+    struct rds *r = context->data;
+    if (!r)
+        return;
+    (void)status;
+    r->context = NULL;
+    ev_timer_stop(r->loop, &r->deadline);
+    ev_timer_stop(r->loop, &r->probe);
+    set_state(r, RDS_DOWN);
+    schedule_retry(r);
+}
+
+/* The last of the greeting's answers; an error in any of them is fatal for this connection. */
+static void on_greeting(redisAsyncContext *context, void *reply_, void *privdata)
+{
+    struct rds *r = context->data;
+    const redisReply *reply = reply_;
+    int is_last = privdata != NULL;
+    if (!r || r->state != RDS_CONNECTING || r->must_drop)
+        return;
+    if (!reply)
+        return; /* on_disconnect or go_down speaks for it */
+    if (reply->type == REDIS_REPLY_ERROR) {
+        refuse(r, reply->str);
+        return;
+    }
+    if (!is_last)
+        return;
+    struct rds_result result = {.outcome = RDS_OK, .reply = reply, .text = ""};
+    on_time(r, &result);
+    ev_timer_stop(r->loop, &r->deadline);
+    r->backoff_ms = BACKOFF_FIRST_MS;
+    snprintf(r->reason, sizeof r->reason, "the connection to Redis broke"); /* when it does */
+    if (!r->options.blocking)
+        ev_timer_again(r->loop, &r->probe);
+    set_state(r, RDS_UP);
+}
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+    struct rds *r = context->data;
+    if (!r || status == REDIS_OK)
+        return;
+    /* hiredis frees the context after this callback; 0.14.1 must not be disturbed in it. */
+    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s", r->options.address);
+    r->failing_as = RDS_LOST;
+    r->context = NULL;
+    ev_timer_stop(r->loop, &r->deadline);
+    schedule_retry(r);
+    set_state(r, RDS_DOWN);
+}
+
+static redisAsyncContext *open_context(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    if (strchr(address, '/') || !colon)
+        return redisAsyncConnectUnix(address);
+    char host[256];
+    snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
+    return redisAsyncConnect(host, atoi(colon + 1));
+}
+
+static void greet(struct rds *r)
+{
+    char password[PASSWORD_MAX];
+    int err = conf_secret(r->options.user, password, sizeof password);
+    if (err) {
+        char why[sizeof r->refusal];
+        snprintf(why, sizeof why, "no password of Redis user %s in %.80s: %s", r->options.user,
+                 conf.secrets_dir, strerror(-err));
+        refuse(r, why);
+        return;
+    }
+    const char *auth[] = {"AUTH", r->options.user, password};
+    const char *name[] = {"CLIENT", "SETNAME", r->options.client_name};
+    redisAsyncCommandArgv(r->context, on_greeting, NULL, 3, auth, NULL);
+    redisAsyncCommandArgv(r->context, on_greeting, NULL, 3, name, NULL);
+    redisAsyncCommand(r->context, on_greeting, NULL, "PING"); /* refused while Redis is loading */
+    redisAsyncCommand(r->context, on_greeting, r, "TIME");
+}
+
+static void try_connect(struct rds *r)
+{
+    redisAsyncContext *context = open_context(r->options.address);
+    if (!context || context->err) {
+        snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s",
+                 r->options.address, context ? context->errstr : "out of memory");
+        if (context)
+            redisAsyncFree(context);
+        schedule_retry(r);
+        return;
+    }
+    r->context = context;
+    r->must_drop = 0;
+    r->failing_as = RDS_LOST;
+    context->data = r;
+    context->ev.data = r;
+    context->ev.addRead = hook_add_read;
+    context->ev.delRead = hook_del_read;
+    context->ev.addWrite = hook_add_write;
+    context->ev.delWrite = hook_del_write;
+    context->ev.cleanup = hook_cleanup;
+    ev_io_set(&r->read_watcher, context->c.fd, EV_READ);
+    ev_io_set(&r->write_watcher, context->c.fd, EV_WRITE);
+    redisAsyncSetConnectCallback(context, on_connect);
+    redisAsyncSetDisconnectCallback(context, on_disconnect);
+    set_state(r, RDS_CONNECTING);
+    ev_timer_stop(r->loop, &r->deadline);
+    ev_timer_set(&r->deadline, CONNECT_TIMEOUT_MS / 1000.0, 0.);
+    ev_timer_start(r->loop, &r->deadline);
+    greet(r);
+}
+
+struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
+{
+    struct rds *r = mem_calloc(1, sizeof *r);
+    r->loop = loop;
+    r->options = *options;
+    r->backoff_ms = BACKOFF_FIRST_MS;
+    snprintf(r->reason, sizeof r->reason, "not connected yet");
+    TAILQ_INIT(&r->pending);
+    TAILQ_INIT(&r->unsent);
+    ev_io_init(&r->read_watcher, on_readable, -1, EV_READ);
+    ev_io_init(&r->write_watcher, on_writable, -1, EV_WRITE);
+    ev_init(&r->deadline, on_deadline);
+    ev_init(&r->retry, on_retry);
+    ev_timer_init(&r->probe, on_probe, 0., PROBE_EVERY_S);
+    ev_prepare_init(&r->settle, on_settle);
+    ev_set_priority(&r->settle, EV_MINPRI);
+    r->read_watcher.data = r->write_watcher.data = r;
+    r->deadline.data = r->retry.data = r->probe.data = r->settle.data = r;
+    try_connect(r);
+    return r;
+}
+
+void rds_free(struct rds *r)
+{
+    if (!r)
+        return;
+    r->is_freed = 1;
+    go_down(r, RDS_LOST, "closed");
+    fail_unsent(r);
+    ev_timer_stop(r->loop, &r->retry);
+    ev_clear_pending(r->loop, &r->settle);
+    free(r);
+}
+
+int rds_is_up(const struct rds *r)
+{
+    return r->state == RDS_UP;
+}
+
+const char *rds_reason(const struct rds *r)
+{
+    return r->state == RDS_UP ? "" : r->reason;
+}
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+int rds_is_unknown(const struct rds_result *result)
+{
+    return result->outcome == RDS_LOST || result->outcome == RDS_TIMEOUT;
+}
+
+int rds_is_unavailable(const struct rds_result *result)
+{
+    static const char *const PREFIXES[] = {"OOM", "MISCONF", "BUSY", "CLUSTERDOWN", "TRYAGAIN"};
+    if (result->outcome == RDS_OK)
+        return 0;
+    if (result->outcome != RDS_ERROR || means_reconnect(result->text))
+        return 1;
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++)
+        if (strncmp(result->text, PREFIXES[i], strlen(PREFIXES[i])) == 0)
+            return 1;
+    return 0;
+}
+
+size_t rds_len(const struct redisReply *reply)
+{
+    return reply && reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+}
+
+const struct redisReply *rds_at(const struct redisReply *reply, size_t i)
+{
+    return i < rds_len(reply) ? reply->element[i] : NULL;
+}
+
+const char *rds_str(const struct redisReply *reply)
+{
+    if (!reply || (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS))
+        return NULL;
+    return reply->str;
+}
+
+size_t rds_str_len(const struct redisReply *reply)
+{
+    return rds_str(reply) ? (size_t)reply->len : 0;
+}
+
+int rds_int(const struct redisReply *reply, int64_t *ret)
+{
+    if (reply && reply->type == REDIS_REPLY_INTEGER) {
+        *ret = reply->integer;
+        return 0;
+    }
+    const char *text = rds_str(reply);
+    if (!text || !*text)
+        return -EPROTO;
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || *end)
+        return -EPROTO;
+    *ret = value;
+    return 0;
+}
+
+const char *rds_field(const struct redisReply *reply, const char *name)
+{
+    for (size_t i = 0; i + 1 < rds_len(reply); i += 2) {
+        const char *field = rds_str(rds_at(reply, i));
+        if (field && strcmp(field, name) == 0)
+            return rds_str(rds_at(reply, i + 1));
+    }
+    return NULL;
+}

@@ -1,0 +1,96 @@
+/* One connection to Redis inside the event loop: hiredis async behind a small module, so that
+ * nobody else includes hiredis.
+ *
+ *          connect            AUTH, CLIENT SETNAME, PING, TIME all ok
+ *   DOWN ----------> CONNECTING ----------> UP
+ *    ^                   |                   |
+ *    +--- back-off ------+------- lost ------+     10 ms doubling to 1 s, with jitter
+ *
+ * Every command is completed exactly once, also when it could not be sent, and never before
+ * rds_call() has returned. A command that has no answer after timeout_ms gives up the whole
+ * connection: answers come in order, so all later ones would be late too.
+ *
+ * Blocking commands (XREAD BLOCK, BLMOVE) need an rds of their own with a longer timeout.
+ * Once a second an idle-or-not connection is asked for Redis' time: that keeps rds_now_ms() right
+ * and finds a half-open connection (not done where options.blocking is set). */
+#ifndef TIFFIN_BASE_RDS_H
+#define TIFFIN_BASE_RDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ev_loop;
+struct rds;
+struct rds_cmd;
+struct redisReply;
+
+enum rds_outcome {
+    RDS_OK,      /* a reply that is not an error */
+    RDS_ERROR,   /* Redis answered with an error: text has it */
+    RDS_LOST,    /* the connection broke: the command may or may not have been executed */
+    RDS_TIMEOUT, /* no answer in time: as RDS_LOST */
+    RDS_UNSENT,  /* there was no connection: certainly not executed */
+};
+
+struct rds_result {
+    enum rds_outcome outcome;
+    const struct redisReply *reply; /* RDS_OK only; dies when the callback returns */
+    const char *text;               /* never NULL: the error in one line */
+};
+
+/* Exactly once for each command that is not cancelled. May call any rds_ function but rds_free. */
+typedef void (*rds_reply_fn)(void *arg, const struct rds_result *result);
+/* The connection came up (is_up 1) or went down (0). May issue commands. */
+typedef void (*rds_state_fn)(void *arg, int is_up);
+
+struct rds_options {
+    const char *address;     /* unix path (has a '/') or host:port; kept by reference */
+    const char *user;        /* Redis ACL user, its password from conf_secret(); by reference */
+    const char *client_name; /* shown by CLIENT LIST; no spaces; by reference */
+    int timeout_ms;
+    int blocking;       /* 1: only for blocking commands */
+    rds_state_fn on_state; /* may be NULL */
+    void *arg;
+};
+
+/* Starts connecting; never fails: a Redis that is away is an ordinary state. */
+struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options);
+/* Drops the connection; pending commands are cancelled, not completed. NULL ok. */
+void rds_free(struct rds *r);
+
+int rds_is_up(const struct rds *r);
+/* Why it is down, in one line; "" while up. Valid until the next state change. */
+const char *rds_reason(const struct rds *r);
+/* Milliseconds since the epoch by Redis' clock, as learnt at the last TIME (at most about a
+ * second ago); by our own clock before the first. */
+int64_t rds_now_ms(const struct rds *r);
+
+/* Sends a command of n arguments, each a C string. The result is owned by rds; it may be passed
+ * to rds_cancel() until its callback has been called. */
+struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
+                          const char *const argv[]);
+/* The same with the arguments listed: rds_call(r, fn, arg, "HGET", key, field). */
+#define rds_call(r, fn, arg, ...) \
+    rds_callv((r), (fn), (arg), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \
+              (const char *const[]){__VA_ARGS__})
+
+/* The requester is gone: its callback will not be called. The command itself still runs. */
+void rds_cancel(struct rds_cmd *cmd);
+
+/* True when the error says that Redis cannot serve now (OOM, LOADING, READONLY, MISCONF…), or
+ * when there was no answer at all: worth a 503 and another try. */
+int rds_is_unavailable(const struct rds_result *result);
+/* True when the command may have been executed although no answer came. */
+int rds_is_unknown(const struct rds_result *result);
+
+/* Typed access to replies. A NULL reply is taken for nil everywhere. */
+size_t rds_len(const struct redisReply *reply); /* elements of an array, else 0 */
+const struct redisReply *rds_at(const struct redisReply *reply, size_t i); /* NULL beyond */
+const char *rds_str(const struct redisReply *reply);  /* string or status; NULL for all else */
+size_t rds_str_len(const struct redisReply *reply);   /* its bytes, else 0 */
+/* Integer, or a string that is one. 0, or -EPROTO and *ret untouched. */
+int rds_int(const struct redisReply *reply, int64_t *ret);
+/* The value of a field in a flat field-value array (HGETALL), NULL when absent. */
+const char *rds_field(const struct redisReply *reply, const char *name);
+
+#endif

@@ -1,0 +1,60 @@
+#include "base/utf8.h"
+
+/* Bytes that follow a lead byte, with the range the first of them may have (RFC 3629, section 4:
+ * the syntax of UTF-8 byte sequences). -1 = not a lead byte. */
+static int sequence(unsigned char lead, unsigned char *low, unsigned char *high)
+{
+    *low = 0x80;
+    *high = 0xbf;
+    if (lead < 0x80)
+        return 0;
+    if (lead >= 0xc2 && lead <= 0xdf)
+        return 1;
+    if (lead >= 0xe0 && lead <= 0xef) {
+        if (lead == 0xe0)
+            *low = 0xa0;
+        if (lead == 0xed)
+            *high = 0x9f;
+        return 2;
+    }
+    if (lead >= 0xf0 && lead <= 0xf4) {
+        if (lead == 0xf0)
+            *low = 0x90;
+        if (lead == 0xf4)
+            *high = 0x8f;
+        return 3;
+    }
+    return -1;
+}
+
+long utf8_length(const char *bytes, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)bytes, *end = p + n;
+    long characters = 0;
+    while (p < end) {
+        unsigned char low, high;
+        int more = sequence(*p++, &low, &high);
+        if (more < 0 || end - p < more)
+            return -1;
+        for (; more > 0; more--, p++) {
+            if (*p < low || *p > high)
+                return -1;
+            low = 0x80;
+            high = 0xbf;
+        }
+        characters++;
+    }
+    return characters;
+}
+
+int utf8_has_control(const char *bytes, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] < 0x20 || p[i] == 0x7f)
+            return 1;
+        if (p[i] == 0xc2 && i + 1 < n && p[i + 1] < 0xa0)
+            return 1; /* U+0080..U+009F */
+    }
+    return 0;
+}

@@ -1,0 +1,82 @@
+#include "order/live.h"
+
+#include <ev.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/rds.h"
+#include "order/store.h"
+
+#define PERIOD_S 1.0
+#define FIELD_LATENCY_SUM "latency_sum_us"
+#define FIELD_LATENCY_PREFIX "le" /* le0 … le33: the latency buckets */
+
+/* Fields and values of one write: every metric, every bucket, the sum. */
+#define FIGURES (METRIC_COUNT + LATENCY_BUCKETS + 1)
+
+static struct rds *connection;
+static char process_name[96];
+static ev_timer timer;
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)w, (void)revents;
+    char values[FIGURES][24], buckets[LATENCY_BUCKETS][8];
+    const char *figures[2 * FIGURES];
+    size_t n = 0, v = 0;
+
+    if (!rds_is_up(connection))
+        return;
+    for (int m = 0; m < METRIC_COUNT; m++) {
+        snprintf(values[v], sizeof values[v], "%lld", (long long)metric_values[m]);
+        figures[n++] = metric_name((enum metric)m);
+        figures[n++] = values[v++];
+    }
+    for (int b = 0; b < LATENCY_BUCKETS; b++) {
+        if (!latency_counts[b])
+            continue;
+        snprintf(buckets[b], sizeof buckets[b], FIELD_LATENCY_PREFIX "%d", b);
+        snprintf(values[v], sizeof values[v], "%lld", (long long)latency_counts[b]);
+        figures[n++] = buckets[b];
+        figures[n++] = values[v++];
+    }
+    snprintf(values[v], sizeof values[v], "%lld", (long long)latency_sum_us);
+    figures[n++] = FIELD_LATENCY_SUM;
+    figures[n++] = values[v];
+    store_live_write(connection, process_name, n, figures);
+}
+
+void live_start(struct ev_loop *loop, struct rds *r, const char *program)
+{
+    char host[48];
+    if (gethostname(host, sizeof host))
+        strcpy(host, "host");
+    host[sizeof host - 1] = '\0';
+    connection = r;
+    snprintf(process_name, sizeof process_name, "%s-%s-%d", program, host, (int)getpid());
+    ev_timer_init(&timer, on_tick, 0., PERIOD_S);
+    ev_timer_start(loop, &timer);
+}
+
+void live_add(struct live_sum *sum, const struct redisReply *reply)
+{
+    for (size_t i = 0; i + 1 < rds_len(reply); i += 2) {
+        const char *field = rds_str(rds_at(reply, i));
+        int64_t value;
+        if (!field || rds_int(rds_at(reply, i + 1), &value))
+            continue;
+        if (strcmp(field, FIELD_LATENCY_SUM) == 0) {
+            sum->latency_sum_us += value;
+        } else if (strncmp(field, FIELD_LATENCY_PREFIX, 2) == 0) {
+            int bucket = atoi(field + 2);
+            if (bucket >= 0 && bucket < LATENCY_BUCKETS)
+                sum->latency[bucket] += value;
+        } else {
+            for (int m = 0; m < METRIC_COUNT; m++)
+                if (strcmp(field, metric_name((enum metric)m)) == 0)
+                    sum->values[m] += value;
+        }
+    }
+}

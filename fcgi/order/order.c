@@ -1,0 +1,210 @@
+#include "order/order.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "base/rds.h"
+
+#define SHARD_DIGITS "00" /* one shard today */
+#define ID_RANDOM 20      /* characters of 5 bits */
+
+static const char *const STATUS_NAMES[ORDER_STATUS_COUNT] = {
+    [ORDER_PLACED] = "order_placed",
+    [ORDER_PREPARING_FOOD] = "preparing_food",
+    [ORDER_QUALITY_CHECK] = "quality_check",
+    [ORDER_OUT_FOR_DELIVERY] = "out_for_delivery",
+    [ORDER_DELIVERED] = "delivered",
+    [ORDER_PAYMENT_FAILED] = "payment_failed",
+    [ORDER_CANCELLED] = "cancelled",
+    [ORDER_NEEDS_REVIEW] = "needs_review",
+};
+
+static const char *const PAYMENT_NAMES[PAYMENT_STATUS_COUNT] = {
+    [PAYMENT_PENDING] = "pending",         [PAYMENT_PAID] = "paid",
+    [PAYMENT_DECLINED] = "declined",       [PAYMENT_REFUNDED] = "refunded",
+    [PAYMENT_NOT_CHARGED] = "not_charged",
+};
+
+static const char *const KITCHEN_NAMES[KITCHEN_STATUS_COUNT] = {
+    [KITCHEN_PENDING] = "pending",
+    [KITCHEN_ACKNOWLEDGED] = "acknowledged",
+    [KITCHEN_CANCELLED] = "cancelled",
+};
+
+static int parse_name(const char *const *names, int n, const char *text)
+{
+    for (int i = 0; text && i < n; i++)
+        if (strcmp(names[i], text) == 0)
+            return i;
+    return -1;
+}
+
+const char *order_status_name(enum order_status status)
+{
+    return STATUS_NAMES[status];
+}
+
+const char *payment_status_name(enum payment_status status)
+{
+    return PAYMENT_NAMES[status];
+}
+
+const char *kitchen_status_name(enum kitchen_status status)
+{
+    return KITCHEN_NAMES[status];
+}
+
+int order_status_parse(const char *text)
+{
+    return parse_name(STATUS_NAMES, ORDER_STATUS_COUNT, text);
+}
+
+int payment_status_parse(const char *text)
+{
+    return parse_name(PAYMENT_NAMES, PAYMENT_STATUS_COUNT, text);
+}
+
+int kitchen_status_parse(const char *text)
+{
+    return parse_name(KITCHEN_NAMES, KITCHEN_STATUS_COUNT, text);
+}
+
+int order_is_settled(const struct order_change *now)
+{
+    switch (now->status) {
+    case ORDER_DELIVERED:
+    case ORDER_PAYMENT_FAILED:
+        return 1;
+    case ORDER_CANCELLED:
+        return now->payment != PAYMENT_PENDING && now->payment != PAYMENT_PAID;
+    case ORDER_PLACED:
+    case ORDER_PREPARING_FOOD:
+    case ORDER_QUALITY_CHECK:
+    case ORDER_OUT_FOR_DELIVERY:
+    case ORDER_NEEDS_REVIEW:
+    case ORDER_STATUS_COUNT:
+        break;
+    }
+    return 0;
+}
+
+/* Fills a change from its words. */
+static int change_set(struct order_change *c, int version, const char *status, const char *payment,
+                      const char *kitchen, const char *at)
+{
+    int s = order_status_parse(status);
+    int p = payment_status_parse(payment);
+    int k = kitchen_status_parse(kitchen);
+    if (version < 1 || s < 0 || p < 0 || k < 0 || !at || strlen(at) >= sizeof c->at)
+        return -EPROTO;
+    c->version = version;
+    c->status = (enum order_status)s;
+    c->payment = (enum payment_status)p;
+    c->kitchen = (enum kitchen_status)k;
+    strcpy(c->at, at);
+    return 0;
+}
+
+/* A history line: "order_placed paid pending 2026-11-22T11:00:58.123Z". */
+static int history_parse(const char *line, int version, struct order_change *ret)
+{
+    char status[32], payment[32], kitchen[32], at[ORDER_TIME_SIZE];
+    if (!line || sscanf(line, "%31s %31s %31s %24s", status, payment, kitchen, at) != 4)
+        return -EPROTO;
+    return change_set(ret, version, status, payment, kitchen, at);
+}
+
+static int parse_int(const char *text, int64_t *ret)
+{
+    char *end;
+    if (!text || !*text)
+        return -EPROTO;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || *end)
+        return -EPROTO;
+    *ret = value;
+    return 0;
+}
+
+int order_parse(const struct redisReply *reply, struct order *ret)
+{
+    if (rds_len(reply) == 0)
+        return -ENOENT;
+    int64_t version;
+    ret->id = rds_field(reply, "id");
+    ret->item = rds_field(reply, "item");
+    ret->restaurant_id = rds_field(reply, "restaurant_id");
+    ret->restaurant = rds_field(reply, "restaurant");
+    ret->user_id = rds_field(reply, "user_id");
+    ret->currency = rds_field(reply, "currency");
+    ret->created_at = rds_field(reply, "created_at");
+    if (!ret->id || !ret->item || !ret->restaurant || !ret->currency || !ret->created_at ||
+        parse_int(rds_field(reply, "quantity"), &ret->quantity) ||
+        parse_int(rds_field(reply, "amount_cents"), &ret->amount_cents) ||
+        parse_int(rds_field(reply, "version"), &version) || version < 1 || version > INT32_MAX)
+        return -EPROTO;
+
+    int first = version > ORDER_HISTORY_MAX ? (int)version - ORDER_HISTORY_MAX + 1 : 1;
+    ret->n_history = 0;
+    for (int v = first; v <= version; v++) {
+        char field[16];
+        snprintf(field, sizeof field, "v%d", v);
+        if (history_parse(rds_field(reply, field), v, &ret->history[ret->n_history]))
+            return -EPROTO;
+        ret->n_history++;
+    }
+    ret->now = ret->history[ret->n_history - 1];
+    return 0;
+}
+
+int order_event_parse(const struct redisReply *fields, const char **ret_id,
+                      struct order_change *ret)
+{
+    int64_t version;
+    const char *id = rds_field(fields, "order");
+    if (!id || parse_int(rds_field(fields, "version"), &version) || version > INT32_MAX)
+        return -EPROTO;
+    int err = change_set(ret, (int)version, rds_field(fields, "status"),
+                         rds_field(fields, "payment_status"), rds_field(fields, "kitchen_status"),
+                         rds_field(fields, "at"));
+    if (!err)
+        *ret_id = id;
+    return err;
+}
+
+static void id_new(const char *prefix, char out[ORDER_ID_SIZE])
+{
+    char random[ID_RANDOM + 1];
+    random_base32(random, ID_RANDOM);
+    snprintf(out, ORDER_ID_SIZE, "%s" SHARD_DIGITS "%s", prefix, random);
+}
+
+void order_id_new(char out[ORDER_ID_SIZE])
+{
+    id_new("order_", out);
+}
+
+void update_id_new(char out[ORDER_ID_SIZE])
+{
+    id_new("update_", out);
+}
+
+int order_id_is_valid(const char *text)
+{
+    static const char PREFIX[] = "order_" SHARD_DIGITS;
+    size_t prefix = sizeof PREFIX - 1;
+    if (strncmp(text, PREFIX, prefix) != 0)
+        return 0;
+    const char *random = text + prefix;
+    return strspn(random, "abcdefghijklmnopqrstuvwxyz234567") == ID_RANDOM &&
+           random[ID_RANDOM] == '\0';
+}
+
+int job_is_update(const char *id)
+{
+    return strncmp(id, "update_", 7) == 0;
+}

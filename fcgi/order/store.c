@@ -1,0 +1,534 @@
+/* One function, one command. The order of keys and arguments is the one written at the head of
+ * each function in redis/functions/tiffin.lua. */
+#include "order/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "order/keys.h"
+
+#define KEY_SIZE 256    /* longest: idem:{s00}: and 128 characters */
+#define NUMBER_SIZE 24  /* a 64-bit integer */
+#define FINGERPRINT_HEX 32
+#define CHAT_LOG_KEPT "1000"
+#define EVENTS_BATCH "1000"
+
+struct key {
+    char text[KEY_SIZE];
+};
+struct number {
+    char text[NUMBER_SIZE];
+};
+
+/* These return by value: the text lives as long as the caller's full expression or variable
+ * (C11 6.2.4p8). Callers bound ids to 128 characters; what is longer would be cut. */
+static struct key key_of(const char *prefix, const char *id)
+{
+    struct key k;
+    snprintf(k.text, sizeof k.text, "%s%.128s", prefix, id);
+    return k;
+}
+
+static struct key user_orders_key(const char *id)
+{
+    struct key k;
+    snprintf(k.text, sizeof k.text, KEY_USER_PREFIX "%.128s" KEY_USER_ORDERS_SUFFIX, id);
+    return k;
+}
+
+static struct number number_of(int64_t n)
+{
+    struct number out;
+    snprintf(out.text, sizeof out.text, "%lld", (long long)n);
+    return out;
+}
+
+static struct key job_key(const char *id)
+{
+    return key_of(job_is_update(id) ? KEY_UPDATE_PREFIX : KEY_ORDER_PREFIX, id);
+}
+
+const char *store_word(const struct redisReply *reply)
+{
+    const char *word = rds_str(rds_at(reply, 0));
+    return word ? word : "";
+}
+
+static int word_is(const struct redisReply *reply, const char *word)
+{
+    return strcmp(store_word(reply), word) == 0;
+}
+
+/* ---- new work ------------------------------------------------------------------------------ */
+
+/* What must be the same when an Idempotency-Key comes again: a hash of kind and parameters. The
+ * parts cannot hold a control character, so \n separates them. */
+static void fingerprint(const char *key, const char *text, char out[65])
+{
+    out[0] = '\0';
+    if (!*key)
+        return;
+    sha256_hex(text, strlen(text), out);
+    out[FINGERPRINT_HEX] = '\0';
+}
+
+struct rds_cmd *store_place(struct rds *r, const struct order_request *order, rds_reply_fn fn,
+                            void *arg)
+{
+    char mark[65];
+    char *text = mem_printf("order\n%s\n%s\n%d\n%s", order->restaurant_id, order->item,
+                            order->quantity, order->user_id);
+    fingerprint(order->idempotency_key, text, mark);
+    free(text);
+    struct key order_key = key_of(KEY_ORDER_PREFIX, order->id);
+    struct key restaurant = key_of(KEY_RESTAURANT_PREFIX, order->restaurant_id);
+    struct key user = key_of(KEY_USER_PREFIX, order->user_id);
+    struct key user_orders = user_orders_key(order->user_id);
+    struct key idem = key_of(KEY_IDEM_PREFIX, order->idempotency_key);
+    return rds_call(r, fn, arg, "FCALL", FN_PLACE, "9", order_key.text, KEY_READY, KEY_INDEX,
+                    KEY_COUNT, KEY_EVENTS, restaurant.text, user.text, user_orders.text, idem.text,
+                    order->id, order->restaurant_id, order->item, number_of(order->quantity).text,
+                    order->user_id, mark, number_of(order->deadline_ms).text);
+}
+
+int store_place_parse(const struct redisReply *reply, enum place_outcome *ret,
+                      char ret_id[ORDER_ID_SIZE])
+{
+    static const struct {
+        const char *word;
+        enum place_outcome outcome;
+    } WORDS[] = {
+        {"placed", PLACE_DONE},     {"accepted", PLACE_DONE},
+        {"replay", PLACE_REPLAY},   {"mismatch", PLACE_MISMATCH},
+        {"late", PLACE_LATE},       {"no_restaurant", PLACE_NO_RESTAURANT},
+        {"no_item", PLACE_NO_ITEM}, {"no_user", PLACE_NO_USER},
+        {"full", PLACE_FULL},
+    };
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (!word_is(reply, WORDS[i].word))
+            continue;
+        if (WORDS[i].outcome == PLACE_DONE || WORDS[i].outcome == PLACE_REPLAY) {
+            const char *id = rds_str(rds_at(reply, 1));
+            if (!id || strlen(id) >= ORDER_ID_SIZE)
+                return -EPROTO;
+            strcpy(ret_id, id);
+        }
+        *ret = WORDS[i].outcome;
+        return 0;
+    }
+    return -EPROTO;
+}
+
+struct rds_cmd *store_accept_update(struct rds *r, const struct update_request *update,
+                                    rds_reply_fn fn, void *arg)
+{
+    char mark[65];
+    char *text = mem_printf("update\n%s", update->message);
+    fingerprint(update->idempotency_key, text, mark);
+    free(text);
+    struct key key = key_of(KEY_UPDATE_PREFIX, update->id);
+    struct key idem = key_of(KEY_IDEM_PREFIX, update->idempotency_key);
+    return rds_call(r, fn, arg, "FCALL", FN_ACCEPT_UPDATE, "5", key.text, KEY_READY, KEY_DELAYED,
+                    KEY_COUNT, idem.text, update->id, update->message,
+                    number_of(update->delay_ms).text, mark, number_of(update->deadline_ms).text,
+                    number_of(UPDATES_PENDING_MAX).text);
+}
+
+struct rds_cmd *store_cancel(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_CANCEL, "2", key_of(KEY_ORDER_PREFIX, id).text,
+                    KEY_EVENTS);
+}
+
+int store_cancel_parse(const struct redisReply *reply, enum cancel_outcome *ret)
+{
+    if (word_is(reply, "cancelled"))
+        *ret = CANCEL_DONE;
+    else if (word_is(reply, "not_found"))
+        *ret = CANCEL_NOT_FOUND;
+    else if (word_is(reply, "too_late"))
+        *ret = CANCEL_TOO_LATE;
+    else
+        return -EPROTO;
+    return 0;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+struct rds_cmd *store_order(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HGETALL", key_of(KEY_ORDER_PREFIX, id).text);
+}
+
+struct rds_cmd *store_order_brief(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HMGET", key_of(KEY_ORDER_PREFIX, id).text, "item", "restaurant",
+                    "status", "created_at");
+}
+
+struct rds_cmd *store_restaurants(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "LRANGE", KEY_RESTAURANTS, "0", "-1");
+}
+
+struct rds_cmd *store_restaurant_info(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HMGET", key_of(KEY_RESTAURANT_PREFIX, id).text, "id", "name",
+                    "cuisine", "rating");
+}
+
+struct rds_cmd *store_restaurant_menu(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HMGET", key_of(KEY_RESTAURANT_PREFIX, id).text, "menu",
+                    "currency");
+}
+
+struct rds_cmd *store_restaurant_reviews(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HMGET", key_of(KEY_RESTAURANT_PREFIX, id).text, "reviews");
+}
+
+struct rds_cmd *store_user(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HGETALL", key_of(KEY_USER_PREFIX, id).text);
+}
+
+struct rds_cmd *store_user_orders(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "LRANGE", user_orders_key(id).text, "0", "-1");
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+struct rds_cmd *store_events_last(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "XREVRANGE", KEY_EVENTS, "+", "-", "COUNT", "1");
+}
+
+struct rds_cmd *store_events_wait(struct rds *r, const char *last_id, int block_ms,
+                                  rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "XREAD", "COUNT", EVENTS_BATCH, "BLOCK", number_of(block_ms).text,
+                    "STREAMS", KEY_EVENTS, last_id);
+}
+
+const struct redisReply *store_events_entries(const struct redisReply *reply)
+{
+    return rds_at(rds_at(reply, 0), 1); /* [[stream, [[id, fields], …]]] */
+}
+
+/* ---- worker -------------------------------------------------------------------------------- */
+
+static const char *const STEP_NAMES[STEP_COUNT] = {
+    [STEP_PAYMENT] = "payment",
+    [STEP_KITCHEN] = "kitchen",
+    [STEP_PREPARING_FOOD] = "preparing_food",
+    [STEP_QUALITY_CHECK] = "quality_check",
+    [STEP_OUT_FOR_DELIVERY] = "out_for_delivery",
+    [STEP_DELIVERED] = "delivered",
+    [STEP_REFUND] = "refund",
+    [STEP_BROADCAST] = "broadcast",
+};
+
+const char *job_step_name(enum job_step step)
+{
+    return STEP_NAMES[step];
+}
+
+int job_step_parse(const char *name)
+{
+    for (int i = 0; name && i < STEP_COUNT; i++)
+        if (strcmp(STEP_NAMES[i], name) == 0)
+            return i;
+    return -1;
+}
+
+static struct key active_key(const char *worker)
+{
+    return key_of(KEY_ACTIVE_PREFIX, worker);
+}
+
+static struct key heartbeat_key(const char *worker)
+{
+    return key_of(KEY_WORKER_PREFIX, worker);
+}
+
+struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_reply_fn fn,
+                           void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_BEAT, "2", KEY_WORKERS, heartbeat_key(worker).text,
+                    worker, number_of(ttl_ms).text);
+}
+
+struct rds_cmd *store_take(struct rds *r, const char *worker, int n, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_TAKE, "4", KEY_READY, active_key(worker).text,
+                    KEY_DELAYED, KEY_WORKERS, worker, number_of(n).text);
+}
+
+struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "BLMOVE", KEY_READY, KEY_READY, "RIGHT", "RIGHT",
+                    number_of(block_s).text);
+}
+
+struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, rds_reply_fn fn,
+                            void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_BEGIN, "2", job_key(id).text, active_key(worker).text,
+                    id);
+}
+
+static int copy_text(const struct redisReply *reply, char *out, size_t size)
+{
+    const char *text = rds_str(reply);
+    if (!text || strlen(text) >= size)
+        return -EPROTO;
+    strcpy(out, text);
+    return 0;
+}
+
+int store_begin_parse(const struct redisReply *reply, struct job_view *ret)
+{
+    if (word_is(reply, "gone"))
+        return -ESTALE;
+    int64_t tries;
+    if (!word_is(reply, "begun") || rds_int(rds_at(reply, 1), &ret->epoch) ||
+        rds_int(rds_at(reply, 3), &tries))
+        return -EPROTO;
+    ret->tries = (int)tries;
+    int step = job_step_parse(rds_str(rds_at(reply, 2)));
+    const char *status = rds_str(rds_at(reply, 4));
+    if (step < 0 || !status || rds_int(rds_at(reply, 5), &ret->amount_cents) ||
+        copy_text(rds_at(reply, 6), ret->currency, sizeof ret->currency) ||
+        copy_text(rds_at(reply, 7), ret->payment_key, sizeof ret->payment_key))
+        return -EPROTO;
+    ret->step = (enum job_step)step;
+    ret->is_cancelled = order_status_parse(status) == ORDER_CANCELLED;
+    return 0;
+}
+
+struct rds_cmd *store_intent(struct rds *r, const char *worker, const char *id, int64_t epoch,
+                             const char *proposed_key, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_INTENT, "2", job_key(id).text,
+                    active_key(worker).text, id, number_of(epoch).text, proposed_key);
+}
+
+int store_intent_parse(const struct redisReply *reply, char ret_key[PAYMENT_KEY_SIZE])
+{
+    if (word_is(reply, "fenced"))
+        return -ESTALE;
+    if (word_is(reply, "cancelled"))
+        return -ECANCELED;
+    if (!word_is(reply, "ok"))
+        return -EPROTO;
+    return copy_text(rds_at(reply, 1), ret_key, PAYMENT_KEY_SIZE);
+}
+
+struct rds_cmd *store_step(struct rds *r, const char *worker, const char *id,
+                           const struct step_done *done, rds_reply_fn fn, void *arg)
+{
+    int64_t keep_seconds = (int64_t)conf.retention_days * 86400;
+    return rds_call(r, fn, arg, "FCALL", FN_STEP, "6", job_key(id).text, active_key(worker).text,
+                    KEY_READY, KEY_DELAYED, KEY_EVENTS, KEY_COUNT, id, number_of(done->epoch).text,
+                    STEP_NAMES[done->step], done->result, number_of(done->wait_ms).text,
+                    number_of(keep_seconds).text);
+}
+
+int store_step_parse(const struct redisReply *reply, struct step_next *ret)
+{
+    if (word_is(reply, "fenced"))
+        return -ESTALE;
+    if (word_is(reply, "settled")) {
+        ret->place = STEP_SETTLED;
+        return 0;
+    }
+    int step = job_step_parse(rds_str(rds_at(reply, 2)));
+    if (step < 0)
+        return -EPROTO;
+    ret->step = (enum job_step)step;
+    if (word_is(reply, "delayed")) {
+        ret->place = STEP_DELAYED;
+        return 0;
+    }
+    if (!word_is(reply, "held") || rds_int(rds_at(reply, 3), &ret->epoch))
+        return -EPROTO;
+    ret->place = STEP_HELD;
+    return 0;
+}
+
+struct rds_cmd *store_fail(struct rds *r, const char *worker, const char *id, int64_t epoch,
+                           int wait_ms, int tries_allowed, const char *reason, rds_reply_fn fn,
+                           void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_FAIL, "5", job_key(id).text, active_key(worker).text,
+                    KEY_DELAYED, KEY_DEAD, KEY_EVENTS, id, number_of(epoch).text,
+                    number_of(wait_ms).text, number_of(tries_allowed).text, reason);
+}
+
+struct rds_cmd *store_publish_update(struct rds *r, const char *worker, const char *id,
+                                     int64_t epoch, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_PUBLISH_UPDATE, "4", job_key(id).text,
+                    active_key(worker).text, KEY_COUNT, KEY_CHAT_LOG, id, number_of(epoch).text,
+                    CHANNEL_CHAT, CHAT_LOG_KEPT);
+}
+
+struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_reply_fn fn,
+                             void *arg)
+{
+    /* Claims are pushed left, so the oldest stand at the right. */
+    return rds_call(r, fn, arg, "LRANGE", active_key(worker).text,
+                    limit < 0 ? "0" : number_of(-limit).text, "-1");
+}
+
+struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "SMEMBERS", KEY_WORKERS);
+}
+
+struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "EXISTS", heartbeat_key(worker).text);
+}
+
+struct rds_cmd *store_worker_load(struct rds *r, const char *worker, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "LLEN", active_key(worker).text);
+}
+
+/* FCALL name <fixed keys> <job keys> worker [extra] <ids>: what reap and leave share. */
+static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const char *const *fixed,
+                                      size_t n_fixed, const char *const ids[], size_t n,
+                                      const char *worker, const char *extra, rds_reply_fn fn,
+                                      void *arg)
+{
+    const char *argv[3 + 8 + 2 + 2 * STORE_BATCH_MAX];
+    struct key keys[STORE_BATCH_MAX];
+    size_t argc = 0;
+    if (n > STORE_BATCH_MAX)
+        n = STORE_BATCH_MAX;
+    struct number n_keys = number_of((int64_t)(n_fixed + n));
+    argv[argc++] = "FCALL";
+    argv[argc++] = name;
+    argv[argc++] = n_keys.text;
+    for (size_t i = 0; i < n_fixed; i++)
+        argv[argc++] = fixed[i];
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = job_key(ids[i]);
+        argv[argc++] = keys[i].text;
+    }
+    argv[argc++] = worker;
+    if (extra)
+        argv[argc++] = extra;
+    for (size_t i = 0; i < n; i++)
+        argv[argc++] = ids[i];
+    return rds_callv(r, fn, arg, argc, argv);
+}
+
+struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, const char *const ids[],
+                           size_t n, rds_reply_fn fn, void *arg)
+{
+    struct key heartbeat = heartbeat_key(dead_worker), active = active_key(dead_worker);
+    const char *fixed[] = {KEY_WORKERS, heartbeat.text, active.text,
+                           KEY_READY,   KEY_DEAD,       KEY_EVENTS};
+    return call_with_jobs(r, FN_REAP, fixed, sizeof fixed / sizeof fixed[0], ids, n, dead_worker,
+                          number_of(CRASHES_ALLOWED).text, fn, arg);
+}
+
+struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const ids[], size_t n,
+                            rds_reply_fn fn, void *arg)
+{
+    struct key heartbeat = heartbeat_key(worker), active = active_key(worker);
+    const char *fixed[] = {KEY_WORKERS, heartbeat.text, active.text, KEY_READY};
+    return call_with_jobs(r, FN_LEAVE, fixed, sizeof fixed / sizeof fixed[0], ids, n, worker, NULL,
+                          fn, arg);
+}
+
+/* ---- the simulated gateway's ledger --------------------------------------------------------- */
+
+struct rds_cmd *store_gateway_charge(struct rds *r, const char *payment_key, int64_t amount_cents,
+                                     const char *currency, const char *outcome, rds_reply_fn fn,
+                                     void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_GATEWAY_CHARGE, "1",
+                    key_of(KEY_GATEWAY_PREFIX, payment_key).text, number_of(amount_cents).text,
+                    currency, outcome);
+}
+
+struct rds_cmd *store_gateway_refund(struct rds *r, const char *payment_key, rds_reply_fn fn,
+                                     void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_GATEWAY_REFUND, "1",
+                    key_of(KEY_GATEWAY_PREFIX, payment_key).text);
+}
+
+/* ---- health and figures --------------------------------------------------------------------- */
+
+struct rds_cmd *store_library_version(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL_RO", FN_LIBRARY_VERSION, "0");
+}
+
+int store_library_version_ok(const struct redisReply *reply)
+{
+    const char *version = rds_str(reply);
+    return version && strcmp(version, LIBRARY_VERSION) == 0;
+}
+
+struct rds_cmd *store_info(struct rds *r, const char *section, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "INFO", section);
+}
+
+struct rds_cmd *store_counts(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HGETALL", KEY_COUNT);
+}
+
+struct rds_cmd *store_ready_length(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "LLEN", KEY_READY);
+}
+
+struct rds_cmd *store_delayed_length(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "ZCARD", KEY_DELAYED);
+}
+
+struct rds_cmd *store_dead_length(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "ZCARD", KEY_DEAD);
+}
+
+struct rds_cmd *store_live_processes(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_LIVE,
+                    number_of(rds_now_ms(r) - LIVE_TTL_MS).text, "+inf");
+}
+
+struct rds_cmd *store_live(struct rds *r, const char *process, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HGETALL", key_of(KEY_LIVE_PREFIX, process).text);
+}
+
+void store_live_write(struct rds *r, const char *process, size_t n, const char *const figures[])
+{
+    const char *argv[256] = {"HSET"};
+    struct key key = key_of(KEY_LIVE_PREFIX, process);
+    int64_t now = rds_now_ms(r);
+    argv[1] = key.text;
+    for (size_t i = 0; i < n; i++)
+        argv[2 + i] = figures[i];
+    rds_callv(r, NULL, NULL, n + 2, argv);
+    rds_call(r, NULL, NULL, "PEXPIRE", key.text, number_of(LIVE_TTL_MS).text);
+    rds_call(r, NULL, NULL, "ZADD", KEY_LIVE, number_of(now).text, process);
+    rds_call(r, NULL, NULL, "ZREMRANGEBYSCORE", KEY_LIVE, "-inf",
+             number_of(now - 10 * LIVE_TTL_MS).text);
+}

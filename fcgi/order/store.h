@@ -1,0 +1,215 @@
+/* Everything Tiffin asks of Redis: the only C that knows key and function names (keys.h).
+ *
+ * store_<what>() sends one command and returns it for rds_cancel(); its answer comes to `fn` as
+ * rds.h promises. store_<what>_parse() reads the answer where it is more than text. Arguments are
+ * copied before the call returns. What each function does is said in redis/functions/tiffin.lua. */
+#ifndef TIFFIN_ORDER_STORE_H
+#define TIFFIN_ORDER_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rds.h"
+#include "order/order.h"
+
+/* ---- new work (API) ------------------------------------------------------------------------ */
+
+struct order_request {
+    char id[ORDER_ID_SIZE];
+    const char *restaurant_id, *item;
+    int quantity;
+    const char *user_id;         /* "" = none */
+    const char *idempotency_key; /* "" = none */
+    int64_t deadline_ms;         /* by Redis' clock; later it stores nothing */
+};
+
+enum place_outcome {
+    PLACE_DONE,          /* the order is stored, on disk; also when this id was stored before */
+    PLACE_REPLAY,        /* the key was used for this same order before: id is the first one's */
+    PLACE_MISMATCH,      /* the key was used for another order */
+    PLACE_LATE,          /* the deadline had passed: nothing is stored */
+    PLACE_NO_RESTAURANT, /* unknown restaurant_id */
+    PLACE_NO_ITEM,       /* not on its menu */
+    PLACE_NO_USER,       /* unknown user_id */
+    PLACE_FULL,          /* updates only: too many pending */
+};
+
+struct rds_cmd *store_place(struct rds *r, const struct order_request *order, rds_reply_fn fn,
+                            void *arg);
+/* 0, or -EPROTO. ret_id is set by PLACE_DONE and PLACE_REPLAY. */
+int store_place_parse(const struct redisReply *reply, enum place_outcome *ret,
+                      char ret_id[ORDER_ID_SIZE]);
+
+struct update_request {
+    char id[ORDER_ID_SIZE];
+    const char *message;
+    int delay_ms;
+    const char *idempotency_key; /* "" = none */
+    int64_t deadline_ms;
+};
+
+#define UPDATES_PENDING_MAX 1000
+
+/* Parsed by store_place_parse(). */
+struct rds_cmd *store_accept_update(struct rds *r, const struct update_request *update,
+                                    rds_reply_fn fn, void *arg);
+
+enum cancel_outcome { CANCEL_DONE, CANCEL_NOT_FOUND, CANCEL_TOO_LATE };
+struct rds_cmd *store_cancel(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
+int store_cancel_parse(const struct redisReply *reply, enum cancel_outcome *ret);
+
+/* ---- reading (API) ------------------------------------------------------------------------- */
+
+/* HGETALL: order_parse() reads it. */
+struct rds_cmd *store_order(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
+/* item, restaurant, status, created_at of an order, in this order. */
+struct rds_cmd *store_order_brief(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
+/* Restaurant ids, in the catalogue's order. */
+struct rds_cmd *store_restaurants(struct rds *r, rds_reply_fn fn, void *arg);
+/* id, name, cuisine, rating; nil when unknown. */
+struct rds_cmd *store_restaurant_info(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
+/* menu (a JSON array of {name, price_cents}) and currency. */
+struct rds_cmd *store_restaurant_menu(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
+/* reviews (a JSON array of strings). */
+struct rds_cmd *store_restaurant_reviews(struct rds *r, const char *id, rds_reply_fn fn,
+                                         void *arg);
+/* HGETALL of a user. */
+struct rds_cmd *store_user(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
+/* The ids of the user's last orders, newest first. */
+struct rds_cmd *store_user_orders(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
+
+/* ---- events (API) -------------------------------------------------------------------------- */
+
+/* The newest entry of the events stream: at most one [id, fields]. */
+struct rds_cmd *store_events_last(struct rds *r, rds_reply_fn fn, void *arg);
+/* Entries after `last_id`; waits up to block_ms for one (nil then). Its own connection. */
+struct rds_cmd *store_events_wait(struct rds *r, const char *last_id, int block_ms,
+                                  rds_reply_fn fn, void *arg);
+/* The entries of that answer: an array of [id, fields], or NULL. */
+const struct redisReply *store_events_entries(const struct redisReply *reply);
+
+/* ---- worker -------------------------------------------------------------------------------- */
+
+struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_reply_fn fn,
+                           void *arg);
+/* Answer: [ms until the next delayed job is due or -1, id, ...], or ["unregistered"]. */
+struct rds_cmd *store_take(struct rds *r, const char *worker, int n, rds_reply_fn fn, void *arg);
+/* Waits until the ready list is not empty, without taking anything: the list's last element is
+ * moved onto itself. Its own connection. */
+struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, void *arg);
+
+/* The steps of an order in order, then what is outside of its normal life. */
+enum job_step {
+    STEP_PAYMENT,
+    STEP_KITCHEN,
+    STEP_PREPARING_FOOD,
+    STEP_QUALITY_CHECK,
+    STEP_OUT_FOR_DELIVERY,
+    STEP_DELIVERED,
+    STEP_REFUND,
+    STEP_BROADCAST, /* of an update */
+    STEP_COUNT
+};
+const char *job_step_name(enum job_step step);
+int job_step_parse(const char *name); /* -1 when unknown */
+
+#define PAYMENT_KEY_SIZE 40
+
+/* What `begin` tells of a job. */
+struct job_view {
+    int64_t epoch;
+    enum job_step step;
+    int tries;
+    int is_cancelled;
+    int64_t amount_cents;
+    char currency[8];
+    char payment_key[PAYMENT_KEY_SIZE]; /* "" = no intent yet */
+};
+
+struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, rds_reply_fn fn,
+                            void *arg);
+/* 0; -ESTALE: not mine any more; -EPROTO: the step is unknown or the answer is malformed. Epoch and
+ * tries are set wherever they can be read, so that such a job can be failed. */
+int store_begin_parse(const struct redisReply *reply, struct job_view *ret);
+
+struct rds_cmd *store_intent(struct rds *r, const char *worker, const char *id, int64_t epoch,
+                             const char *proposed_key, rds_reply_fn fn, void *arg);
+/* 0 and the key to use; -ECANCELED: cancelled before any intent; -ESTALE; -EPROTO. */
+int store_intent_parse(const struct redisReply *reply, char ret_key[PAYMENT_KEY_SIZE]);
+
+struct step_done {
+    enum job_step step;
+    const char *result; /* "ok"; of a payment also "declined", "not_charged" */
+    int64_t epoch;
+    int wait_ms; /* before the next step; 0 = keep the job in hand */
+};
+struct rds_cmd *store_step(struct rds *r, const char *worker, const char *id,
+                           const struct step_done *done, rds_reply_fn fn, void *arg);
+
+enum step_place { STEP_HELD, STEP_DELAYED, STEP_SETTLED };
+struct step_next {
+    enum step_place place;
+    enum job_step step; /* unless settled */
+    int64_t epoch;      /* when held */
+};
+/* 0, -ESTALE or -EPROTO. */
+int store_step_parse(const struct redisReply *reply, struct step_next *ret);
+
+/* Answer: ["delayed", tries], ["dead", tries] or ["fenced"]; read with store_word(). */
+struct rds_cmd *store_fail(struct rds *r, const char *worker, const char *id, int64_t epoch,
+                           int wait_ms, int tries_allowed, const char *reason, rds_reply_fn fn,
+                           void *arg);
+/* Answer: ["published", n] or ["fenced"]. */
+struct rds_cmd *store_publish_update(struct rds *r, const char *worker, const char *id,
+                                     int64_t epoch, rds_reply_fn fn, void *arg);
+
+/* Up to `limit` ids that a worker's active list holds, oldest claim first (-1 = all). */
+struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_reply_fn fn,
+                             void *arg);
+struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg);
+/* 1 while that worker's heartbeat stands. */
+struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_worker_load(struct rds *r, const char *worker, rds_reply_fn fn, void *arg);
+
+#define STORE_BATCH_MAX 100 /* ids of one reap or leave */
+#define CRASHES_ALLOWED 8   /* without progress; then dead */
+
+/* Answer: ["reaped", moved, left] or ["alive"]. */
+struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, const char *const ids[],
+                           size_t n, rds_reply_fn fn, void *arg);
+/* Answer: ["left", given back, still held]. */
+struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const ids[], size_t n,
+                            rds_reply_fn fn, void *arg);
+
+/* The first word of an answer like ["placed", …]; "" when there is none. */
+const char *store_word(const struct redisReply *reply);
+
+/* ---- the simulated gateway's ledger --------------------------------------------------------- */
+
+/* Answer: [first result, requests so far]. */
+struct rds_cmd *store_gateway_charge(struct rds *r, const char *payment_key, int64_t amount_cents,
+                                     const char *currency, const char *outcome, rds_reply_fn fn,
+                                     void *arg);
+/* Answer: ["refunded"] or ["nothing"]. */
+struct rds_cmd *store_gateway_refund(struct rds *r, const char *payment_key, rds_reply_fn fn,
+                                     void *arg);
+
+/* ---- health and figures --------------------------------------------------------------------- */
+
+struct rds_cmd *store_library_version(struct rds *r, rds_reply_fn fn, void *arg);
+int store_library_version_ok(const struct redisReply *reply);
+/* INFO persistence / memory, as text. */
+struct rds_cmd *store_info(struct rds *r, const char *section, rds_reply_fn fn, void *arg);
+/* HGETALL of the counters. */
+struct rds_cmd *store_counts(struct rds *r, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_ready_length(struct rds *r, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_delayed_length(struct rds *r, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_dead_length(struct rds *r, rds_reply_fn fn, void *arg);
+/* Processes that wrote their figures within the last LIVE_TTL_MS; HGETALL of one of them. */
+#define LIVE_TTL_MS 3000
+struct rds_cmd *store_live_processes(struct rds *r, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_live(struct rds *r, const char *process, rds_reply_fn fn, void *arg);
+/* Writes this process' figures: field, value, field, value … (n strings). */
+void store_live_write(struct rds *r, const char *process, size_t n, const char *const figures[]);
+
+#endif

@@ -1,0 +1,229 @@
+# shellcheck shell=bash
+# What the scripts of this folder share: settings, messages, and how to look at
+# and stop the processes of one stack. Sourced, never run.
+#
+# A stack is one run directory (TIFFIN_RUN_DIR). In it:
+#   svc/<name>/      s6 service directory: what is supervised (written by up.sh)
+#   log/<name>/      bounded log files; <name>.log points at the current one
+#   <name>.pid       process id of the service, which is also its process group
+#   redis/           Redis' append-only file: the orders. Nothing here deletes it.
+#   redis.sock, api/<i>.sock, ws/ws.sock    sockets
+#   secrets/, users.acl                     generated passwords, never in argv
+
+set -u
+umask 077
+
+TIFFIN_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+PATH=$PATH:/usr/sbin:/sbin
+SOCKET_PATH_MAX=107   # bytes a unix socket path may have on Linux
+
+say() { printf '%s\n' "$*"; }
+warn() { printf 'tiffin: %s\n' "$*" >&2; }
+
+# die REASON: one line, non-zero. A script with something to undo does it in its
+# EXIT trap.
+die() {
+    warn "$@"
+    exit 1
+}
+
+# ---- settings ---------------------------------------------------------------
+
+# setting NAME DEFAULT MIN MAX: export NAME, DEFAULT when unset or empty; a value
+# that is not a whole number within MIN..MAX ends the start.
+setting() {
+    local value=${!1:-$2}
+    if ! [[ $value =~ ^(0|[1-9][0-9]{0,9})$ ]] || ((value < $3 || value > $4)); then
+        die "$1=$value is not a whole number from $3 to $4"
+    fi
+    export "$1=$value"
+}
+
+# load_settings: everything the services and the other scripts read. Variables
+# that only the programs know (the simulated waits, ...) pass through untouched
+# and are judged by `tiffin-api --check`.
+load_settings() {
+    local cores run
+    cores=$(nproc 2>/dev/null || echo 1)
+    ((cores <= 64)) || cores=64
+
+    run=${TIFFIN_RUN_DIR:-.run}
+    [[ $run == /* ]] || run=$TIFFIN_ROOT/$run
+    run=$(realpath -ms -- "$run") || die "TIFFIN_RUN_DIR=$run is not a usable path"
+    case $run in
+    /) die "TIFFIN_RUN_DIR must not be /" ;;
+    *[\"\\\$\;\{\}]* | *$'\n'*) die "TIFFIN_RUN_DIR holds a character that a configuration file cannot carry" ;;
+    esac
+    export TIFFIN_RUN_DIR=$run TIFFIN_ROOT
+
+    setting TIFFIN_PORT 8000 1 65535
+    setting TIFFIN_API_PROCESSES 0 0 64
+    ((TIFFIN_API_PROCESSES > 0)) || export TIFFIN_API_PROCESSES=$cores
+    setting TIFFIN_WORKERS 1 0 64
+    setting TIFFIN_DRAIN_MS 5000 0 600000
+    setting TIFFIN_RATE 50 0 1000000
+    setting TIFFIN_RATE_BURST 100 0 1000000
+    setting TIFFIN_STREAMS_PER_CLIENT 64 1 1000000
+    setting TIFFIN_LIMIT_LOOPBACK 0 0 1
+    setting TIFFIN_ACCESS_LOG 1 0 1
+    setting TIFFIN_BENCH 0 0 1
+
+    export TIFFIN_BIN_DIR=${TIFFIN_BIN_DIR:-$TIFFIN_ROOT/build/release/bin}
+    [[ $TIFFIN_BIN_DIR == /* ]] || TIFFIN_BIN_DIR=$TIFFIN_ROOT/$TIFFIN_BIN_DIR
+    case $TIFFIN_BIN_DIR in   # instrumented programs start slowly
+    */release/bin) setting TIFFIN_UP_TIMEOUT_S 20 1 3600 ;;
+    *) setting TIFFIN_UP_TIMEOUT_S 60 1 3600 ;;
+    esac
+
+    # Where the parts of this stack meet; not the caller's to choose.
+    export TIFFIN_REDIS=$run/redis.sock TIFFIN_SECRETS_DIR=$run/secrets
+    export TIFFIN_API_LISTEN=$run/api/%d.sock TIFFIN_WS_LISTEN=$run/ws/ws.sock
+    export TIFFIN_REDIS_DIR=$TIFFIN_ROOT/redis
+
+    local path
+    for path in "$run/redis.sock" "$run/api/$TIFFIN_API_PROCESSES.sock" "$run/ws/ws.sock"; do
+        if (($(LC_ALL=C; echo ${#path}) > SOCKET_PATH_MAX)); then
+            die "TIFFIN_RUN_DIR is too long: the socket path $path has more than" \
+                "$SOCKET_PATH_MAX bytes; choose a shorter one, e.g. TIFFIN_RUN_DIR=/tmp/tiffin"
+        fi
+    done
+}
+
+# list_services: one name a line, in the order in which they are started.
+list_services() {
+    local i
+    say redis
+    say api
+    for ((i = 1; i <= TIFFIN_WORKERS; i++)); do
+        if ((i == 1)); then say worker; else say "worker-$i"; fi
+    done
+    if [[ -x $TIFFIN_BIN_DIR/tiffin-ws ]]; then say ws; fi
+    say nginx
+}
+
+# with_lock: one up or down at a time per run directory. Fd 9 is the lock: give
+# `9>&-` to whatever outlives the script.
+with_lock() {
+    exec 9>"$TIFFIN_RUN_DIR/lock" || die "cannot write to $TIFFIN_RUN_DIR"
+    flock -w 120 9 || die "another make up or make down of $TIFFIN_RUN_DIR does not end"
+}
+
+# ---- looking at a stack -------------------------------------------------------
+
+SVC=''   # "$TIFFIN_RUN_DIR/svc", set by those who source this after load_settings
+svc_dir() { SVC=$TIFFIN_RUN_DIR/svc; }
+
+# supervisor_runs: does an s6-svscan look after this run directory?
+supervisor_runs() {
+    [[ -d $SVC ]] && s6-svscanctl -z "$SVC" 2>/dev/null
+}
+
+# stack_processes: "pid command" of each process of this stack that can be told
+# by its working directory: s6's and every service's is inside the run directory
+# (Redis goes to its data). The names keep a shell that happens to stand there out.
+stack_processes() {
+    local link cwd pid comm
+    while read -r link cwd; do
+        [[ $cwd == "$SVC" || $cwd == "$SVC"/* || $cwd == "$TIFFIN_RUN_DIR/redis" ]] || continue
+        pid=${link#/proc/}
+        read -r comm 2>/dev/null <"/proc/$pid/comm" || continue
+        case $comm in
+        s6-* | nginx | redis-server | tiffin-*) say "$pid $comm" ;;
+        esac
+    done < <(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -printf '%h %l\n' 2>/dev/null)
+}
+
+# last_lines NAME: the end of a service's log, for a message.
+last_lines() {
+    tail -n 5 "$TIFFIN_RUN_DIR/$1.log" 2>/dev/null | sed "s/^/  $1 | /" >&2
+}
+
+# ---- stopping -----------------------------------------------------------------
+
+# group_lives PGID: has the process group a member that is not a zombie? (A killed
+# service's orphans are zombies until process 1 finds the time for them.)
+group_lives() {
+    kill -0 -- "-$1" 2>/dev/null || return 1
+    cat /proc/[0-9]*/stat 2>/dev/null | awk -v group="$1" '
+        { sub(/.*\) /, "") }   # the name may hold anything; then: state parent group
+        $3 == group && $1 !~ /[ZX]/ { found = 1 }
+        END { exit !found }'
+}
+
+# end_group PGID GRACE_TENTHS [SIGNAL]: end what is left of a process group: the
+# SIGNAL first, if one is given, and KILL after so many tenths of a second.
+end_group() {
+    local pgid=$1 tenths=$2
+    if [[ -n ${3:-} ]] && group_lives "$pgid"; then
+        kill "-$3" -- "-$pgid" 2>/dev/null
+        while group_lives "$pgid" && ((tenths-- > 0)); do sleep 0.1; done
+    fi
+    kill -KILL -- "-$pgid" 2>/dev/null
+    return 0
+}
+
+# stop_services NAME...: ask all of them at once, wait for all; s6 kills the ones
+# that outlast their timeout-kill.
+stop_services() {
+    local name pids=()
+    for name in "$@"; do
+        s6-svok "$SVC/$name" 2>/dev/null || continue
+        s6-svc -wD -T $((TIFFIN_DRAIN_MS + 12000)) -d "$SVC/$name" 2>/dev/null 9>&- &
+        pids+=($!)
+    done
+    ((${#pids[@]} == 0)) || wait "${pids[@]}"
+}
+
+# stop_stack: stop whatever of this run directory lives, however it came to be:
+# in order while its supervisors live, else process by process. Keeps the data.
+stop_stack() {
+    local dir name middle=() tries
+    svc_dir
+    if [[ -d $SVC ]]; then
+        for dir in "$SVC"/*/; do
+            name=$(basename "$dir")
+            case $name in nginx | redis | '*') ;; *) middle+=("$name") ;; esac
+        done
+        stop_services nginx
+        stop_services "${middle[@]}"
+        stop_services redis
+        if supervisor_runs; then
+            s6-svscanctl -t "$SVC" 2>/dev/null
+            for ((tries = 0; tries < 50; tries++)); do
+                supervisor_runs || break
+                sleep 0.05
+            done
+        fi
+    fi
+    sweep
+    rm -f "$TIFFIN_RUN_DIR"/{redis,api,worker,ws,nginx}.pid "$TIFFIN_RUN_DIR"/worker-*.pid \
+        "$TIFFIN_RUN_DIR"/redis.sock "$TIFFIN_RUN_DIR"/{api,ws}/*.sock "$TIFFIN_RUN_DIR/started"
+    rm -rf "$SVC"
+}
+
+# sweep: end what no supervisor answers for any more (s6-svscan was killed).
+# Supervisors first, or they would start the rest again; Redis gets the time to
+# close its file.
+sweep() {
+    local pid comm tries found
+    while read -r pid comm; do
+        case $comm in s6-svscan | s6-supervise) kill -KILL "$pid" 2>/dev/null ;; esac
+    done < <(stack_processes)
+    for ((tries = 0; tries < 60; tries++)); do
+        found=0
+        while read -r pid comm; do
+            [[ $comm != s6-log ]] || continue   # a logger ends with its last writer
+            found=1
+            if ((tries >= 50)); then
+                kill -KILL "$pid" 2>/dev/null
+            elif ((tries == 0)); then
+                kill -TERM "$pid" 2>/dev/null
+                kill -CONT "$pid" 2>/dev/null
+            fi
+        done < <(stack_processes)
+        ((found)) || break
+        sleep 0.1
+    done
+    while read -r pid comm; do kill -TERM "$pid" 2>/dev/null; done < <(stack_processes)
+    return 0
+}

@@ -1,0 +1,105 @@
+#!/bin/bash
+# What s6-supervise runs for one service. The service directory's `run` and
+# `finish` are two-line stubs that call
+#
+#   service.sh run NAME                  become the service (exec)
+#   service.sh finish NAME CODE SIGNAL   it died: tidy up before the next one
+#   service.sh log NAME                  become its logger
+#
+# The working directory is the service directory. s6 starts a service at once
+# when it had been ready for a second, else after one second; the pauses of a
+# service that dies again and again (2, 4, then 5 s) are added here.
+. "$(dirname "$0")/lib.sh"
+svc_dir
+
+action=$1
+name=$2
+pid_file=$TIFFIN_RUN_DIR/$name.pid
+
+# Milliseconds since the machine started: unlike the clock it never jumps.
+now_ms() {
+    local up
+    read -r up _ </proc/uptime
+    up=${up/./}
+    say $((10#$up * 10))
+}
+
+read_number() {
+    local value=''
+    [[ ! -r $1 ]] || read -r value <"$1"
+    [[ $value =~ ^[0-9]+$ ]] || value=0
+    say "$value"
+}
+
+# A killed master leaves children that hold its port and sockets. Each service
+# is the leader of its own process group, so its pid names them all. nginx'
+# workers may first end their requests, but only so long that the successor is
+# up within a second.
+end_leftovers() {
+    local pgid
+    pgid=$(read_number "$pid_file")
+    ((pgid > 1)) || return 0
+    if [[ $name == nginx ]]; then
+        end_group "$pgid" 5 QUIT
+    else
+        end_group "$pgid" 0
+    fi
+}
+
+become() {
+    now_ms >data/started
+    echo $$ >"$pid_file"
+    echo >&3   # "ready": lets s6 restart it without a pause
+    exec 3>&-
+    exec "$@"
+}
+
+run() {
+    local fails pause
+    exec 2>&1 </dev/null
+    end_leftovers   # only finds something when s6-supervise itself was killed
+    fails=$(read_number data/fails)
+    case $fails in 0 | 1) pause=0 ;; 2) pause=1 ;; 3) pause=3 ;; *) pause=4 ;; esac
+    if ((pause > 0)); then
+        warn "$name died at once $fails times in a row; it starts again in $pause s"
+        sleep "$pause"
+    fi
+    case $name in
+    redis) # redis.conf says how Redis behaves, the arguments where it lives
+        become redis-server "$TIFFIN_ROOT/redis/redis.conf" --port 0 --daemonize no \
+            --dir "$TIFFIN_RUN_DIR/redis" --unixsocket "$TIFFIN_RUN_DIR/redis.sock" --unixsocketperm 600 \
+            --aclfile "$TIFFIN_RUN_DIR/users.acl" --maxmemory "${TIFFIN_REDIS_MAXMEMORY:-512mb}"
+        ;;
+    api) become "$TIFFIN_BIN_DIR/tiffin-api" ;;
+    worker*) become "$TIFFIN_BIN_DIR/tiffin-worker" ;;
+    ws) become "$TIFFIN_BIN_DIR/tiffin-ws" ;;
+    nginx) become nginx -p "$TIFFIN_RUN_DIR/nginx/" -c "$TIFFIN_RUN_DIR/nginx/nginx.conf" -e stderr ;;
+    *) die "unknown service $name" ;;
+    esac
+}
+
+finish() {
+    local fails
+    exec 2>&1
+    if (($1 == 256)); then
+        warn "$name was ended by signal $2"
+    else
+        warn "$name ended with code $1"
+    fi
+    end_leftovers
+    fails=$(read_number data/fails)
+    if (($(now_ms) - $(read_number data/started) < 1000)); then
+        fails=$((fails + 1))
+    else
+        fails=0
+    fi
+    echo "$fails" >data/fails
+    rm -f "$pid_file"
+}
+
+case $action in
+run) run ;;
+finish) finish "$3" "$4" ;;
+log) exec s6-log n4 s1000000 "$TIFFIN_RUN_DIR/log/$name" ;;
+*) die "usage: service.sh run|finish|log NAME" ;;
+esac

@@ -1,0 +1,228 @@
+# shellcheck shell=bash
+# start_stack: the one way in which a stack comes up, shared by up.sh (then
+# leaves) and run.sh (then shows the logs). Sourced after lib.sh.
+#
+# Order: settings and tools -> leftovers of a crash -> port -> secrets -> Redis
+# -> functions and catalogue -> api, worker, bridge, nginx -> /readyz is 200.
+# Whatever fails says so in one line and exits; the caller's EXIT trap stops
+# what had been started.
+
+HTTP_STATUS=''   # of the last http_get, empty when there was no answer
+HTTP_BODY=''
+
+# http_exchange PATH: ask the stack's own nginx, without needing curl. Runs in a
+# subshell: a connection that breaks ends only that.
+http_exchange() {
+    exec 8<>"/dev/tcp/127.0.0.1/$TIFFIN_PORT" || return 1
+    printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&8
+    timeout 5 cat <&8 | tr -d '\r'
+}
+
+http_get() {
+    local answer
+    HTTP_STATUS='' HTTP_BODY=''
+    answer=$(http_exchange "$1" 2>/dev/null)
+    [[ $answer == HTTP/* ]] || return 1
+    HTTP_STATUS=${answer#* }
+    HTTP_STATUS=${HTTP_STATUS:0:3}
+    HTTP_BODY=${answer#*$'\n\n'}
+}
+
+# port_is_taken: does anything listen on the port, on any address? Asked of the
+# kernel: nginx listens with reuseport, so its own bind could succeed beside
+# another's.
+port_is_taken() {
+    local hex
+    hex=$(printf '%04X' "$TIFFIN_PORT")
+    grep -qsE "^ *[0-9]+: [0-9A-F]+:$hex [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6
+}
+
+# next_free_port: a suggestion for the message.
+next_free_port() {
+    local TIFFIN_PORT=$TIFFIN_PORT
+    for ((TIFFIN_PORT++; TIFFIN_PORT < 65535; TIFFIN_PORT++)); do
+        port_is_taken || break
+    done
+    say "$TIFFIN_PORT"
+}
+
+check_tools() {
+    local tool
+    for tool in s6-svscan s6-svc s6-log redis-server redis-cli nginx; do
+        command -v "$tool" >/dev/null || die "$tool is not installed: make deps"
+    done
+    for tool in tiffin-api tiffin-worker tiffin-load; do
+        [[ -x $TIFFIN_BIN_DIR/$tool ]] || die "$TIFFIN_BIN_DIR/$tool is not built: make"
+    done
+    # The program that owns the settings table says what is wrong.
+    "$TIFFIN_BIN_DIR/tiffin-api" --check </dev/null || exit 1
+}
+
+# make_run_dir: private to its user. nginx' workers must pass through as root's
+# unprivileged www-data: then the folder may be entered (not listed), and the
+# API's sockets belong to their group.
+make_run_dir() {
+    local d
+    mkdir -p "$TIFFIN_RUN_DIR" 2>/dev/null || die "cannot make the folder $TIFFIN_RUN_DIR"
+    if [[ ! -O $TIFFIN_RUN_DIR ]]; then
+        die "$TIFFIN_RUN_DIR belongs to another user; choose your own with TIFFIN_RUN_DIR"
+    fi
+    for d in redis log api ws nginx; do mkdir -p "$TIFFIN_RUN_DIR/$d" || die "cannot write to $TIFFIN_RUN_DIR"; done
+    export TIFFIN_NGINX_USER=''
+    if ((EUID != 0)); then
+        chmod 0700 "$TIFFIN_RUN_DIR"
+        return
+    fi
+    TIFFIN_NGINX_USER=root
+    if ! id www-data >/dev/null 2>&1; then
+        warn "warning: there is no user www-data, so nginx' workers run as root"
+        return
+    fi
+    chmod 0711 "$TIFFIN_RUN_DIR" "$TIFFIN_RUN_DIR/nginx"
+    for d in api ws; do
+        chgrp www-data "$TIFFIN_RUN_DIR/$d" && chmod 2710 "$TIFFIN_RUN_DIR/$d"
+    done
+    # shellcheck disable=SC2016,SC2153 # the inner shell expands them
+    if setpriv --reuid www-data --regid www-data --init-groups \
+        sh -c 'test -x "$1/api/." && test -r "$2/index.html"' sh "$TIFFIN_RUN_DIR" "$TIFFIN_ROOT/html" 2>/dev/null; then
+        TIFFIN_NGINX_USER=www-data
+    else
+        warn "warning: www-data cannot reach $TIFFIN_RUN_DIR or html/, so nginx' workers run as root"
+    fi
+}
+
+# write_service NAME DOWN_SIGNAL KILL_AFTER_MS
+write_service() {
+    local dir=$SVC/$1 action
+    mkdir -p "$dir/data" "$dir/log" "$TIFFIN_RUN_DIR/log/$1"
+    # shellcheck disable=SC2016 # the stubs expand it
+    for action in run finish; do
+        printf '#!/bin/sh\nexec "$TIFFIN_ROOT/fcgi/stack/service.sh" %s %s "$@"\n' "$action" "$1" >"$dir/$action"
+    done
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\nexec "$TIFFIN_ROOT/fcgi/stack/service.sh" log %s\n' "$1" >"$dir/log/run"
+    chmod +x "$dir/run" "$dir/finish" "$dir/log/run"
+    echo 3 >"$dir/notification-fd"
+    echo "$2" >"$dir/down-signal"
+    echo "$3" >"$dir/timeout-kill"
+    : >"$dir/down"   # removed once the stack is up
+    ln -sfn "log/$1/current" "$TIFFIN_RUN_DIR/$1.log"
+}
+
+write_services() {
+    local name
+    rm -rf "$SVC"
+    while read -r name; do
+        case $name in
+        redis) write_service redis TERM 10000 ;;
+        nginx) write_service nginx QUIT $((TIFFIN_DRAIN_MS + 1000)) ;;
+        *) write_service "$name" TERM $((TIFFIN_DRAIN_MS + 2000)) ;;
+        esac
+    done < <(list_services)
+}
+
+supervisors_are_up() {
+    local name
+    while read -r name; do
+        s6-svok "$SVC/$name" 2>/dev/null || return 1
+    done < <(list_services)
+}
+
+# start_supervisor: s6-svscan in a session of its own, so that the Ctrl-C of
+# `make run` reaches only the script, which then stops things in order.
+start_supervisor() {
+    local tries
+    mkdir -p "$TIFFIN_RUN_DIR/log/svscan"
+    ulimit -Sn "$(ulimit -Hn)"
+    # shellcheck disable=SC2016 # the inner shell expands them
+    setsid -f bash -c 'exec s6-svscan "$1" > >(exec s6-log n1 s100000 "$2") 2>&1' \
+        bash "$SVC" "$TIFFIN_RUN_DIR/log/svscan" </dev/null >/dev/null 2>&1 9>&-
+    for ((tries = 0; tries < 100; tries++)); do
+        if supervisors_are_up; then return; fi
+        sleep 0.05
+    done
+    die "the supervisor does not start: see $TIFFIN_RUN_DIR/log/svscan/current"
+}
+
+# fail_if_dying NAME...: end the start when one of them keeps dying.
+fail_if_dying() {
+    local name fails
+    for name in "$@"; do
+        read -r fails 2>/dev/null <"$SVC/$name/data/fails" || continue
+        if ((fails >= 3)); then
+            warn "$name dies again and again; the end of its log:"
+            last_lines "$name"
+            exit 1
+        fi
+    done
+}
+
+# wait_until SECONDS WHAT SERVICES CONDITION...: 0 when the condition holds in time.
+wait_until() {
+    local deadline=$((SECONDS + $1)) what=$2 services=$3
+    shift 3
+    until "$@"; do
+        # shellcheck disable=SC2086 # a list of names
+        fail_if_dying $services
+        if ((SECONDS >= deadline)); then
+            warn "$what"
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+redis_answers() {
+    [[ -S $TIFFIN_RUN_DIR/redis.sock ]] &&
+        [[ -n $(redis-cli -s "$TIFFIN_RUN_DIR/redis.sock" ping 2>/dev/null) ]]
+}
+
+is_ready() { http_get /readyz && [[ $HTTP_STATUS == 200 ]]; }
+
+start_stack() {
+    local services name loaded
+    svc_dir
+    services=$(list_services)
+
+    check_tools
+    make_run_dir
+    with_lock
+    if supervisor_runs && [[ -f $TIFFIN_RUN_DIR/started ]]; then
+        say "Tiffin is already running: http://localhost:$(cat "$TIFFIN_RUN_DIR/started")"
+        return 2
+    fi
+    stop_stack   # what a crash or a killed `make up` left
+    if port_is_taken; then
+        die "port $TIFFIN_PORT is in use by another program; try: TIFFIN_PORT=$(next_free_port) make up"
+    fi
+
+    # shellcheck disable=SC2034 # read by the script that sources this
+    started=1   # from here on the caller's EXIT trap has something to stop
+    "$TIFFIN_ROOT/redis/make-users.sh" "$TIFFIN_RUN_DIR" || die "the Redis users could not be made"
+    [[ -x $TIFFIN_BIN_DIR/tiffin-ws ]] || unset TIFFIN_WS_LISTEN   # no bridge, no route
+    "$TIFFIN_ROOT/nginx/render.sh" "$TIFFIN_RUN_DIR/nginx" || die "the nginx configuration could not be made"
+    write_services
+    start_supervisor
+
+    s6-svc -u "$SVC/redis"
+    if ! wait_until "$TIFFIN_UP_TIMEOUT_S" "Redis does not answer; the end of its log:" redis redis_answers; then
+        last_lines redis
+        exit 1
+    fi
+    if ! loaded=$("$TIFFIN_BIN_DIR/tiffin-load" </dev/null 2>&1); then
+        die "the Redis functions or the catalogue could not be loaded: $loaded"
+    fi
+    while read -r name; do
+        s6-svc -u "$SVC/$name"
+        rm -f "$SVC/$name/down"
+    done <<<"$services"
+
+    if ! wait_until "$TIFFIN_UP_TIMEOUT_S" "not ready after $TIFFIN_UP_TIMEOUT_S s:" "${services//$'\n'/ }" is_ready; then
+        warn "/readyz says ${HTTP_STATUS:-nothing} ${HTTP_BODY}"
+        for name in api nginx; do last_lines "$name"; done
+        exit 1
+    fi
+    echo "$TIFFIN_PORT" >"$TIFFIN_RUN_DIR/started"
+    say "Tiffin is ready: http://localhost:$TIFFIN_PORT"
+    say "  place an order:  curl -X POST 'http://localhost:$TIFFIN_PORT/order?restaurant_id=resto_123&item=Curry'"
+}

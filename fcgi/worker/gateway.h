@@ -1,0 +1,61 @@
+/* The payment gateway, simulated: a client for a service that does not exist, with the ledger such
+ * a service would keep (redis/functions/gateway.lua), its delay and its bad days (the settings
+ * TIFFIN_PAYMENT_…). A real one would replace this pair of files and nothing else.
+ *
+ * What a real one promises too: a call carries an idempotency key, and a key that is known is
+ * answered with its first result. So a call whose answer did not come is simply made again.
+ *
+ * A call is a struct gateway_call inside its maker, all zero while nothing is under way. Its answer
+ * comes exactly once, never before the call has returned, unless gateway_cancel() comes first. */
+#ifndef TIFFIN_WORKER_GATEWAY_H
+#define TIFFIN_WORKER_GATEWAY_H
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "order/store.h"
+#include "worker/dice.h"
+
+struct gateway;
+
+enum gateway_answer {
+    GATEWAY_CAPTURED, /* the money has moved */
+    GATEWAY_DECLINED,
+    GATEWAY_REFUNDED, /* the money is back */
+    GATEWAY_NOTHING,  /* nothing was captured under this key, so nothing can be refunded */
+    GATEWAY_UNKNOWN,  /* an error, or no answer in time: ask again under the same key */
+};
+
+/* `reason` is one line, "" unless the answer is UNKNOWN; it dies when the callback returns. The
+ * callback may start the next call in the same gateway_call. */
+typedef void (*gateway_fn)(void *arg, enum gateway_answer answer, const char *reason);
+
+struct gateway_call {
+    struct gateway *gateway; /* NULL: nothing is under way */
+    ev_timer timer;
+    struct rds_cmd *cmd;
+    enum fate fate;
+    int is_refund;
+    int64_t amount_cents;
+    char currency[8];
+    char key[PAYMENT_KEY_SIZE];
+    gateway_fn fn;
+    void *arg;
+};
+
+struct gateway *gateway_new(struct ev_loop *loop);
+/* All calls must have been answered or cancelled. NULL ok. */
+void gateway_free(struct gateway *g);
+/* The connection to its ledger: for rds_is_up() and rds_reason(). */
+struct rds *gateway_link(struct gateway *g);
+
+/* Texts are copied. */
+void gateway_charge(struct gateway *g, struct gateway_call *call, const char *key,
+                    int64_t amount_cents, const char *currency, gateway_fn fn, void *arg);
+/* Gives back what was captured under this key, once. */
+void gateway_refund(struct gateway *g, struct gateway_call *call, const char *key, gateway_fn fn,
+                    void *arg);
+/* The maker is gone; a call already sent still takes effect. Harmless when nothing is under way. */
+void gateway_cancel(struct gateway_call *call);
+
+#endif

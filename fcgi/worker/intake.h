@@ -1,0 +1,51 @@
+/* Where jobs come in: registers the worker, keeps its heartbeat, claims jobs when there is room,
+ * and finds again what a lost answer left in its list. */
+#ifndef TIFFIN_WORKER_INTAKE_H
+#define TIFFIN_WORKER_INTAKE_H
+
+#include <ev.h>
+
+#include "worker/pulse.h"
+
+struct rds;
+struct rds_cmd;
+struct worker;
+
+struct intake {
+    struct rds *waker; /* its own connection: it blocks until the ready list has something */
+    /* On their way to Redis, or NULL. Never two of a kind. */
+    struct rds_cmd *beat, *take, *comparison, *wait;
+
+    struct pulse pulse;
+    int is_registered; /* on this connection */
+    int is_compared;   /* on this connection: our list holds nothing that we do not know */
+    int is_stopped;    /* no new jobs any more */
+    int is_refused;    /* the last take was answered with an error, and that was logged */
+
+    int may_have_more; /* the queue may hold something that can be taken now */
+    int n_asked;       /* of the take on its way */
+    int was_woken;     /* by the waker since the last take */
+    double rest_s;     /* how long the waker rests after a wake-up in vain; 0 = not at all */
+
+    ev_timer beat_timer;
+    ev_timer poll_timer;
+    ev_timer compare_timer;
+    ev_timer due_timer;  /* the next delayed job */
+    ev_timer rest_timer; /* of the waker */
+};
+
+void intake_start(struct worker *w);
+/* The connection for commands came up or went down. */
+void intake_on_redis(struct worker *w, int is_up);
+/* To be called once in each turn of the loop: takes, or waits to be woken, if that is the thing to
+ * do now. */
+void intake_turn(struct worker *w);
+/* One of our jobs was delayed by so much: it can be taken then. */
+void intake_due_in(struct worker *w, int64_t ms);
+
+/* No new jobs; the heartbeat goes on. */
+void intake_stop(struct worker *w);
+/* No heartbeat either. */
+void intake_end(struct worker *w);
+
+#endif

@@ -1,0 +1,71 @@
+/* The jobs this worker holds, found by id. A job is the id of an order or an update; what it is
+ * about stands in Redis, here is only what is needed while one of its steps runs.
+ *
+ * Redis is the truth: a job held here may have been given to somebody else meanwhile (then our next
+ * write is fenced), and one that stands in our active list may be missing here (then it is
+ * adopted). */
+#ifndef TIFFIN_WORKER_JOB_H
+#define TIFFIN_WORKER_JOB_H
+
+#include <ev.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "order/store.h"
+#include "worker/gateway.h"
+
+struct worker;
+
+/* In life order. In the states marked + a command of the job is on its way to Redis. */
+enum job_state {
+    JOB_CLAIMED,   /* it stands in our active list */
+    JOB_BEGINNING, /* + begin */
+    JOB_INTENDING, /* + intent: the payment key becomes durable */
+    JOB_CALLING,   /* the world outside works: the gateway or the kitchen */
+    JOB_STEPPING,  /* + step or publish_update */
+    JOB_FAILING,   /* + fail */
+    JOB_CLOSED,    /* not held any more; the memory waits for the next job */
+};
+
+struct job {
+    struct worker *worker;
+    enum job_state state;
+    int is_claimed_again; /* taken anew while an older command of it was still on its way */
+    char id[ORDER_ID_SIZE];
+    struct job_view view; /* what begin said; epoch and step follow the steps taken since */
+    int wait_ms;          /* asked for by the step or fail on its way */
+    struct rds_cmd *cmd;
+    struct gateway_call call;
+    ev_timer timer; /* of the kitchen */
+
+    uint32_t hash;
+    struct job *next; /* in its bucket, or among the free */
+};
+
+struct jobs {
+    struct worker *worker;
+    struct job **buckets;
+    uint32_t mask;
+    size_t n; /* held now */
+    struct job *free;
+};
+
+/* Makes room for about `expected` jobs; more only make it slower. */
+void jobs_init(struct jobs *jobs, struct worker *worker, size_t expected);
+/* Closes all jobs and gives their memory back. */
+void jobs_release(struct jobs *jobs);
+
+/* NULL when it is not held. */
+struct job *jobs_find(const struct jobs *jobs, const char *id);
+/* A new job in state CLAIMED; the id must not be held yet. NULL when the id is too long for one of
+ * ours. */
+struct job *jobs_add(struct jobs *jobs, const char *id);
+void jobs_close_all(struct jobs *jobs);
+
+void job_set_state(struct job *job, enum job_state state);
+/* Stops its calls and timers; answers still on their way will not be heard. */
+void job_stop_calls(struct job *job);
+/* Forgets the job; nothing is said to Redis. The pointer is dead afterwards. Again: harmless. */
+void job_close(struct job *job);
+
+#endif

@@ -1,0 +1,110 @@
+/* Money: charged once, whatever dies in between.
+ *
+ * First the payment key becomes durable (intent), then the gateway is called under it. Whoever runs
+ * this step again, after a crash or without an answer, finds the same key, and the gateway answers
+ * a known key with its first result. The key never changes for a charge: that, not any lock or
+ * fence, is what prevents the second one. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "worker/runner.h"
+#include "worker/steps.h"
+#include "worker/worker.h"
+
+#define KEY_PREFIX "pay_"
+#define KEY_RANDOM 26 /* characters of 5 bits */
+
+_Static_assert(sizeof KEY_PREFIX - 1 + KEY_RANDOM < PAYMENT_KEY_SIZE, "a payment key must fit");
+
+/* ---- the charge ---------------------------------------------------------------------------- */
+
+static void on_charged(void *arg, enum gateway_answer answer, const char *reason)
+{
+    struct job *job = arg;
+    switch (answer) {
+    case GATEWAY_CAPTURED:
+        runner_step(job, "ok", 0);
+        break;
+    case GATEWAY_DECLINED:
+        runner_step(job, "declined", 0);
+        break;
+    case GATEWAY_UNKNOWN:
+        runner_fail(job, reason);
+        break;
+    case GATEWAY_REFUNDED:
+    case GATEWAY_NOTHING:
+        runner_fail(job, "the payment gateway answered another question");
+        break;
+    }
+}
+
+static void on_intent(void *arg, const struct rds_result *result)
+{
+    struct job *job = arg;
+    if (!runner_answered(job, result))
+        return;
+    switch (store_intent_parse(result->reply, job->view.payment_key)) {
+    case 0:
+        job_set_state(job, JOB_CALLING);
+        gateway_charge(job->worker->gateway, &job->call, job->view.payment_key,
+                       job->view.amount_cents, job->view.currency, on_charged, job);
+        break;
+    case -ECANCELED:
+        runner_step(job, "not_charged", 0);
+        break;
+    case -ESTALE:
+        runner_fenced(job);
+        break;
+    default:
+        runner_fail(job, "malformed answer to intent");
+    }
+}
+
+void payment_run(struct job *job)
+{
+    struct worker *w = job->worker;
+    if (job->view.is_cancelled && !*job->view.payment_key) {
+        runner_step(job, "not_charged", 0);
+        return;
+    }
+    char proposed[PAYMENT_KEY_SIZE] = KEY_PREFIX;
+    random_base32(proposed + strlen(KEY_PREFIX), KEY_RANDOM);
+    job_set_state(job, JOB_INTENDING);
+    job->cmd = store_intent(w->rds, w->id, job->id, job->view.epoch, proposed, on_intent, job);
+}
+
+/* ---- and back ------------------------------------------------------------------------------ */
+
+static void on_refunded(void *arg, enum gateway_answer answer, const char *reason)
+{
+    struct job *job = arg;
+    switch (answer) {
+    case GATEWAY_NOTHING:
+        /* The order says paid, the gateway knows of nothing: then nothing is owed. */
+        log_warn("%s: the gateway had captured nothing to refund", log_id(job->id));
+        runner_step(job, "ok", 0);
+        break;
+    case GATEWAY_REFUNDED:
+        runner_step(job, "ok", 0);
+        break;
+    case GATEWAY_UNKNOWN:
+        runner_fail(job, reason);
+        break;
+    case GATEWAY_CAPTURED:
+    case GATEWAY_DECLINED:
+        runner_fail(job, "the payment gateway answered another question");
+        break;
+    }
+}
+
+void refund_run(struct job *job)
+{
+    if (!*job->view.payment_key) {
+        runner_fail(job, "a refund without a payment key");
+        return;
+    }
+    job_set_state(job, JOB_CALLING);
+    gateway_refund(job->worker->gateway, &job->call, job->view.payment_key, on_refunded, job);
+}

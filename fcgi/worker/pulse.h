@@ -1,0 +1,27 @@
+/* Has this worker's own heartbeat been steady? Only then may it call others dead: after an outage
+ * of Redis, or after this process itself was stopped, everybody's heartbeat looks gone. Pure; the
+ * times are milliseconds of a clock that never jumps. */
+#ifndef TIFFIN_WORKER_PULSE_H
+#define TIFFIN_WORKER_PULSE_H
+
+#include <stdint.h>
+
+struct pulse {
+    int ttl_ms;
+    int64_t began_ms; /* the first success of an unbroken row; 0 = there is none */
+    int64_t last_ms;  /* the latest success */
+};
+
+#define PULSE_INIT(ttl) \
+    { \
+        .ttl_ms = (ttl) \
+    }
+
+/* A heartbeat was accepted. More than half a TTL since the one before is a break. */
+void pulse_beat(struct pulse *p, int64_t now_ms);
+/* A heartbeat failed, or the connection was lost. */
+void pulse_break(struct pulse *p);
+/* True after a full TTL without a break. */
+int pulse_is_steady(const struct pulse *p, int64_t now_ms);
+
+#endif

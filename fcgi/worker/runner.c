@@ -1,0 +1,244 @@
+/* Background jobs are like shopping online: the order is confirmed at once, and while the customer
+ * goes on with the day, somebody pays, packs and delivers. This is that somebody.
+ *
+ *   claimed --begin--> [ step's work --step--> held ]... --> settled, or delayed (comes back later)
+ *                         |              (wait 0: goes straight on, with a new epoch)
+ *                         +--fail--> delayed, or dead
+ *
+ * Every write carries the epoch that begin gave. What an answer can be, and what then follows:
+ *
+ *   the expected one      the next step
+ *   fenced, gone          forget the job: it has another owner
+ *   none, or "cannot now" forget it, unsure whether the command was executed; if it still stands in
+ *                         our active list, the next comparison adopts it and begins it anew
+ *   an error, nonsense    fail: tried again later, dead after 8 tries */
+#include "worker/runner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "worker/retry.h"
+#include "worker/steps.h"
+#include "worker/worker.h"
+
+#define REASON_SIZE 128 /* it is stored in the order, which stays small */
+
+static void begin(struct job *job);
+
+/* ---- how a job ends here ------------------------------------------------------------------- */
+
+void runner_done(struct job *job)
+{
+    job_close(job);
+}
+
+static void drop_unsure(struct job *job)
+{
+    job->worker->n_unsure++;
+    job_close(job);
+}
+
+/* Redis says that it is not ours, or was not when the command was executed: a claim may have come
+ * in between. */
+static void not_ours(struct job *job)
+{
+    if (job->is_claimed_again)
+        begin(job);
+    else
+        job_close(job);
+}
+
+void runner_fenced(struct job *job)
+{
+    metric_add(M_FENCED, 1);
+    log_debug("%s: fenced, another worker has it", log_id(job->id));
+    not_ours(job);
+}
+
+int runner_answered(struct job *job, const struct rds_result *result)
+{
+    job->cmd = NULL;
+    if (result->outcome == RDS_OK)
+        return 1;
+    if (rds_is_unavailable(result)) {
+        drop_unsure(job);
+    } else if (job->state == JOB_BEGINNING || job->state == JOB_FAILING) {
+        /* Without an epoch, or with fail refused, nothing can be written about it. */
+        log_warn("%s cannot be run: %s", log_id(job->id), result->text);
+        drop_unsure(job);
+    } else {
+        runner_fail(job, result->text);
+    }
+    return 0;
+}
+
+/* ---- fail ---------------------------------------------------------------------------------- */
+
+static void on_failed(void *arg, const struct rds_result *result)
+{
+    struct job *job = arg;
+    int64_t tries = 0;
+    if (!runner_answered(job, result))
+        return;
+    const char *word = store_word(result->reply);
+    if (strcmp(word, "fenced") == 0) {
+        runner_fenced(job);
+    } else if (strcmp(word, "delayed") == 0) {
+        metric_add(M_RETRIES, 1);
+        intake_due_in(job->worker, job->wait_ms);
+        runner_done(job);
+    } else if (strcmp(word, "dead") == 0) {
+        (void)rds_int(rds_at(result->reply, 1), &tries);
+        metric_add(M_DEAD, 1);
+        log_warn("%s is dead after %d tries of %s: it needs review", log_id(job->id), (int)tries,
+                 job_step_name(job->view.step));
+        runner_done(job);
+    } else {
+        log_warn("%s: malformed answer to fail", log_id(job->id));
+        drop_unsure(job);
+    }
+}
+
+void runner_fail(struct job *job, const char *reason)
+{
+    struct worker *w = job->worker;
+    char text[REASON_SIZE];
+    snprintf(text, sizeof text, "%s", reason);
+    job->wait_ms = retry_delay_ms(job->view.tries, random_unit());
+    log_debug("%s: %s failed (%s); again in %d ms", log_id(job->id), job_step_name(job->view.step),
+              text, job->wait_ms);
+    job_set_state(job, JOB_FAILING);
+    job->cmd = store_fail(w->rds, w->id, job->id, job->view.epoch, job->wait_ms, RETRY_TRIES, text,
+                          on_failed, job);
+}
+
+/* ---- begin and step ------------------------------------------------------------------------ */
+
+static void run_step(struct job *job)
+{
+    log_debug("%s: %s", log_id(job->id), job_step_name(job->view.step));
+    switch (job->view.step) {
+    case STEP_PAYMENT:
+        payment_run(job);
+        break;
+    case STEP_KITCHEN:
+        kitchen_run(job);
+        break;
+    case STEP_PREPARING_FOOD:
+    case STEP_QUALITY_CHECK:
+    case STEP_OUT_FOR_DELIVERY:
+    case STEP_DELIVERED:
+        stage_run(job);
+        break;
+    case STEP_REFUND:
+        refund_run(job);
+        break;
+    case STEP_BROADCAST:
+        broadcast_run(job);
+        break;
+    case STEP_COUNT:
+        break;
+    }
+}
+
+static void on_begun(void *arg, const struct rds_result *result)
+{
+    struct job *job = arg;
+    if (!runner_answered(job, result))
+        return;
+    switch (store_begin_parse(result->reply, &job->view)) {
+    case 0:
+        run_step(job);
+        break;
+    case -ESTALE:
+        not_ours(job);
+        break;
+    default:
+        log_warn("%s has a step this version does not know", log_id(job->id));
+        runner_fail(job, "unknown step");
+    }
+}
+
+static void begin(struct job *job)
+{
+    struct worker *w = job->worker;
+    job->is_claimed_again = 0;
+    job_set_state(job, JOB_BEGINNING);
+    job->cmd = store_begin(w->rds, w->id, job->id, on_begun, job);
+}
+
+static void on_stepped(void *arg, const struct rds_result *result)
+{
+    struct job *job = arg;
+    struct step_next next;
+    if (!runner_answered(job, result))
+        return;
+    switch (store_step_parse(result->reply, &next)) {
+    case 0:
+        break;
+    case -ESTALE:
+        runner_fenced(job);
+        return;
+    default:
+        runner_fail(job, "malformed answer to step");
+        return;
+    }
+    metric_add(M_STEPS, 1);
+    switch (next.place) {
+    case STEP_SETTLED:
+        runner_done(job);
+        break;
+    case STEP_DELAYED:
+        intake_due_in(job->worker, job->wait_ms);
+        runner_done(job);
+        break;
+    case STEP_HELD:
+        job->view.step = next.step;
+        job->view.epoch = next.epoch;
+        job->view.tries = 0;
+        run_step(job);
+        break;
+    }
+}
+
+void runner_step(struct job *job, const char *result, int wait_ms)
+{
+    struct worker *w = job->worker;
+    struct step_done done = {
+        .step = job->view.step, .result = result, .epoch = job->view.epoch, .wait_ms = wait_ms};
+    job->wait_ms = wait_ms;
+    job_set_state(job, JOB_STEPPING);
+    job->cmd = store_step(w->rds, w->id, job->id, &done, on_stepped, job);
+}
+
+void runner_claimed(struct worker *w, const char *id)
+{
+    struct job *job = jobs_find(&w->jobs, id);
+    if (!job) {
+        job = jobs_add(&w->jobs, id);
+        if (job)
+            begin(job);
+        else
+            log_warn("the queue holds what is no job of ours: %s", log_id(id));
+        return;
+    }
+    switch (job->state) {
+    case JOB_CLAIMED:
+    case JOB_CALLING: /* of an earlier ownership */
+        job_stop_calls(job);
+        begin(job);
+        break;
+    case JOB_BEGINNING:
+    case JOB_INTENDING:
+    case JOB_STEPPING:
+    case JOB_FAILING: /* its answer decides */
+        job->is_claimed_again = 1;
+        break;
+    case JOB_CLOSED:
+        break; /* such a one is not found */
+    }
+}

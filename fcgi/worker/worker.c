@@ -1,0 +1,33 @@
+#include "worker/worker.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/random.h"
+
+#define HOST_CHARACTERS 28 /* 28 + 1 + 19 + 1 + 15 = 64, for any pid */
+#define RANDOM_CHARACTERS 15
+
+void worker_id_new(char out[WORKER_ID_SIZE], const char *host, long pid)
+{
+    char name[HOST_CHARACTERS + 1], random[RANDOM_CHARACTERS + 1];
+    size_t n = 0;
+    for (; host[n] && n < HOST_CHARACTERS; n++) {
+        int c = tolower((unsigned char)host[n]);
+        name[n] = (char)((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-');
+    }
+    name[n] = '\0';
+    random_base32(random, RANDOM_CHARACTERS);
+    snprintf(out, WORKER_ID_SIZE, "%s-%ld-%s", n ? name : "host", pid, random);
+}
+
+size_t worker_batch(const struct redisReply *reply, const char *ret_ids[STORE_BATCH_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < rds_len(reply) && n < STORE_BATCH_MAX; i++) {
+        const char *id = rds_str(rds_at(reply, i));
+        if (id)
+            ret_ids[n++] = id;
+    }
+    return n;
+}

@@ -1,0 +1,39 @@
+/* What the parts of this program share. One worker a process; main.c makes it.
+ *
+ *   intake ---> runner ---> payment, kitchen, stage, broadcast      reaper      leave
+ *   claims      one job,    what each step does                     takes from  gives back
+ *   jobs        step by step   |                                    the dead    at the end
+ *                              +--> gateway (the world outside) */
+#ifndef TIFFIN_WORKER_WORKER_H
+#define TIFFIN_WORKER_WORKER_H
+
+#include <stddef.h>
+
+#include "order/store.h"
+#include "worker/intake.h"
+#include "worker/job.h"
+#include "worker/leave.h"
+#include "worker/reaper.h"
+
+#define WORKER_ID_SIZE 65
+
+struct worker {
+    struct ev_loop *loop;
+    char id[WORKER_ID_SIZE]; /* new at each start: nobody inherits what another one held */
+    struct rds *rds;         /* every command of ours, so their answers come in order */
+    struct gateway *gateway;
+    struct jobs jobs;
+    size_t n_unsure; /* dropped from memory without knowing; the next comparison finds them */
+    struct intake intake;
+    struct reaper reaper;
+    struct leave leave;
+};
+
+/* <host>-<pid>-<random>, of [a-z0-9-] and at most 64 characters. */
+void worker_id_new(char out[WORKER_ID_SIZE], const char *host, long pid);
+
+/* The ids in a list that Redis answered with, at most STORE_BATCH_MAX of them. They live as long as
+ * the reply. Returns how many. */
+size_t worker_batch(const struct redisReply *reply, const char *ret_ids[STORE_BATCH_MAX]);
+
+#endif

@@ -1,0 +1,139 @@
+#!/bin/sh
+# render.sh OUT_DIR: write nginx.conf and its parts, complete, to OUT_DIR.
+#
+# Everything comes from the environment; the numbers were checked by whoever calls
+# this. TIFFIN_RUN_DIR must be absolute. Besides the settings of the settings table:
+#   TIFFIN_NGINX_USER   user of the workers when the master is root ("" = no line)
+#   TIFFIN_HTML_DIR     the pages (html/ beside this folder)
+#   TIFFIN_WS_LISTEN    the chat bridge's socket or host:port ("" = no such route)
+#   TIFFIN_ACCESS_LOG   1 = access log on standard output, 0 = none
+#   TIFFIN_BENCH        1 = add /bench/ok, a constant answer to compare with
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+out=${1:?usage: render.sh OUT_DIR}
+run=${TIFFIN_RUN_DIR:?TIFFIN_RUN_DIR is not set}
+port=${TIFFIN_PORT:-8000}
+html=${TIFFIN_HTML_DIR:-$here/../html}
+if [ -d "$html" ]; then html=$(cd "$html" && pwd -P); fi
+
+mkdir -p "$out"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# value WORD: what stands for @WORD@ is read from standard input. Words may stand
+# for several lines, so each has a file that sed reads in.
+value() { cat >"$work/$1"; }
+
+# ---- one address of the pool per child ------------------------------------------
+listen=${TIFFIN_API_LISTEN:-$run/api/%d.sock}
+processes=${TIFFIN_API_PROCESSES:-1}
+[ "$processes" -gt 0 ] || processes=$(nproc)
+i=0
+while [ "$i" -lt "$processes" ]; do
+    case $listen in
+    /*%d*) printf '        server "unix:%s%d%s" max_fails=0;\n' "${listen%%%d*}" "$i" "${listen#*%d}" ;;
+    *%d*) printf '        server "%s%d%s" max_fails=0;\n' "${listen%%%d*}" "$i" "${listen#*%d}" ;;
+    *:*) printf '        server "%s:%d" max_fails=0;\n' "${listen%:*}" "$((${listen##*:} + i))" ;;
+    *)
+        echo "render.sh: TIFFIN_API_LISTEN=$listen is neither a socket path nor host:port" >&2
+        exit 1
+        ;;
+    esac
+    i=$((i + 1))
+done | value UPSTREAM
+[ -s "$work/UPSTREAM" ]
+
+# ---- open files: what the hard limit gives, some kept for files and logs ----------
+# shellcheck disable=SC3045 # dash and busybox know -H
+nofile=$(ulimit -H -n)
+case $nofile in *[!0-9]*) nofile=65536 ;; esac
+[ "$nofile" -le 65536 ] || nofile=65536
+connections=$((nofile - 64))
+[ "$connections" -ge 64 ] || connections=64
+
+# ---- the parts that are there or not ----------------------------------------------
+if [ -n "${TIFFIN_NGINX_USER:-}" ]; then echo "user $TIFFIN_NGINX_USER;"; fi | value USER
+if grep -qs . /proc/net/if_inet6; then
+    echo "        listen [::]:$port ipv6only=on reuseport backlog=4096;"
+fi | value LISTEN6
+for address in ${TIFFIN_METRICS_ALLOW:-}; do
+    echo "            allow $address;"
+done | value METRICS_ALLOW
+if [ "${TIFFIN_RATE:-50}" -gt 0 ]; then
+    echo "limit_req_zone \$tiffin_limit_key zone=requests:10m rate=${TIFFIN_RATE:-50}r/s;"
+fi | value RATE_ZONE
+if [ "${TIFFIN_RATE:-50}" -gt 0 ]; then
+    burst=${TIFFIN_RATE_BURST:-100}
+    if [ "$burst" -gt 0 ]; then
+        echo "limit_req zone=requests burst=$burst nodelay;"
+    else
+        echo "limit_req zone=requests;"
+    fi
+fi | value RATE_APPLY
+if [ "${TIFFIN_ACCESS_LOG:-1}" -eq 1 ]; then
+    echo 'access_log /dev/stdout tiffin buffer=4k flush=1s;'
+else
+    echo 'access_log off;'
+fi | value ACCESS_LOG
+{
+    if [ -n "${TIFFIN_WS_LISTEN:-}" ]; then
+        ws=$TIFFIN_WS_LISTEN
+        case $ws in /*) ws=unix:$ws: ;; esac
+        cat <<EOF
+        # ---- support chat (WebSocket) --------------------------------------
+        location = /ws/support-chat {
+            proxy_pass "http://$ws";
+            proxy_http_version 1.1;
+            proxy_set_header Host \$http_host;
+            proxy_set_header Upgrade \$http_upgrade;
+            proxy_set_header Connection "upgrade";
+            proxy_set_header X-Forwarded-For \$remote_addr;
+            proxy_set_header X-Request-Id \$tiffin_request_id;
+            proxy_hide_header X-Request-Id;
+            proxy_buffering off;
+            proxy_read_timeout 60s; # the bridge pings every 25 s
+            proxy_send_timeout 60s;
+        }
+
+EOF
+    fi
+    if [ "${TIFFIN_BENCH:-0}" -eq 1 ]; then
+        cat <<'EOF'
+        # ---- a constant answer, to measure against --------------------------
+        location = /bench/ok {
+            default_type text/plain;
+            return 200 "ok\n";
+        }
+
+EOF
+    fi
+} | value EXTRA
+
+drain=${TIFFIN_DRAIN_MS:-5000}
+[ "$drain" -gt 0 ] || drain=1 # to nginx 0 means for ever
+
+# ---- fill in ------------------------------------------------------------------------
+# A path may hold what is special on the right side of s///.
+escape() { printf '%s' "$1" | sed 's/[&|\\]/\\&/g'; }
+cat >"$work/script" <<EOF
+s|@RUN_DIR@|$(escape "$run")|g
+s|@HTML_DIR@|$(escape "$html")|g
+s|@PORT@|$port|g
+s|@DRAIN@|${drain}ms|g
+s|@NOFILE@|$nofile|g
+s|@CONNECTIONS@|$connections|g
+s|@STREAMS@|${TIFFIN_STREAMS_PER_CLIENT:-64}|g
+s|@LIMIT_LOOPBACK@|${TIFFIN_LIMIT_LOOPBACK:-0}|g
+EOF
+for word in USER UPSTREAM LISTEN6 METRICS_ALLOW EXTRA RATE_ZONE RATE_APPLY ACCESS_LOG; do
+    printf '/^ *@%s@$/{\nr %s/%s\nd\n}\n' "$word" "$work" "$word"
+done >>"$work/script"
+
+for file in "$here/nginx.conf" "$here"/parts/*; do
+    sed -f "$work/script" "$file" >"$out/$(basename "$file")"
+done
+if grep -l '@[A-Z0-9_]*@' "$out"/*.conf >&2; then
+    echo "render.sh: a word of the template was not replaced" >&2
+    exit 1
+fi

@@ -1,0 +1,43 @@
+#!lua name=gateway
+
+--[[ The ledger of the simulated payment gateway: the world outside Tiffin, so it has a library, a
+Redis user and keys of its own, and Tiffin's functions never touch them.
+
+A real gateway remembers an idempotency key and answers a repeat with its first result. This one
+does the same, and counts, so that a test can prove how often a charge was asked for and that it
+was captured once. One hash a payment key:
+
+    requests  how often a charge was asked for     captures  how often money moved (0 or 1)
+    refunds   how often money went back (0 or 1)   result    captured | declined, the first one ]]
+
+--[[ gateway_charge
+KEYS  ledger entry
+ARGV  amount (minor units), currency, what to answer if this key is new: captured | declined
+-> {first result, requests so far} | error on an amount other than the first one's ]]
+local function charge(keys, argv)
+    local entry, amount, currency, outcome = keys[1], argv[1], argv[2], argv[3]
+    local first = redis.call('HMGET', entry, 'result', 'amount_cents', 'currency')
+    if first[1] and (first[2] ~= amount or first[3] ~= currency) then
+        return redis.error_reply('GATEWAY this key was used for another amount')
+    end
+    local requests = redis.call('HINCRBY', entry, 'requests', 1)
+    if first[1] then return { first[1], requests } end
+    redis.call('HSET', entry, 'result', outcome, 'amount_cents', amount, 'currency', currency)
+    if outcome == 'captured' then redis.call('HINCRBY', entry, 'captures', 1) end
+    return { outcome, requests }
+end
+
+--[[ gateway_refund: the whole charge, once.
+KEYS  ledger entry
+-> {'refunded'} (again: the same) | {'nothing'} when this key captured nothing ]]
+local function refund(keys)
+    local entry = keys[1]
+    if redis.call('HGET', entry, 'result') ~= 'captured' then return { 'nothing' } end
+    if not redis.call('HGET', entry, 'refunds') then redis.call('HINCRBY', entry, 'refunds', 1) end
+    return { 'refunded' }
+end
+
+redis.register_function { function_name = 'gateway_charge', callback = charge,
+                          flags = { 'allow-oom' } }
+redis.register_function { function_name = 'gateway_refund', callback = refund,
+                          flags = { 'allow-oom' } }

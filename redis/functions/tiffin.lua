@@ -1,0 +1,512 @@
+#!lua name=tiffin
+
+--[[ The only place where an order changes.
+
+Each function is one atomic fact: Redis runs it whole, before anyone else, and appends its writes
+to the AOF as one transaction. It does not roll back, so every function checks first and writes
+last. Every key comes in KEYS (all share the hash tag {s00}, so one Redis Cluster slot), every
+time comes from Redis' own clock, and no function ever trusts the clock of its caller.
+
+An order's job is the order's id; where it stands in the queue is one of four places:
+
+    place --> ready --take--> active:<worker> --step--> delayed --take--> active ... --> settled
+                ^                |    ^  (waits 0: kept in hand)
+                +---- reap ------+    +-- fail --> delayed, after 8 tries dead
+
+Invariant: each unsettled order is in exactly one of ready, one active list, delayed, dead.
+
+Fencing (M. Kleppmann, "How to do distributed locking", 2016): `begin` raises the job's epoch and
+hands it to the worker; a later write must bring the same epoch and find the job in that worker's
+list, else it answers {'fenced'} and nothing is changed. Reaping raises the epoch too.
+
+The C side of each call, with the same names, is fcgi/order/store.c.
+When the arguments of a function change in a way old callers would not survive, add a new
+function and keep the old one for one release: a rolling upgrade has both kinds of caller. ]]
+
+local VERSION = '1'
+
+local EVENTS_KEPT = 100000        -- XADD MAXLEN ~
+local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is remembered for 24 h
+local USER_ORDERS_KEPT = 10       -- for the dashboard
+local UPDATE_DONE_SECONDS = 60    -- a published update is kept so that a late repeat finds it
+
+-- Which step follows which, when all goes well and nobody cancelled.
+local NEXT_STEP = {
+    payment = 'kitchen',
+    kitchen = 'preparing_food',
+    preparing_food = 'quality_check',
+    quality_check = 'out_for_delivery',
+    out_for_delivery = 'delivered',
+    delivered = 'settled',
+    refund = 'settled',
+}
+
+------------------------------------------------------------------------------- time and ids
+
+-- Milliseconds since the epoch by Redis' clock.
+local function now_ms()
+    local t = redis.call('TIME')
+    return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+-- RFC 3339, UTC, milliseconds. Days to civil date: H. Hinnant, "chrono-Compatible Low-Level Date
+-- Algorithms", civil_from_days.
+local function rfc3339(ms)
+    local seconds = math.floor(ms / 1000)
+    local days = math.floor(seconds / 86400)
+    local rest = seconds - days * 86400
+    local z = days + 719468
+    local era = math.floor(z / 146097)
+    local doe = z - era * 146097
+    local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524)
+                            - math.floor(doe / 146096)) / 365)
+    local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+    local mp = math.floor((5 * doy + 2) / 153)
+    local day = doy - math.floor((153 * mp + 2) / 5) + 1
+    local month = mp < 10 and mp + 3 or mp - 9
+    local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+    return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', year, month, day,
+                         math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, ms % 1000)
+end
+
+------------------------------------------------------------------------------- shared pieces
+
+-- A whole number from `least` on, of an argument; anything else ends the call, so ask before the
+-- first write. (NaN and the infinities fail the comparisons.)
+local function whole(argument, least)
+    local n = tonumber(argument)
+    if n and n >= least and n <= 1e15 and n == math.floor(n) then return n end
+    error(redis.error_reply('TIFFIN not a whole number from ' .. least .. ' on: '
+                            .. tostring(argument)))
+end
+
+-- Reads the named fields of a hash into a table; a missing field is nil.
+local function read(key, ...)
+    local names = { ... }
+    local values = redis.call('HMGET', key, unpack(names))
+    local out = {}
+    for i, name in ipairs(names) do
+        if values[i] then out[name] = values[i] end
+    end
+    return out
+end
+
+-- Records the order's three statuses as its next version: the hash, its history line v<version>,
+-- and one event. `o` holds id, version and the three statuses; o.version is raised.
+local function record(order_key, events_key, o, at)
+    o.version = tonumber(o.version) + 1
+    redis.call('HSET', order_key, 'status', o.status, 'payment_status', o.payment_status,
+               'kitchen_status', o.kitchen_status, 'version', o.version, 'v' .. o.version,
+               o.status .. ' ' .. o.payment_status .. ' ' .. o.kitchen_status .. ' ' .. at)
+    redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, '*', 'order', o.id,
+               'version', o.version, 'status', o.status, 'payment_status', o.payment_status,
+               'kitchen_status', o.kitchen_status, 'at', at)
+end
+
+-- What a remembered Idempotency-Key says about this request: nil (never seen), 'replay' and the
+-- id of the first answer, or 'mismatch'. The key holds "<fingerprint> <id>".
+local function recall(idem_key, fingerprint)
+    if fingerprint == '' then return nil end
+    local seen = redis.call('GET', idem_key)
+    if not seen then return nil end
+    local first, id = string.match(seen, '^(%S+) (%S+)$')
+    if first ~= fingerprint then return 'mismatch' end
+    return 'replay', id
+end
+
+local function remember(idem_key, fingerprint, id)
+    if fingerprint == '' then return end
+    redis.call('SET', idem_key, fingerprint .. ' ' .. id, 'EX', IDEMPOTENCY_SECONDS)
+end
+
+-- Does the caller still own the job? Its epoch must be the latest and the id in its list.
+local function owns(job_key, active_key, id, epoch)
+    return redis.call('HGET', job_key, 'epoch') == epoch
+        and redis.call('LPOS', active_key, id) ~= false
+end
+
+-- Puts a job into the dead set. An order is then needs_review: not final, its step is kept, and
+-- resume_status is what it goes back to when somebody requeues it.
+local function bury(job_key, dead_key, events_key, id, reason, now)
+    local at = rfc3339(now)
+    redis.call('HSET', job_key, 'dead_reason', reason)
+    redis.call('ZADD', dead_key, now, id)
+    local o = read(job_key, 'id', 'version', 'status', 'payment_status', 'kitchen_status')
+    if o.version then
+        redis.call('HSET', job_key, 'resume_status', o.status)
+        o.status = 'needs_review'
+        record(job_key, events_key, o, at)
+    end
+end
+
+------------------------------------------------------------------------------- API: new work
+
+--[[ place: order, job, indexes, event and Idempotency-Key, all or nothing. Idempotent by order id.
+KEYS  order, ready, index, count, events, restaurant, user, user's orders, idem
+ARGV  id, restaurant id, item, quantity, user id ('' = none), fingerprint ('' = no key),
+      deadline (ms, Redis' clock): a call that arrives later stores nothing
+-> {'placed'|'replay', id} | {'mismatch'|'late'|'no_restaurant'|'no_item'|'no_user'} ]]
+local function place(keys, argv)
+    local order, ready, index, count, events = keys[1], keys[2], keys[3], keys[4], keys[5]
+    local restaurant, user, user_orders, idem = keys[6], keys[7], keys[8], keys[9]
+    local id, restaurant_id, item, quantity = argv[1], argv[2], argv[3], whole(argv[4], 1)
+    local user_id, fingerprint, deadline = argv[5], argv[6], whole(argv[7], 0)
+
+    if redis.call('EXISTS', order) == 1 then return { 'placed', id } end
+    local seen, first_id = recall(idem, fingerprint)
+    if seen then return { seen, first_id } end
+    local dish = read(restaurant, 'name', 'currency', 'price:' .. item)
+    if not dish.name then return { 'no_restaurant' } end
+    local price = tonumber(dish['price:' .. item])
+    if not price then return { 'no_item' } end
+    if user_id ~= '' and redis.call('EXISTS', user) == 0 then return { 'no_user' } end
+    local now = now_ms()
+    if now > deadline then return { 'late' } end
+
+    local at = rfc3339(now)
+    redis.call('HSET', order, 'id', id, 'restaurant_id', restaurant_id, 'restaurant', dish.name,
+               'item', item, 'quantity', quantity, 'amount_cents', price * quantity,
+               'currency', dish.currency, 'created_at', at, 'step', 'payment', 'epoch', 0)
+    if user_id ~= '' then
+        redis.call('HSET', order, 'user_id', user_id)
+        redis.call('LPUSH', user_orders, id)
+        redis.call('LTRIM', user_orders, 0, USER_ORDERS_KEPT - 1)
+    end
+    record(order, events, { id = id, version = 0, status = 'order_placed',
+                            payment_status = 'pending', kitchen_status = 'pending' }, at)
+    redis.call('ZADD', index, now, id)
+    redis.call('HINCRBY', count, 'placed', 1)
+    redis.call('LPUSH', ready, id)
+    remember(idem, fingerprint, id)
+    return { 'placed', id }
+end
+
+--[[ accept_update: a broadcast to come. Same promises as place.
+KEYS  update, ready, delayed, count, idem
+ARGV  id, message, delay (ms), fingerprint ('' = no key), deadline (ms), how many may be pending
+-> {'accepted'|'replay', id} | {'mismatch'|'late'|'full'} ]]
+local function accept_update(keys, argv)
+    local update, ready, delayed, count, idem = keys[1], keys[2], keys[3], keys[4], keys[5]
+    local id, message, delay, fingerprint = argv[1], argv[2], whole(argv[3], 0), argv[4]
+    local deadline, limit = whole(argv[5], 0), whole(argv[6], 0)
+
+    if redis.call('EXISTS', update) == 1 then return { 'accepted', id } end
+    local seen, first_id = recall(idem, fingerprint)
+    if seen then return { seen, first_id } end
+    local n = read(count, 'updates_accepted', 'updates_published')
+    if (n.updates_accepted or 0) - (n.updates_published or 0) >= limit then return { 'full' } end
+    local now = now_ms()
+    if now > deadline then return { 'late' } end
+
+    redis.call('HSET', update, 'id', id, 'message', message, 'accepted_at', rfc3339(now),
+               'step', 'broadcast', 'epoch', 0)
+    redis.call('HINCRBY', count, 'updates_accepted', 1)
+    if delay > 0 then
+        redis.call('ZADD', delayed, now + delay, id)
+    else
+        redis.call('LPUSH', ready, id)
+    end
+    remember(idem, fingerprint, id)
+    return { 'accepted', id }
+end
+
+--[[ cancel: marks the order; its job stays where it is and the worker settles what is owed.
+KEYS  order, events
+ARGV  (none)
+-> {'cancelled'} (again: the same) | {'not_found'} | {'too_late', status} ]]
+local function cancel(keys)
+    local order, events = keys[1], keys[2]
+    local o = read(order, 'id', 'version', 'status', 'payment_status', 'kitchen_status')
+    if not o.id then return { 'not_found' } end
+    if o.status == 'cancelled' then return { 'cancelled' } end
+    if o.status ~= 'order_placed' or o.kitchen_status ~= 'pending' then
+        return { 'too_late', o.status }
+    end
+    o.status = 'cancelled'
+    record(order, events, o, rfc3339(now_ms()))
+    return { 'cancelled' }
+end
+
+------------------------------------------------------------------------------- worker: claims
+
+--[[ beat: I live. Registers the worker when it is new.
+KEYS  workers, worker
+ARGV  worker id, time to live (ms)
+-> {'ok'} ]]
+local function beat(keys, argv)
+    local ttl = whole(argv[2], 1)
+    redis.call('SADD', keys[1], argv[1])
+    redis.call('SET', keys[2], rfc3339(now_ms()), 'PX', ttl)
+    return { 'ok' }
+end
+
+--[[ take: claims up to n jobs into my list: first those that are due, the oldest first, then the
+ready ones. Only a worker that is registered may: an unregistered one's list is never reaped.
+KEYS  ready, active, delayed, workers
+ARGV  worker id, n
+-> {ms until the next delayed job is due (-1 = none), id, ...} | {'unregistered'} ]]
+local function take(keys, argv)
+    local ready, active, delayed, workers = keys[1], keys[2], keys[3], keys[4]
+    local worker, n = argv[1], whole(argv[2], 0)
+
+    if redis.call('SISMEMBER', workers, worker) == 0 then return { 'unregistered' } end
+    local now = now_ms()
+    local out = { -1 }
+    local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, n)
+    for _, id in ipairs(due) do
+        redis.call('ZREM', delayed, id)
+        redis.call('LPUSH', active, id)
+        out[#out + 1] = id
+    end
+    if #due < n then
+        for _, id in ipairs(redis.call('RPOP', ready, n - #due) or {}) do
+            redis.call('LPUSH', active, id)
+            out[#out + 1] = id
+        end
+    end
+    local next_due = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
+    if next_due[2] then out[1] = math.max(0, next_due[2] - now) end
+    return out
+end
+
+--[[ begin: the worker starts on a job of its list. Raises the epoch: earlier holders are fenced.
+KEYS  job (order or update), active
+ARGV  id
+-> {'begun', epoch, step, tries, status, amount_cents, currency, payment_key} ('' where an update
+   has none, or no intent exists) | {'gone'} (not in my list any more) ]]
+local function begin(keys, argv)
+    local job, active, id = keys[1], keys[2], argv[1]
+    if redis.call('LPOS', active, id) == false then return { 'gone' } end
+    local j = read(job, 'step', 'tries', 'status', 'amount_cents', 'currency', 'payment_key')
+    if not j.step then
+        redis.call('LREM', active, 1, id)
+        return { 'gone' }
+    end
+    return { 'begun', redis.call('HINCRBY', job, 'epoch', 1), j.step, tonumber(j.tries or 0),
+             j.status or '', tonumber(j.amount_cents or 0), j.currency or '', j.payment_key or '' }
+end
+
+--[[ intent: stores the payment key, once, before the gateway is called. Never changed again: it
+is what makes a repeated charge the same charge.
+KEYS  order, active
+ARGV  id, epoch, proposed key
+-> {'ok', the key to use} | {'cancelled'} (and no key was ever given) | {'fenced'} ]]
+local function intent(keys, argv)
+    local order, active, id, epoch, key = keys[1], keys[2], argv[1], argv[2], argv[3]
+    if not owns(order, active, id, epoch) then return { 'fenced' } end
+    local o = read(order, 'status', 'payment_key')
+    if o.payment_key then return { 'ok', o.payment_key } end
+    if o.status == 'cancelled' then return { 'cancelled' } end
+    redis.call('HSET', order, 'payment_key', key)
+    return { 'ok', key }
+end
+
+------------------------------------------------------------------------------- worker: results
+
+-- What a finished step makes of the order: changes o's statuses, returns the next step and
+-- whether anything visible changed; nil when result does not fit the step.
+local function advance(o, step, result)
+    local cancelled = o.status == 'cancelled'
+    if step == 'payment' and result == 'ok' then
+        o.payment_status = 'paid'
+        return cancelled and 'refund' or 'kitchen', true
+    elseif step == 'payment' and result == 'declined' then
+        o.payment_status, o.kitchen_status = 'declined', 'cancelled'
+        if not cancelled then o.status = 'payment_failed' end
+        return 'settled', true
+    elseif step == 'payment' and result == 'not_charged' then
+        -- Only where no intent exists: silence of the gateway never means "not charged".
+        if not cancelled or o.payment_key then return nil end
+        o.payment_status, o.kitchen_status = 'not_charged', 'cancelled'
+        return 'settled', true
+    elseif result ~= 'ok' then
+        return nil
+    elseif step == 'kitchen' then
+        if cancelled then return 'refund', false end
+        o.kitchen_status = 'acknowledged'
+    elseif step == 'refund' then
+        o.payment_status, o.kitchen_status = 'refunded', 'cancelled'
+    elseif NEXT_STEP[step] then
+        o.status = step
+    else
+        return nil
+    end
+    return NEXT_STEP[step], true
+end
+
+--[[ step: one step is done. State, history, event, acknowledgement and next job are one fact.
+KEYS  order, active, ready, delayed, events, count
+ARGV  id, epoch, step, result ('ok'; payment also 'declined', 'not_charged'),
+      wait before the next step (ms; 0 = the worker keeps the job in hand, with a new epoch),
+      how long a settled order is kept (s)
+-> {'held', version, next step, new epoch} | {'delayed', version, next step} |
+   {'settled', version} | {'fenced'} ]]
+local function step(keys, argv)
+    local order, active, delayed, events, count = keys[1], keys[2], keys[4], keys[5], keys[6]
+    local id, epoch, done, result = argv[1], argv[2], argv[3], argv[4]
+    local wait, keep_seconds = whole(argv[5], 0), whole(argv[6], 1)
+
+    if not owns(order, active, id, epoch) then return { 'fenced' } end
+    local o = read(order, 'id', 'version', 'status', 'payment_status', 'kitchen_status', 'step',
+                   'payment_key')
+    if o.step ~= done then
+        return redis.error_reply('TIFFIN step is ' .. o.step .. ', not ' .. done)
+    end
+    local next_step, visible = advance(o, done, result)
+    if not next_step then
+        return redis.error_reply('TIFFIN result ' .. result .. ' does not fit step ' .. done)
+    end
+
+    local now = now_ms()
+    redis.call('HSET', order, 'step', next_step)
+    redis.call('HDEL', order, 'tries', 'crashes')
+    if visible then record(order, events, o, rfc3339(now)) end
+    if next_step == 'settled' then
+        redis.call('LREM', active, 1, id)
+        redis.call('HINCRBY', count, 'settled', 1)
+        redis.call('HINCRBY', count, o.status, 1)
+        redis.call('EXPIRE', order, keep_seconds)
+        return { 'settled', tonumber(o.version) }
+    end
+    if wait > 0 then
+        redis.call('LREM', active, 1, id)
+        redis.call('ZADD', delayed, now + wait, id)
+        return { 'delayed', tonumber(o.version), next_step }
+    end
+    return { 'held', tonumber(o.version), next_step, redis.call('HINCRBY', order, 'epoch', 1) }
+end
+
+--[[ fail: the step did not succeed. Tried again after a wait, or dead when it has had its tries.
+KEYS  job, active, delayed, dead, events
+ARGV  id, epoch, wait (ms), tries allowed, reason
+-> {'delayed', tries so far} | {'dead', tries} | {'fenced'} ]]
+local function fail(keys, argv)
+    local job, active, delayed, dead, events = keys[1], keys[2], keys[3], keys[4], keys[5]
+    local id, epoch, wait, allowed = argv[1], argv[2], whole(argv[3], 0), whole(argv[4], 1)
+
+    if not owns(job, active, id, epoch) then return { 'fenced' } end
+    local now = now_ms()
+    local tries = redis.call('HINCRBY', job, 'tries', 1)
+    redis.call('LREM', active, 1, id)
+    if tries >= allowed then
+        bury(job, dead, events, id, argv[5], now)
+        return { 'dead', tries }
+    end
+    redis.call('ZADD', delayed, now + wait, id)
+    return { 'delayed', tries }
+end
+
+--[[ publish_update: append to the chat's history, publish, acknowledge. Ids are consecutive: the
+stream's own id is <n>-0, so a reader can prove that it missed nothing.
+KEYS  update, active, count, chat log
+ARGV  id, epoch, channel, messages the log keeps
+-> {'published', n} | {'fenced'} ]]
+local function publish_update(keys, argv)
+    local update, active, count, log = keys[1], keys[2], keys[3], keys[4]
+    local id, epoch, channel, kept = argv[1], argv[2], argv[3], whole(argv[4], 1)
+
+    if not owns(update, active, id, epoch) then return { 'fenced' } end
+    local text = redis.call('HGET', update, 'message')
+    local at = rfc3339(now_ms())
+    local n = redis.call('HINCRBY', count, 'chat_messages', 1)
+    redis.call('XADD', log, 'MAXLEN', '~', kept, n .. '-0', 'type', 'update', 'text', text,
+               'at', at)
+    redis.call('PUBLISH', channel, cjson.encode({ id = n, type = 'update', text = text, at = at }))
+    redis.call('LREM', active, 1, id)
+    redis.call('HINCRBY', count, 'updates_published', 1)
+    redis.call('HSET', update, 'step', 'published')
+    redis.call('EXPIRE', update, UPDATE_DONE_SECONDS)
+    return { 'published', n }
+end
+
+------------------------------------------------------------------------------- worker: the dead
+
+-- Takes one job out of a worker's list and makes whoever held it a stranger to it. True when the
+-- job was there and still exists.
+local function seize(job_key, active_key, id)
+    if redis.call('LREM', active_key, 1, id) == 0 then return false end
+    if redis.call('EXISTS', job_key) == 0 then return false end
+    redis.call('HINCRBY', job_key, 'epoch', 1)
+    return true
+end
+
+--[[ reap: gives a dead worker's jobs back, at the taking end of the queue. Only when its heartbeat
+is gone. The caller names the jobs it saw in the list, so that every key is in KEYS; call it again
+while something is left.
+KEYS  workers, worker, active, ready, dead, events, job, ...
+ARGV  dead worker's id, crashes allowed without progress, id, ... (one per job key)
+-> {'reaped', moved, left} | {'alive'} ]]
+local function reap(keys, argv)
+    local workers, heartbeat, active = keys[1], keys[2], keys[3]
+    local ready, dead, events = keys[4], keys[5], keys[6]
+    local worker, allowed = argv[1], whole(argv[2], 1)
+
+    if #keys - 6 ~= #argv - 2 then return redis.error_reply('TIFFIN one id per job key') end
+    if redis.call('EXISTS', heartbeat) == 1 then return { 'alive' } end
+    local now, moved = now_ms(), 0
+    for i = 7, #keys do
+        local job, id = keys[i], argv[i - 4]
+        if seize(job, active, id) then
+            moved = moved + 1
+            if redis.call('HINCRBY', job, 'crashes', 1) >= allowed then
+                bury(job, dead, events, id, 'its workers keep dying', now)
+            else
+                redis.call('RPUSH', ready, id)
+            end
+        end
+    end
+    local left = redis.call('LLEN', active)
+    if left == 0 then redis.call('SREM', workers, worker) end
+    return { 'reaped', moved, left }
+end
+
+--[[ leave: a worker goes of its own will and gives back what it holds; nothing is counted as a
+crash. Once everything is given back it is no longer registered.
+KEYS  workers, worker, active, ready, job, ...
+ARGV  worker id, id, ... (one per job key)
+-> {'left', given back, still held} ]]
+local function leave(keys, argv)
+    local workers, heartbeat, active, ready = keys[1], keys[2], keys[3], keys[4]
+    local moved = 0
+
+    if #keys - 4 ~= #argv - 1 then return redis.error_reply('TIFFIN one id per job key') end
+    for i = 5, #keys do
+        local id = argv[i - 3]
+        if seize(keys[i], active, id) then
+            moved = moved + 1
+            redis.call('RPUSH', ready, id)
+        end
+    end
+    local held = redis.call('LLEN', active)
+    if held == 0 then
+        redis.call('SREM', workers, argv[1])
+        redis.call('DEL', heartbeat)
+    end
+    return { 'left', moved, held }
+end
+
+------------------------------------------------------------------------------- registration
+
+-- The version /readyz compares with the one its program was built for.
+local function library_version()
+    return VERSION
+end
+
+-- allow-oom: Redis at maxmemory refuses writes, and these only move or settle what is there.
+local function register(name, callback, ...)
+    redis.register_function { function_name = name, callback = callback, flags = { ... } }
+end
+
+register('place', place)
+register('accept_update', accept_update)
+register('cancel', cancel, 'allow-oom')
+register('beat', beat, 'allow-oom')
+register('take', take, 'allow-oom')
+register('begin', begin, 'allow-oom')
+register('intent', intent, 'allow-oom')
+register('step', step, 'allow-oom')
+register('fail', fail, 'allow-oom')
+register('publish_update', publish_update, 'allow-oom')
+register('reap', reap, 'allow-oom')
+register('leave', leave, 'allow-oom')
+register('library_version', library_version, 'no-writes', 'allow-stale')

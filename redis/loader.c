@@ -1,0 +1,379 @@
+/*
+ * tiffin-load: gets an empty Redis ready, or brings one up to date.
+ *
+ *     read and check the files --> wait for Redis --> check how it is set up
+ *         --> FUNCTION LOAD REPLACE each functions/<name>.lua
+ *         --> write the catalogue, when there is none, as one MULTI
+ *
+ * It runs at every start of the stack, before the programs, signed in as admin. All files are read
+ * and checked before Redis is touched, so a mistake in one leaves everything as it was. Two loaders
+ * at once are fine: FUNCTION LOAD is atomic, and WATCH lets one of them write the catalogue.
+ *
+ * A short-lived tool, not a server: it calls Redis synchronously and ends with one clear line and
+ * exit status 1 on the first thing that is wrong.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "catalogue.h"
+#include "order/keys.h"
+#include "session.h"
+#include "tool.h"
+
+/* When the catalogue was written; only we look at it. */
+#define KEY_CATALOGUE "catalogue:" SHARD
+
+enum {
+    MAX_FUNCTION_FILES = 32,
+    DEFAULT_WAIT_S = 30,
+    MAX_WAIT_S = 3600,
+};
+
+struct settings {
+    char redis[MAX_PATH_BYTES];
+    char secrets_dir[MAX_PATH_BYTES];
+    char catalogue_dir[MAX_PATH_BYTES];
+    char functions_dir[MAX_PATH_BYTES];
+    int wait_s;
+    bool is_replacing;
+};
+
+struct functions {
+    char *names[MAX_FUNCTION_FILES];
+    struct text code[MAX_FUNCTION_FILES];
+    size_t n;
+};
+
+/* ------------------------------------------------------------------------- settings */
+
+static void print_help(void)
+{
+    puts(
+        "tiffin-load: loads Tiffin's functions and, where it is absent, its catalogue into Redis.\n"
+        "\n"
+        "  --catalogue DIR      restaurants.json and users.json (TIFFIN_REDIS_DIR/catalogue)\n"
+        "  --functions DIR      the *.lua libraries (TIFFIN_REDIS_DIR/functions)\n"
+        "  --wait SECONDS       how long to wait for Redis (30)\n"
+        "  --replace-catalogue  write the catalogue even where there is one. Restaurants that are\n"
+        "                       no longer in the file go, users stay, orders are not touched\n"
+        "  --help               this text\n"
+        "\n"
+        "Settings from the environment:\n"
+        "  TIFFIN_REDIS         path of a unix socket, or host:port (TIFFIN_RUN_DIR/redis.sock)\n"
+        "  TIFFIN_SECRETS_DIR   folder with the file `admin`, its password "
+        "(TIFFIN_RUN_DIR/secrets)\n"
+        "  TIFFIN_RUN_DIR       the stack's folder (.run)\n"
+        "  TIFFIN_REDIS_DIR     folder of catalogue and functions (redis)");
+}
+
+static int parse_seconds(const char *text)
+{
+    char *end;
+    errno = 0;
+    long seconds = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || seconds < 0 || seconds > MAX_WAIT_S)
+        die("--wait must be a number of seconds from 0 to %d, not %s", MAX_WAIT_S, text);
+    return (int)seconds;
+}
+
+static void settings_from_env(struct settings *s)
+{
+    const char *run_dir = env_or("TIFFIN_RUN_DIR", ".run");
+    const char *redis_dir = env_or("TIFFIN_REDIS_DIR", "redis");
+    char path[MAX_PATH_BYTES];
+
+    set_path(path, "%s/redis.sock", run_dir);
+    set_path(s->redis, "%s", env_or("TIFFIN_REDIS", path));
+    set_path(path, "%s/secrets", run_dir);
+    set_path(s->secrets_dir, "%s", env_or("TIFFIN_SECRETS_DIR", path));
+    set_path(s->catalogue_dir, "%s/catalogue", redis_dir);
+    set_path(s->functions_dir, "%s/functions", redis_dir);
+    s->wait_s = DEFAULT_WAIT_S;
+    s->is_replacing = false;
+}
+
+static void settings_from_args(struct settings *s, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"catalogue", required_argument, NULL, 'c'},
+        {"functions", required_argument, NULL, 'f'},
+        {"wait", required_argument, NULL, 'w'},
+        {"replace-catalogue", no_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'c')
+            set_path(s->catalogue_dir, "%s", optarg);
+        else if (option == 'f')
+            set_path(s->functions_dir, "%s", optarg);
+        else if (option == 'w')
+            s->wait_s = parse_seconds(optarg);
+        else if (option == 'r')
+            s->is_replacing = true;
+        else if (option == 'h')
+            print_help();
+        else
+            die("unknown option or missing value: %s (see --help)", argv[optind - 1]);
+        if (option == 'h')
+            exit(0);
+    }
+    if (optind < argc)
+        die("unexpected argument: %s (see --help)", argv[optind]);
+}
+
+/* ------------------------------------------------------------------------- the functions' files */
+
+static int is_lua(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && len > 4 && strcmp(entry->d_name + len - 4, ".lua") == 0;
+}
+
+static void functions_read(struct functions *f, const char *dir)
+{
+    struct dirent **entries;
+    char path[MAX_PATH_BYTES];
+    int n = scandir(dir, &entries, is_lua, alphasort);
+    if (n < 0)
+        die("cannot read the folder %s: %s", dir, strerror(errno));
+    if (n == 0 || n > MAX_FUNCTION_FILES)
+        die("%s must hold 1 to %d *.lua files, it has %d", dir, MAX_FUNCTION_FILES, n);
+    for (int i = 0; i < n; i++) {
+        set_path(path, "%s/%s", dir, entries[i]->d_name);
+        f->names[i] = must_alloc(strdup(path));
+        f->code[i] = read_file(path);
+        free(entries[i]);
+    }
+    free(entries);
+    f->n = (size_t)n;
+}
+
+static void functions_release(struct functions *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->names[i]);
+        free(f->code[i].bytes);
+    }
+}
+
+/* ------------------------------------------------------------------------- what it does there */
+
+static void require_config(redisContext *redis, const char *name, const char *value,
+                           const char *because)
+{
+    struct command cmd = {NULL, 0};
+    add(&cmd, "CONFIG");
+    add(&cmd, "GET");
+    add(&cmd, "%s", name);
+    redisReply *reply = session_call(redis, &cmd, "reading Redis' configuration");
+    const char *found = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+                                reply->element[1]->type == REDIS_REPLY_STRING
+                            ? reply->element[1]->str
+                            : "unknown";
+    if (strcmp(found, value) != 0)
+        die("Redis has %s %s, it must be %s: %s", name, found, value, because);
+    freeReplyObject(reply);
+}
+
+/* Redis replays its AOF as the user default and checks that user's rights at each EXEC. Without
+ * them a restart would skip every function's writes and go on as if nothing were missing. */
+static void require_replay(redisContext *redis)
+{
+    struct command cmd = {NULL, 0};
+    add(&cmd, "ACL");
+    add(&cmd, "DRYRUN");
+    add(&cmd, "default");
+    add(&cmd, "SET");
+    add(&cmd, KEY_CATALOGUE);
+    add(&cmd, "x");
+    redisReply *reply = session_call(redis, &cmd, "asking for the rights of Redis' user default");
+    if (reply->type != REDIS_REPLY_STATUS || strcmp(reply->str, "OK") != 0)
+        die("Redis' user default has no rights, so a restart would lose orders: "
+            "it must be \"off ~* &* +@all\", as in redis/users.acl");
+    freeReplyObject(reply);
+}
+
+static void load_functions(redisContext *redis, const struct functions *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        struct command cmd = {NULL, 0};
+        add(&cmd, "FUNCTION");
+        add(&cmd, "LOAD");
+        add(&cmd, "REPLACE");
+        add(&cmd, "%s", f->code[i].bytes);
+        redisReply *reply = session_call(redis, &cmd, f->names[i]);
+        printf("tiffin-load: functions of %s loaded\n", reply->str);
+        freeReplyObject(reply);
+    }
+}
+
+/* Adds each of these fields with its value; lists become JSON. */
+static void add_fields(struct command *cmd, struct json_object *object, const struct field *fields)
+{
+    for (const struct field *f = fields; f->name != NULL; f++) {
+        struct json_object *value = json_object_object_get(object, f->name);
+        add(cmd, "%s", f->name);
+        if (json_object_is_type(value, json_type_array))
+            add(cmd, "%s",
+                json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
+        else
+            add(cmd, "%s", json_object_get_string(value));
+    }
+}
+
+/* Queues HSET of a whole restaurant. Each price stands in a field of its own too: place reads the
+ * one it needs without parsing the menu. */
+static void queue_restaurant(redisContext *redis, struct json_object *restaurant)
+{
+    struct command cmd = {NULL, 0};
+    struct json_object *menu = json_object_object_get(restaurant, "menu");
+    add(&cmd, "HSET");
+    add(&cmd, KEY_RESTAURANT_PREFIX "%s", text_of(restaurant, "id"));
+    add_fields(&cmd, restaurant, restaurant_fields);
+    for (size_t i = 0; i < json_object_array_length(menu); i++) {
+        struct json_object *item = json_object_array_get_idx(menu, i);
+        add(&cmd, "price:%s", text_of(item, "name"));
+        add(&cmd, "%s", text_of(item, "price_cents"));
+    }
+    session_do(redis, &cmd, "writing a restaurant");
+}
+
+static void queue_user(redisContext *redis, struct json_object *user)
+{
+    struct command cmd = {NULL, 0};
+    add(&cmd, "HSET");
+    add(&cmd, KEY_USER_PREFIX "%s", text_of(user, "id"));
+    add_fields(&cmd, user, user_fields);
+    session_do(redis, &cmd, "writing a user");
+}
+
+/* DEL of all that is written anew, and of the restaurants there are now. */
+static void make_delete(redisContext *redis, const struct catalogue *c, struct command *ret_cmd)
+{
+    struct command list = {NULL, 0};
+    add(&list, "LRANGE");
+    add(&list, KEY_RESTAURANTS);
+    add(&list, "0");
+    add(&list, "-1");
+    redisReply *old = session_call(redis, &list, "reading the restaurants there are");
+
+    add(ret_cmd, "DEL");
+    add(ret_cmd, KEY_RESTAURANTS);
+    for (size_t i = 0; i < old->elements; i++)
+        add(ret_cmd, KEY_RESTAURANT_PREFIX "%s", old->element[i]->str);
+    freeReplyObject(old);
+    for (size_t i = 0; i < json_object_array_length(c->restaurants); i++)
+        add(ret_cmd, KEY_RESTAURANT_PREFIX "%s",
+            text_of(json_object_array_get_idx(c->restaurants, i), "id"));
+    for (size_t i = 0; i < json_object_array_length(c->users); i++)
+        add(ret_cmd, KEY_USER_PREFIX "%s", text_of(json_object_array_get_idx(c->users, i), "id"));
+}
+
+static void queue_catalogue(redisContext *redis, const struct catalogue *c, struct command *delete)
+{
+    struct command list = {NULL, 0}, mark = {NULL, 0};
+    char now[32];
+    time_t seconds = time(NULL);
+    struct tm utc;
+
+    session_do(redis, delete, "deleting the old catalogue");
+    add(&list, "RPUSH");
+    add(&list, KEY_RESTAURANTS);
+    for (size_t i = 0; i < json_object_array_length(c->restaurants); i++) {
+        struct json_object *restaurant = json_object_array_get_idx(c->restaurants, i);
+        add(&list, "%s", text_of(restaurant, "id"));
+        queue_restaurant(redis, restaurant);
+    }
+    session_do(redis, &list, "writing the list of restaurants");
+    for (size_t i = 0; i < json_object_array_length(c->users); i++)
+        queue_user(redis, json_object_array_get_idx(c->users, i));
+    (void)strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
+    add(&mark, "SET");
+    add(&mark, KEY_CATALOGUE);
+    add(&mark, "%s", now);
+    session_do(redis, &mark, "marking the catalogue as loaded");
+}
+
+/* EXEC: false when another loader was faster (WATCH); dies when a command of ours failed. */
+static bool execute(redisContext *redis)
+{
+    struct command exec = {NULL, 0};
+    add(&exec, "EXEC");
+    redisReply *reply = session_call(redis, &exec, "writing the catalogue");
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type == REDIS_REPLY_ERROR)
+            die("writing the catalogue: %s", reply->element[i]->str);
+    bool is_done = reply->type == REDIS_REPLY_ARRAY;
+    freeReplyObject(reply);
+    return is_done;
+}
+
+static bool has_catalogue(redisContext *redis)
+{
+    struct command watch = {NULL, 0}, exists = {NULL, 0};
+    add(&watch, "WATCH");
+    add(&watch, KEY_CATALOGUE);
+    session_do(redis, &watch, "looking for a catalogue");
+    add(&exists, "EXISTS");
+    add(&exists, KEY_CATALOGUE);
+    redisReply *reply = session_call(redis, &exists, "looking for a catalogue");
+    bool is_there = reply->integer == 1;
+    freeReplyObject(reply);
+    return is_there;
+}
+
+static void load_catalogue(redisContext *redis, const struct catalogue *c, bool is_replacing)
+{
+    struct command delete = {NULL, 0}, multi = {NULL, 0};
+
+    if (has_catalogue(redis) && !is_replacing) {
+        puts("tiffin-load: there is a catalogue, it stays (--replace-catalogue writes it anew)");
+        return;
+    }
+    make_delete(redis, c, &delete);
+    add(&multi, "MULTI");
+    session_do(redis, &multi, "writing the catalogue");
+    queue_catalogue(redis, c, &delete);
+    if (execute(redis))
+        printf("tiffin-load: catalogue written: %zu restaurants, %zu users\n",
+               json_object_array_length(c->restaurants), json_object_array_length(c->users));
+    else
+        puts("tiffin-load: another loader has just written the catalogue");
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct catalogue catalogue;
+    struct functions functions = {.n = 0};
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    settings_from_env(&settings);
+    settings_from_args(&settings, argc, argv);
+    catalogue_read(&catalogue, settings.catalogue_dir);
+    functions_read(&functions, settings.functions_dir);
+
+    redisContext *redis = session_open(settings.redis, settings.secrets_dir, settings.wait_s);
+    require_config(redis, "maxmemory-policy", "noeviction", "else it would forget orders");
+    require_config(redis, "appendonly", "yes", "else a restart would lose orders");
+    require_replay(redis);
+    load_functions(redis, &functions);
+    load_catalogue(redis, &catalogue, settings.is_replacing);
+
+    redisFree(redis);
+    functions_release(&functions);
+    catalogue_release(&catalogue);
+    return 0;
+}

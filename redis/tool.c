@@ -1,0 +1,66 @@
+#include "tool.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+void die(const char *format, ...)
+{
+    va_list args;
+    fputs("tiffin-load: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+void *must_alloc(void *memory)
+{
+    if (memory == NULL)
+        die("out of memory");
+    return memory;
+}
+
+void set_path(char path[MAX_PATH_BYTES], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(path, MAX_PATH_BYTES, format, args);
+    va_end(args);
+    if (len < 0 || len >= MAX_PATH_BYTES)
+        die("a path is longer than %d bytes", MAX_PATH_BYTES - 1);
+}
+
+const char *env_or(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : otherwise;
+}
+
+int64_t monotonic_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct text read_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        die("cannot open %s: %s", path, strerror(errno));
+    struct text text = {must_alloc(malloc(MAX_FILE_BYTES + 1)), 0};
+    text.len = fread(text.bytes, 1, MAX_FILE_BYTES + 1, file);
+    if (ferror(file))
+        die("cannot read %s: %s", path, strerror(errno));
+    (void)fclose(file);
+    if (text.len > MAX_FILE_BYTES)
+        die("%s is larger than %d bytes", path, MAX_FILE_BYTES);
+    text.bytes = must_alloc(realloc(text.bytes, text.len + 1));
+    text.bytes[text.len] = '\0';
+    return text;
+}

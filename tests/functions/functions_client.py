@@ -1,0 +1,211 @@
+"""The functions as Python calls, the keys as names, and what must be true at any moment."""
+import collections
+import itertools
+import random
+
+READY = "jobs:{s00}:ready"
+DELAYED = "jobs:{s00}:delayed"
+DEAD = "jobs:{s00}:dead"
+WORKERS = "workers:{s00}"
+COUNT = "count:{s00}"
+EVENTS = "events:{s00}"
+INDEX = "orders:{s00}:index"
+CHAT_LOG = "chat:{s00}:log"
+CHAT_CHANNEL = "chat:{s00}"
+
+FAR_AWAY_MS = 4102444800000  # 2100: a deadline nobody misses
+KEEP_SECONDS = 3600
+HOUR_MS = 3600 * 1000
+STAGES = ("preparing_food", "quality_check", "out_for_delivery", "delivered")
+_serial = itertools.count()
+
+
+def new_id(kind="order"):
+    """An id as the programs make them: unlike any other, always as long."""
+    alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+    n, text = next(_serial) * 977 + 7, ""
+    for _ in range(4):
+        n, digit = divmod(n, 32)
+        text += alphabet[digit]
+    return f"{kind}_00" + text + "".join(random.choices(alphabet, k=16))
+
+
+def job_key(id_):
+    return ("update:{s00}:" if id_.startswith("update_") else "order:{s00}:") + id_
+
+
+def active_key(worker):
+    return "jobs:{s00}:active:" + worker
+
+
+def heartbeat_key(worker):
+    return "worker:{s00}:" + worker
+
+
+class Functions:
+    """Every function, called as one user. Defaults are the usual arguments."""
+
+    def __init__(self, client):
+        self.redis = client
+
+    def fcall(self, name, keys, *args):
+        return self.redis.execute_command("FCALL", name, len(keys), *keys, *args)
+
+    # API
+
+    def place(self, id_, restaurant="resto_123", item="Curry", quantity=1, user="", key="",
+              fingerprint="", deadline=FAR_AWAY_MS):
+        return self.fcall(
+            "place",
+            [job_key(id_), READY, INDEX, COUNT, EVENTS, "restaurant:{s00}:" + restaurant,
+             "user:{s00}:" + user, "user:{s00}:" + user + ":orders", "idem:{s00}:" + key],
+            id_, restaurant, item, quantity, user, fingerprint, deadline)
+
+    def accept_update(self, id_, message="Hello", delay=0, key="", fingerprint="",
+                      deadline=FAR_AWAY_MS, limit=1000):
+        return self.fcall("accept_update",
+                          [job_key(id_), READY, DELAYED, COUNT, "idem:{s00}:" + key],
+                          id_, message, delay, fingerprint, deadline, limit)
+
+    def cancel(self, id_):
+        return self.fcall("cancel", [job_key(id_), EVENTS])
+
+    def library_version(self):
+        return self.redis.execute_command("FCALL_RO", "library_version", 0)
+
+    # worker
+
+    def beat(self, worker, ttl=60000):
+        return self.fcall("beat", [WORKERS, heartbeat_key(worker)], worker, ttl)
+
+    def take(self, worker, n=1):
+        return self.fcall("take", [READY, active_key(worker), DELAYED, WORKERS], worker, n)
+
+    def begin(self, worker, id_):
+        return self.fcall("begin", [job_key(id_), active_key(worker)], id_)
+
+    def intent(self, worker, id_, epoch, key):
+        return self.fcall("intent", [job_key(id_), active_key(worker)], id_, epoch, key)
+
+    def step(self, worker, id_, epoch, step, result="ok", wait=0, keep=KEEP_SECONDS):
+        return self.fcall("step",
+                          [job_key(id_), active_key(worker), READY, DELAYED, EVENTS, COUNT],
+                          id_, epoch, step, result, wait, keep)
+
+    def fail(self, worker, id_, epoch, wait=HOUR_MS, allowed=8, reason="no answer"):
+        return self.fcall("fail", [job_key(id_), active_key(worker), DELAYED, DEAD, EVENTS],
+                          id_, epoch, wait, allowed, reason)
+
+    def publish_update(self, worker, id_, epoch, kept=1000):
+        return self.fcall("publish_update", [job_key(id_), active_key(worker), COUNT, CHAT_LOG],
+                          id_, epoch, CHAT_CHANNEL, kept)
+
+    def reap(self, worker, ids, allowed=8):
+        return self.fcall("reap",
+                          [WORKERS, heartbeat_key(worker), active_key(worker), READY, DEAD, EVENTS,
+                           *map(job_key, ids)], worker, allowed, *ids)
+
+    def leave(self, worker, ids):
+        return self.fcall("leave", [WORKERS, heartbeat_key(worker), active_key(worker), READY,
+                                    *map(job_key, ids)], worker, *ids)
+
+    # gateway
+
+    def charge(self, key, amount=1250, currency="USD", outcome="captured"):
+        return self.fcall("gateway_charge", ["gateway:{s00}:" + key], amount, currency, outcome)
+
+    def refund(self, key):
+        return self.fcall("gateway_refund", ["gateway:{s00}:" + key])
+
+
+def places(redis):
+    """Where each job is: {id: [place, ...]}; more than one place is a broken invariant."""
+    found = collections.defaultdict(list)
+    lists = [READY, *redis.scan_iter(match="jobs:{s00}:active:*", count=1000)]
+    for key in lists:
+        for id_ in redis.lrange(key, 0, -1):
+            found[id_].append(key)
+    for key in (DELAYED, DEAD):
+        for id_ in redis.zrange(key, 0, -1):
+            found[id_].append(key)
+    return found
+
+
+def check_invariant(redis):
+    """Each unsettled order is in exactly one place; placed = settled + those; dead <=>
+    needs_review; a version is a line of history and an event."""
+    found = places(redis)
+    count = {name: int(n) for name, n in redis.hgetall(COUNT).items()}
+    unsettled, versions = 0, 0
+    for key in redis.scan_iter(match="order:{s00}:*", count=1000):
+        order = redis.hgetall(key)
+        where = found.pop(order["id"], [])
+        versions += int(order["version"])
+        history = [name for name in order if name[0] == "v" and name[1:].isdigit()]
+        assert len(history) == int(order["version"]), order
+        line = order["v" + order["version"]]
+        assert line.rsplit(" ", 1)[0] == " ".join(
+            order[name] for name in ("status", "payment_status", "kitchen_status")), order
+        if order["step"] == "settled":
+            assert where == [], f"settled, yet in {where}: {order}"
+            continue
+        unsettled += 1
+        assert len(where) == 1, f"in {where}: {order}"
+        assert (where == [DEAD]) == (order["status"] == "needs_review"), order
+    for id_, where in found.items():
+        assert id_.startswith("update_") and len(where) == 1, f"{id_} in {where}"
+    settled = count.get("settled", 0)
+    assert count.get("placed", 0) == settled + unsettled
+    assert settled == sum(count.get(name, 0)
+                          for name in ("delivered", "payment_failed", "cancelled"))
+    assert redis.xlen(EVENTS) == versions
+    pending = count.get("updates_accepted", 0) - count.get("updates_published", 0)
+    assert pending == len(found)
+
+
+def snapshot(redis, match="*"):
+    """All that is stored, key by key: two of them are equal when nothing has changed."""
+    read = {"string": redis.get, "hash": redis.hgetall, "set": redis.smembers,
+            "list": lambda key: redis.lrange(key, 0, -1),
+            "zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
+            "stream": redis.xrange}
+    return {key: read[redis.type(key)](key) for key in redis.scan_iter(match=match, count=1000)}
+
+
+def history(order):
+    """The order's history: [(status, payment, kitchen), ...], oldest first."""
+    return [tuple(order[f"v{n}"].split(" ")[:3]) for n in range(1, int(order["version"]) + 1)]
+
+
+class Worker:
+    """A worker that is registered, for tests that only want an order to get somewhere."""
+
+    def __init__(self, functions, name="w1"):
+        self.do, self.name = functions, name
+        functions.beat(name)
+
+    def take(self, n=1):
+        return self.do.take(self.name, n)[1:]
+
+    def begin(self, id_):
+        """-> epoch"""
+        reply = self.do.begin(self.name, id_)
+        assert reply[0] == "begun", reply
+        return reply[1]
+
+    def claim(self, id_):
+        """Takes all that is ready until it holds this job, and begins on it. -> epoch"""
+        assert id_ in self.take(100)
+        return self.begin(id_)
+
+    def pay(self, id_, result="ok"):
+        """From ready to the end of the payment. -> the reply of step"""
+        epoch = self.claim(id_)
+        assert self.do.intent(self.name, id_, epoch, "pay_" + id_)[0] == "ok"
+        return self.do.step(self.name, id_, epoch, "payment", result)
+
+    def finish(self, id_, reply):
+        """Goes on, always ok, from a reply that said 'held' until the order is settled."""
+        while reply[0] == "held":
+            reply = self.do.step(self.name, id_, reply[3], reply[2])
+        return reply

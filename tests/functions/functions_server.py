@@ -1,0 +1,93 @@
+"""A private, real redis-server for the function tests: our redis.conf, our users, our loader."""
+import os
+import pathlib
+import subprocess
+import time
+
+import redis
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+REDIS_DIR = ROOT / "redis"
+BIN_DIR = pathlib.Path(os.environ.get("TIFFIN_BIN_DIR", ROOT / "build" / "release" / "bin"))
+LOADER = BIN_DIR / "tiffin-load"
+USERS = ("api", "worker", "ws", "gateway", "metrics", "reader", "admin")
+START_SECONDS = 10
+
+
+class Server:
+    """Start, kill and sign in. The folder keeps the data over a restart."""
+
+    def __init__(self, folder, *options):
+        self.folder = pathlib.Path(folder)
+        self.socket = str(self.folder / "redis.sock")
+        self.options = options
+        self.process = None
+        (self.folder / "redis").mkdir(parents=True, exist_ok=True)
+        subprocess.run([REDIS_DIR / "make-users.sh", self.folder], check=True)
+
+    def start(self):
+        with open(self.folder / "redis.log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["redis-server", REDIS_DIR / "redis.conf", "--dir", self.folder / "redis",
+                 "--unixsocket", self.socket, "--unixsocketperm", "700",
+                 "--aclfile", self.folder / "users.acl", "--maxmemory", "512mb",
+                 "--daemonize", "no", *self.options],
+                stdout=log, stderr=log)
+        self._wait()
+
+    def _wait(self):
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.client("admin").ping()
+                return
+            except redis.exceptions.ConnectionError:
+                # BusyLoadingError is one of these
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError((self.folder / "redis.log").read_text()) from None
+                time.sleep(0.01)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+    def password(self, user):
+        return (self.folder / "secrets" / user).read_text().strip()
+
+    def client(self, user):
+        return redis.Redis(unix_socket_path=self.socket, username=user,
+                           password=self.password(user), decode_responses=True)
+
+    def run_loader(self, *args, **env):
+        """Runs tiffin-load and returns the finished process."""
+        return subprocess.run(
+            [LOADER, *args], capture_output=True, text=True, timeout=30,
+            env={"PATH": os.environ["PATH"], "TIFFIN_REDIS": self.socket,
+                 "TIFFIN_SECRETS_DIR": str(self.folder / "secrets"),
+                 "TIFFIN_REDIS_DIR": str(REDIS_DIR), **env})
+
+    def load(self):
+        """Functions and catalogue, by tiffin-load where it is built."""
+        if LOADER.exists():
+            done = self.run_loader()
+            assert done.returncode == 0, done.stderr
+            return
+        admin = self.client("admin")
+        for library in sorted((REDIS_DIR / "functions").glob("*.lua")):
+            admin.execute_command("FUNCTION", "LOAD", "REPLACE", library.read_text())
+        self._write_small_catalogue(admin)
+
+    @staticmethod
+    def _write_small_catalogue(admin):
+        admin.rpush("restaurants:{s00}", "resto_123")
+        admin.hset("restaurant:{s00}:resto_123", mapping={
+            "id": "resto_123", "name": "The Spicy Spoon", "cuisine": "Indian", "rating": "4.7",
+            "currency": "USD", "price:Curry": 1250, "price:Naan": 350})
+        for user in ("123", "124"):
+            admin.hset("user:{s00}:" + user, mapping={"id": user, "name": "Maya Fernandes"})
+        admin.set("catalogue:{s00}", "tests")

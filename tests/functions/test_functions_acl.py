@@ -1,0 +1,182 @@
+"""Who may do what. A function runs with its caller's rights, and a right missing in its middle
+would leave half a fact: so every function is called as every user, and each user's own commands are
+asked for too. (That the right users get through every branch is shown by the other tests here: they
+sign in as api, worker and gateway, never as admin.)"""
+import stat
+
+import pytest
+import redis
+
+import functions_client as fc
+import functions_server as fs
+from functions_client import job_key, new_id
+
+ORDER, UPDATE = new_id(), new_id("update")
+
+# function: (who may call it, a call that would change something, were it allowed)
+CALLS = {
+    "place": ({"api"}, lambda f: f.place(new_id(), user="123", key="k", fingerprint="f")),
+    "accept_update": ({"api"}, lambda f: f.accept_update(new_id("update"), key="k",
+                                                         fingerprint="f")),
+    # whoever may step an order may also write what cancel writes
+    "cancel": ({"api", "worker"}, lambda f: f.cancel(ORDER)),
+    "beat": ({"worker"}, lambda f: f.beat("w9")),
+    "take": ({"worker"}, lambda f: f.take("w1", 1)),
+    "begin": ({"worker"}, lambda f: f.begin("w1", ORDER)),
+    "intent": ({"worker"}, lambda f: f.intent("w1", ORDER, 1, "pay")),
+    "step": ({"worker"}, lambda f: f.step("w1", ORDER, 1, "payment")),
+    "fail": ({"worker"}, lambda f: f.fail("w1", ORDER, 1)),
+    "publish_update": ({"worker"}, lambda f: f.publish_update("w1", UPDATE, 1)),
+    "reap": ({"worker"}, lambda f: f.reap("w0", [ORDER])),
+    "leave": ({"worker"}, lambda f: f.leave("w1", [ORDER])),
+    "library_version": ({"api", "worker", "ws"}, lambda f: f.library_version()),
+    "gateway_charge": ({"gateway"}, lambda f: f.charge("pay")),
+    "gateway_refund": ({"gateway"}, lambda f: f.refund("paid")),
+}
+
+
+@pytest.fixture
+def busy(server, api, worker, gateway):
+    """An order and an update in w1's hands, one order waiting, a charge."""
+    api.place(ORDER)
+    api.accept_update(UPDATE)
+    w = fc.Worker(worker)
+    assert w.take(2) == [ORDER, UPDATE]
+    assert w.begin(ORDER) == w.begin(UPDATE) == 1
+    api.place(new_id())
+    gateway.charge("paid")
+    return server
+
+
+@pytest.mark.parametrize("user", [user for user in fs.USERS if user != "admin"])
+@pytest.mark.parametrize("name", CALLS)
+def test_every_function_as_every_user(busy, admin, name, user):
+    allowed, call = CALLS[name]
+    functions = fc.Functions(busy.client(user))
+    before = fc.snapshot(admin)
+    if user in allowed:
+        call(functions)
+        return
+    with pytest.raises(redis.exceptions.NoPermissionError):
+        call(functions)
+    assert fc.snapshot(admin) == before
+
+
+def test_every_function_of_the_libraries_is_in_this_table(admin):
+    listed = admin.execute_command("FUNCTION", "LIST")
+    names = {dict(zip(f[::2], f[1::2]))["name"]
+             for library in listed for f in dict(zip(library[::2], library[1::2]))["functions"]}
+    assert names == set(CALLS)
+
+
+ORDER_KEY, UPDATE_KEY = job_key(ORDER), job_key(UPDATE)
+ACTIVE, BEAT = fc.active_key("w1"), fc.heartbeat_key("w1")
+LIVE, LIVE_ONE, PRESENT = "live:{s00}", "live:{s00}:api-1", "chat:{s00}:present"
+LIVE_WRITES = [f"HSET {LIVE_ONE} a 1", f"HINCRBY {LIVE_ONE} a 1", f"PEXPIRE {LIVE_ONE} 3000",
+               f"EXPIRE {LIVE_ONE} 3", f"ZADD {LIVE} 1 api-1", f"ZRANGEBYSCORE {LIVE} 0 1",
+               f"ZREMRANGEBYSCORE {LIVE} 0 1"]
+SESSION = ["PING", "TIME", "CLIENT SETNAME x"]
+
+MAY = {
+    "api": SESSION + LIVE_WRITES + [
+        "INFO", f"HMGET {ORDER_KEY} status", f"HGET {ORDER_KEY} status", f"HGETALL {ORDER_KEY}",
+        f"EXISTS {ORDER_KEY}", f"HGETALL {UPDATE_KEY}", "HGETALL count:{s00}",
+        "HMGET restaurant:{s00}:resto_123 name", "HGETALL user:{s00}:123",
+        "LRANGE restaurants:{s00} 0 -1", "LRANGE user:{s00}:123:orders 0 9",
+        "LLEN restaurants:{s00}", "LLEN user:{s00}:123:orders", f"LLEN {fc.READY}",
+        f"LLEN {ACTIVE}", f"ZCARD {fc.DELAYED}", f"ZCARD {fc.DEAD}", f"SMEMBERS {fc.WORKERS}",
+        f"EXISTS {BEAT}", f"GET {BEAT}", f"ZCARD {fc.INDEX}", f"ZRANGE {fc.INDEX} 0 1",
+        "GET catalogue:{s00}", "GET idem:{s00}:k", f"HGETALL {LIVE_ONE}",
+        f"XREAD BLOCK 1 STREAMS {fc.EVENTS} $", f"XRANGE {fc.EVENTS} - +",
+        f"XREVRANGE {fc.EVENTS} + - COUNT 1", f"XINFO STREAM {fc.EVENTS}"],
+    "worker": SESSION + LIVE_WRITES + [
+        "INFO", f"LRANGE {ACTIVE} 0 -1", f"LLEN {ACTIVE}", f"SMEMBERS {fc.WORKERS}",
+        f"EXISTS {BEAT}", f"BLMOVE {fc.READY} {fc.READY} RIGHT RIGHT 1",
+        f"HMGET {ORDER_KEY} step"],
+    "ws": SESSION + LIVE_WRITES + [
+        "SUBSCRIBE chat:{s00}", "PSUBSCRIBE chat:{s*}", f"XRANGE {fc.CHAT_LOG} - +",
+        f"XREVRANGE {fc.CHAT_LOG} + -", f"XREAD STREAMS {fc.CHAT_LOG} 0", f"ZADD {PRESENT} 1 x",
+        "HINCRBY count:{s00} chat_messages 1", f"XADD {fc.CHAT_LOG} * a b",
+        "PUBLISH chat:{s00} x"],
+    "gateway": SESSION + ["HGETALL gateway:{s00}:pay"],
+    "metrics": SESSION + [
+        "INFO", "HGETALL count:{s00}", f"HGETALL {LIVE_ONE}", f"LLEN {fc.READY}", f"LLEN {ACTIVE}",
+        f"ZCARD {fc.DELAYED}", f"ZCARD {fc.DEAD}", f"SMEMBERS {fc.WORKERS}", f"EXISTS {BEAT}",
+        f"XLEN {fc.EVENTS}", f"ZRANGEBYSCORE {LIVE} 0 1"],
+    "reader": SESSION + [
+        "INFO", "COMMAND", "COMMAND DOCS get", "SCAN 0", f"HGETALL {ORDER_KEY}",
+        f"TYPE {ORDER_KEY}",
+        f"LRANGE {fc.READY} 0 -1", f"ZRANGE {fc.DEAD} 0 -1", f"XREAD STREAMS {fc.EVENTS} 0",
+        f"XINFO STREAM {fc.EVENTS}", f"MEMORY USAGE {ORDER_KEY}", f"OBJECT ENCODING {ORDER_KEY}",
+        "HGETALL gateway:{s00}:pay", f"TTL {ORDER_KEY}", "SUBSCRIBE chat:{s00}"],
+}
+
+NOBODY = ["FLUSHALL", "CONFIG GET x", "CONFIG SET save x", "SHUTDOWN", "DEBUG SLEEP 0", "KEYS *",
+          "ACL LIST", "ACL SETUSER x", "FUNCTION LIST", "FUNCTION DELETE tiffin", "EVAL x 0",
+          "SCRIPT FLUSH", "MONITOR", "SAVE", "BGREWRITEAOF", "REPLICAOF a 1", "CLIENT KILL x",
+          "CLIENT LIST", "MODULE LIST", "SLOWLOG GET", f"DEL {ORDER_KEY}", "SET other 1",
+          "SUBSCRIBE other", "PSUBSCRIBE *", "RENAME a b", "HSET restaurant:{s00}:resto_123 x 1",
+          "DEL catalogue:{s00}", f"XTRIM {fc.EVENTS} MAXLEN 0", f"DEL {fc.EVENTS}"]
+ORDER_WRITES = [f"HSET {ORDER_KEY} status delivered", f"LPUSH {fc.READY} x"]
+MAY_NOT = {
+    "api": [f"LREM {ACTIVE} 1 x", f"ZADD {fc.DEAD} 1 x", f"SADD {fc.WORKERS} x", f"SET {BEAT} 1",
+            "HGETALL gateway:{s00}:pay", "SUBSCRIBE chat:{s00}", "PUBLISH chat:{s00} x",
+            f"XRANGE {fc.CHAT_LOG} - +", "SET catalogue:{s00} 1", "HSET user:{s00}:123 name x",
+            f"LRANGE {fc.READY} 0 -1"],
+    "worker": ["HGETALL gateway:{s00}:pay", "GET idem:{s00}:k", "HGETALL user:{s00}:123",
+               "SUBSCRIBE chat:{s00}", f"ZREM {fc.DEAD} x", f"XRANGE {fc.EVENTS} - +"],
+    "ws": ORDER_WRITES + [f"HGETALL {ORDER_KEY}", f"XRANGE {fc.EVENTS} - +",
+                          "HGETALL user:{s00}:123", f"ZRANGE {fc.INDEX} 0 -1"],
+    "gateway": ORDER_WRITES + ["INFO", f"HGETALL {ORDER_KEY}", "HGETALL count:{s00}",
+                               "DEL gateway:{s00}:pay"],
+    # figures, but never an order's id
+    "metrics": ORDER_WRITES + LIVE_WRITES[:5] + [
+        f"HGETALL {ORDER_KEY}", f"LRANGE {fc.READY} 0 -1", f"ZRANGE {fc.INDEX} 0 -1",
+        f"ZRANGE {fc.DEAD} 0 -1", f"XRANGE {fc.EVENTS} - +", f"XINFO STREAM {fc.EVENTS}", "SCAN 0",
+        "HINCRBY count:{s00} placed 1"],
+    "reader": ORDER_WRITES + LIVE_WRITES[:5] + ["PUBLISH chat:{s00} x", f"EXPIRE {ORDER_KEY} 1"],
+}
+
+
+def dry_run(admin, user, line):
+    return admin.execute_command("ACL", "DRYRUN", user, *line.split(" "))
+
+
+@pytest.mark.parametrize("user", MAY)
+def test_each_users_own_commands(admin, user):
+    refused = {line: dry_run(admin, user, line) for line in MAY[user]}
+    assert {line: why for line, why in refused.items() if why != "OK"} == {}
+
+
+@pytest.mark.parametrize("user", MAY_NOT)
+def test_what_each_user_is_refused(admin, user):
+    lines = NOBODY + MAY_NOT[user]
+    assert [line for line in lines if dry_run(admin, user, line) == "OK"] == []
+
+
+def test_nobody_comes_in_without_a_name(server):
+    anonymous = redis.Redis(unix_socket_path=server.socket)
+    with pytest.raises(redis.exceptions.AuthenticationError):
+        anonymous.ping()
+    wrong = redis.Redis(unix_socket_path=server.socket, username="api", password="x")
+    with pytest.raises(redis.exceptions.ResponseError, match="WRONGPASS|invalid username"):
+        wrong.ping()
+
+
+def test_passwords_are_private_and_kept(server, tmp_path):
+    def mode(path):
+        return stat.S_IMODE(path.stat().st_mode)
+
+    other = fs.Server(tmp_path)
+    assert mode(tmp_path / "secrets") == 0o700 and mode(tmp_path / "users.acl") == 0o600
+    first = {user: other.password(user) for user in fs.USERS}
+    assert len(set(first.values())) == len(fs.USERS)
+    for user, password in first.items():
+        assert mode(tmp_path / "secrets" / user) == 0o600 and len(password) >= 32
+        assert password not in (tmp_path / "users.acl").read_text()
+        assert password != server.password(user)
+    (tmp_path / "secrets" / "ws").unlink()
+    fs.Server(tmp_path)
+    assert {user: other.password(user) for user in fs.USERS if user != "ws"} \
+        == {user: password for user, password in first.items() if user != "ws"}
+    assert other.password("ws") != first["ws"]

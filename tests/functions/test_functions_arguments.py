@@ -1,0 +1,65 @@
+"""A function is atomic, but it does not roll back: a bad argument must be found before the first
+write."""
+import pytest
+import redis
+
+import functions_client as fc
+from functions_client import new_id
+
+ORDER, UPDATE = new_id(), new_id("update")
+
+
+@pytest.fixture
+def busy(api, worker):
+    """An order and an update in w1's hands, one order due, w0 dead with an order."""
+    api.place(ORDER)
+    api.accept_update(UPDATE)
+    w = fc.Worker(worker)
+    assert w.take(2) == [ORDER, UPDATE]
+    assert w.begin(ORDER) == w.begin(UPDATE) == 1
+    worker.fail("w1", ORDER, 1, wait=0)
+    assert w.claim(ORDER) == 2
+
+
+
+CALLS = {
+    "place quantity": lambda api, w, x: api.place(new_id(), quantity=x),
+    "place deadline": lambda api, w, x: api.place(new_id(), deadline=x),
+    "accept_update delay": lambda api, w, x: api.accept_update(new_id("update"), delay=x),
+    "accept_update deadline": lambda api, w, x: api.accept_update(new_id("update"), deadline=x),
+    "accept_update limit": lambda api, w, x: api.accept_update(new_id("update"), limit=x),
+    "beat ttl": lambda api, w, x: w.beat("w9", x),
+    "take n": lambda api, w, x: w.take("w1", x),
+    "step wait": lambda api, w, x: w.step("w1", ORDER, 2, "payment", wait=x),
+    "step keep": lambda api, w, x: w.step("w1", ORDER, 2, "payment", "declined", keep=x),
+    "fail wait": lambda api, w, x: w.fail("w1", ORDER, 2, wait=x),
+    "fail allowed": lambda api, w, x: w.fail("w1", ORDER, 2, allowed=x),
+    "publish_update kept": lambda api, w, x: w.publish_update("w1", UPDATE, 1, kept=x),
+    "reap allowed": lambda api, w, x: w.reap("w0", [ORDER], allowed=x),
+}
+
+
+@pytest.mark.parametrize("value", ["abc", "", "1.5", "-1", "nan", "inf", "1e300"])
+@pytest.mark.parametrize("what", CALLS)
+def test_a_number_that_is_none_changes_nothing(busy, api, worker, admin, what, value):
+    if what == "reap allowed":
+        admin.rename(fc.active_key("w1"), fc.active_key("w0"))
+    before = fc.snapshot(admin)
+    with pytest.raises(redis.ResponseError):
+        CALLS[what](api, worker, value)
+    assert fc.snapshot(admin) == before
+
+
+@pytest.mark.parametrize("call", [
+    lambda w: w.fcall("reap", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
+                               fc.DEAD, fc.EVENTS, fc.job_key(ORDER), fc.job_key(UPDATE)],
+                      "w0", 8, ORDER),
+    lambda w: w.fcall("leave", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
+                                fc.job_key(ORDER), fc.job_key(UPDATE)], "w0", ORDER),
+], ids=["reap", "leave"])
+def test_a_key_without_its_id_changes_nothing(busy, worker, admin, call):
+    admin.rename(fc.active_key("w1"), fc.active_key("w0"))
+    before = fc.snapshot(admin)
+    with pytest.raises(redis.ResponseError):
+        call(worker)
+    assert fc.snapshot(admin) == before

@@ -1,0 +1,44 @@
+"""The simulated gateway's ledger: the first result of a key wins."""
+import pytest
+import redis
+
+import functions_client as fc
+
+
+def test_a_key_is_charged_once(gateway, admin):
+    assert gateway.charge("k1") == ["captured", 1]
+    assert gateway.charge("k1") == ["captured", 2]
+    assert gateway.charge("k1", outcome="declined") == ["captured", 3]
+    assert admin.hgetall("gateway:{s00}:k1") == {
+        "requests": "3", "captures": "1", "result": "captured", "amount_cents": "1250",
+        "currency": "USD"}
+
+
+def test_declined_stays_declined(gateway, admin):
+    assert gateway.charge("k1", outcome="declined") == ["declined", 1]
+    assert gateway.charge("k1", outcome="captured") == ["declined", 2]
+    assert admin.hget("gateway:{s00}:k1", "captures") is None
+
+
+@pytest.mark.parametrize("other", [{"amount": 1251}, {"currency": "EUR"}])
+def test_a_key_is_one_amount(gateway, admin, other):
+    gateway.charge("k1")
+    before = fc.snapshot(admin)
+    with pytest.raises(redis.ResponseError, match="another amount"):
+        gateway.charge("k1", **other)
+    assert fc.snapshot(admin) == before
+
+
+def test_refund_once(gateway, admin):
+    gateway.charge("k1")
+    assert gateway.refund("k1") == ["refunded"]
+    assert gateway.refund("k1") == ["refunded"]
+    assert admin.hget("gateway:{s00}:k1", "refunds") == "1"
+
+
+def test_refund_of_nothing(gateway, admin):
+    gateway.charge("k1", outcome="declined")
+    before = fc.snapshot(admin)
+    assert gateway.refund("k1") == ["nothing"]
+    assert gateway.refund("k2") == ["nothing"]
+    assert fc.snapshot(admin) == before

@@ -1,0 +1,204 @@
+"""Whole lives: an order from place to delivered, its weight, and what a crash of Redis leaves."""
+import pytest
+
+import functions_client as fc
+import functions_server as fs
+from functions_client import new_id
+
+GOOD_LIFE = [
+    ("order_placed", "pending", "pending"),
+    ("order_placed", "paid", "pending"),
+    ("order_placed", "paid", "acknowledged"),
+    ("preparing_food", "paid", "acknowledged"),
+    ("quality_check", "paid", "acknowledged"),
+    ("out_for_delivery", "paid", "acknowledged"),
+    ("delivered", "paid", "acknowledged"),
+]
+
+
+def events_of(admin, id_):
+    return [event for _, event in admin.xrange(fc.EVENTS) if event["order"] == id_]
+
+
+def test_from_placed_to_delivered_in_one_hand(api, worker, admin):
+    id_ = new_id()
+    api.place(id_)
+    w = fc.Worker(worker)
+    assert w.finish(id_, w.pay(id_)) == ["settled", 7]
+    order = admin.hgetall(fc.job_key(id_))
+    assert fc.history(order) == GOOD_LIFE
+    assert order["step"] == "settled" and order["version"] == "7"
+    assert 0 < admin.ttl(fc.job_key(id_)) <= fc.KEEP_SECONDS
+    assert admin.hgetall(fc.COUNT) == {"placed": "1", "settled": "1", "delivered": "1"}
+    assert admin.llen(fc.active_key("w1")) == 0
+
+
+def test_history_and_events_are_the_same_and_complete(api, worker, admin):
+    ids = [new_id() for _ in range(3)]
+    for id_ in ids:
+        api.place(id_)
+    w = fc.Worker(worker)
+    w.take(3)
+    for id_ in ids:
+        reply = worker.step("w1", id_, w.begin(id_), "payment")
+        w.finish(id_, reply)
+    for id_ in ids:
+        order, events = admin.hgetall(fc.job_key(id_)), events_of(admin, id_)
+        assert [int(e["version"]) for e in events] == list(range(1, 8))
+        for e in events:
+            assert order["v" + e["version"]] == " ".join(
+                [e["status"], e["payment_status"], e["kitchen_status"], e["at"]])
+        assert [e["at"] for e in events] == sorted(e["at"] for e in events)
+
+
+def test_through_the_delayed_set_with_another_worker_each_time(api, worker, admin):
+    id_ = new_id()
+    api.place(id_)
+    step, visited = "payment", []
+    for n in range(6):
+        w = fc.Worker(worker, f"w{n}")
+        epoch = w.claim(id_)
+        reply = worker.step(w.name, id_, epoch, step, wait=fc.HOUR_MS)
+        fc.check_invariant(admin)
+        visited.append(step)
+        if reply[0] == "settled":
+            break
+        step = reply[2]
+        admin.zadd(fc.DELAYED, {id_: 1}, xx=True)
+    assert reply == ["settled", 7]
+    assert visited == ["payment", "kitchen"] + list(fc.STAGES)
+    assert fc.history(admin.hgetall(fc.job_key(id_))) == GOOD_LIFE
+
+
+@pytest.fixture
+def longest(admin):
+    """What place needs for the longest order that the loader's limits allow. -> its arguments"""
+    restaurant, item, user = "r" * 32, "i" * 40, "u" * 32
+    admin.hset("restaurant:{s00}:" + restaurant, mapping={
+        "id": restaurant, "name": "n" * 40, "currency": "USD", "price:" + item: 1000000})
+    admin.hset("user:{s00}:" + user, "id", user)
+    yield {"restaurant": restaurant, "item": item, "quantity": 20, "user": user}
+    admin.delete("restaurant:{s00}:" + restaurant, "user:{s00}:" + user)
+
+
+def weight(admin, id_):
+    """What an order takes; 88 bytes of that are the key and its place in the table."""
+    assert admin.object("ENCODING", fc.job_key(id_)) == "listpack"
+    return admin.memory_usage(fc.job_key(id_), samples=0)
+
+
+def test_a_whole_life_with_the_longest_names_is_a_listpack_of_1_kb(api, worker, admin, longest):
+    id_ = new_id()
+    api.place(id_, **longest)
+    w = fc.Worker(worker)
+    assert w.finish(id_, w.pay(id_)) == ["settled", 7]
+    assert weight(admin, id_) <= 1024 + 88
+
+
+def test_tries_a_crash_and_a_death_more_and_it_is_still_a_listpack(api, worker, admin, longest):
+    id_ = new_id()
+    api.place(id_, **longest)
+    w = fc.Worker(worker)
+    reply = w.pay(id_)
+    while reply[2] != "delivered":
+        reply = worker.step("w1", id_, reply[3], reply[2])
+    admin.delete(fc.heartbeat_key("w1"))
+    worker.reap("w1", [id_])
+    worker.beat("w1")
+    worker.fail("w1", id_, w.claim(id_), allowed=1, reason="the gateway does not answer: timeout")
+    assert admin.hmget(fc.job_key(id_), "status", "version") == ["needs_review", "7"]
+    assert weight(admin, id_) < 1536
+
+
+def test_an_ordinary_order_weighs_under_1_kb(api, worker, admin):
+    ids = {}
+    menus = {key.split(":")[-1]: [f[6:] for f in admin.hkeys(key) if f.startswith("price:")]
+             for key in admin.scan_iter(match="restaurant:{s00}:*", count=1000)}
+    for restaurant, items in menus.items():
+        for item in items:
+            ids[item] = new_id()
+            assert api.place(ids[item], restaurant=restaurant, item=item, user="123")[0] == "placed"
+    w = fc.Worker(worker)
+    w.take(1000)
+    for id_ in ids.values():
+        epoch = w.begin(id_)
+        worker.intent("w1", id_, epoch, "pay_" + id_)
+        assert w.finish(id_, worker.step("w1", id_, epoch, "payment")) == ["settled", 7]
+    assert {item: weight(admin, id_) for item, id_ in ids.items()
+            if weight(admin, id_) >= 1024} == {}
+
+
+@pytest.fixture
+def own_server(tmp_path):
+    server = fs.Server(tmp_path)
+    server.start()
+    server.load()
+    yield server
+    server.stop()
+
+
+def test_kill_9_of_redis_keeps_everything(own_server):
+    api, worker = fc.Functions(own_server.client("api")), fc.Functions(own_server.client("worker"))
+    gateway = fc.Functions(own_server.client("gateway"))
+    ids = [new_id() for _ in range(6)]
+    for id_ in ids:
+        api.place(id_, user="123", key=id_, fingerprint="f")
+    update = new_id("update")
+    api.accept_update(update, delay=fc.HOUR_MS)
+    w = fc.Worker(worker)
+    w.take(4)
+    worker.step("w1", ids[0], w.begin(ids[0]), "payment", "declined", keep=86400)
+    worker.step("w1", ids[1], w.begin(ids[1]), "payment", wait=fc.HOUR_MS)
+    worker.fail("w1", ids[2], w.begin(ids[2]), allowed=1)
+    epoch = w.begin(ids[3])
+    worker.intent("w1", ids[3], epoch, "pay")
+    gateway.charge("pay")
+
+    before = fc.snapshot(own_server.client("admin"))
+    own_server.kill()
+    own_server.start()
+    admin = own_server.client("admin")
+    assert fc.snapshot(admin) == before
+    fc.check_invariant(admin)
+    # and everybody goes on where they were, without loading anything
+    assert worker.step("w1", ids[3], epoch, "payment")[:3] == ["held", 2, "kitchen"]
+    assert api.place(new_id(), key=ids[0], fingerprint="f") == ["replay", ids[0]]
+
+
+def test_half_a_command_at_the_end_of_the_file_is_cut_off(own_server):
+    api = fc.Functions(own_server.client("api"))
+    kept = new_id()
+    api.place(kept)
+    before = fc.snapshot(own_server.client("admin"))
+    api.place(new_id())
+    own_server.kill()
+    log, = (own_server.folder / "redis" / "appendonlydir").glob("*.incr.aof")
+    with open(log, "r+b") as file:
+        file.truncate(log.stat().st_size - 10)
+    own_server.start()
+    assert fc.snapshot(own_server.client("admin")) == before, "all of the torn order is gone"
+    fc.check_invariant(own_server.client("admin"))
+
+
+def test_full_memory_refuses_orders_and_finishes_what_is_there(own_server):
+    admin = own_server.client("admin")
+    api, worker = fc.Functions(own_server.client("api")), fc.Functions(own_server.client("worker"))
+    w = fc.Worker(worker)
+    id_, doomed, cancelled = new_id(), new_id(), new_id()
+    for order in (id_, doomed, cancelled):
+        api.place(order)
+    admin.config_set("maxmemory", 1)
+    before = fc.snapshot(admin)
+    with pytest.raises(Exception, match="OOM|maxmemory"):
+        api.place(new_id())
+    assert fc.snapshot(admin) == before
+    worker.beat("w1")
+    assert api.cancel(cancelled) == ["cancelled"]
+    assert w.take(3) == [id_, doomed, cancelled]
+    assert worker.fail("w1", doomed, w.begin(doomed), allowed=1) == ["dead", 1]
+    epoch = w.begin(id_)
+    assert worker.intent("w1", id_, epoch, "pay") == ["ok", "pay"]
+    assert w.finish(id_, worker.step("w1", id_, epoch, "payment")) == ["settled", 7]
+    admin.delete(fc.heartbeat_key("w1"))
+    assert worker.reap("w1", [cancelled]) == ["reaped", 1, 0]
+    fc.check_invariant(admin)

@@ -1,0 +1,30 @@
+#!/bin/bash
+# Does nginx accept the rendered configuration, with the optional parts and without?
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+PATH=$PATH:/usr/sbin:/sbin
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+
+# check NAME SETTING=VALUE...: silent when there is nothing to say.
+check() {
+    local name=$1 out
+    shift
+    mkdir -p "$dir/nginx"
+    if ! env TIFFIN_RUN_DIR="$dir" TIFFIN_PORT=18999 "$@" nginx/render.sh "$dir/nginx"; then
+        return 1
+    fi
+    out=$(nginx -t -q -p "$dir/nginx/" -c "$dir/nginx/nginx.conf" -e stderr 2>&1)
+    [[ -z $out ]] || {
+        printf 'nginx -t (%s): %s\n' "$name" "$out" >&2
+        return 1
+    }
+}
+
+status=0
+check defaults TIFFIN_API_PROCESSES=2 || status=1
+check "all parts" TIFFIN_API_PROCESSES=4 TIFFIN_BENCH=1 TIFFIN_WS_LISTEN="$dir/ws.sock" \
+    TIFFIN_METRICS_ALLOW="10.0.0.0/8 fd00::/8" || status=1
+check "no limits" TIFFIN_RATE=0 TIFFIN_ACCESS_LOG=0 TIFFIN_DRAIN_MS=0 || status=1
+check containers TIFFIN_API_LISTEN=127.0.0.1:9001 TIFFIN_API_PROCESSES=3 TIFFIN_RATE_BURST=0 || status=1
+exit "$status"
