@@ -74,7 +74,8 @@ ACTIVE, BEAT = fc.active_key("w1"), fc.heartbeat_key("w1")
 LIVE, LIVE_ONE, PRESENT = "live:{s00}", "live:{s00}:api-1", "chat:{s00}:present"
 LIVE_WRITES = [f"HSET {LIVE_ONE} a 1", f"HINCRBY {LIVE_ONE} a 1", f"PEXPIRE {LIVE_ONE} 3000",
                f"EXPIRE {LIVE_ONE} 3", f"ZADD {LIVE} 1 api-1", f"ZRANGEBYSCORE {LIVE} 0 1",
-               f"ZREMRANGEBYSCORE {LIVE} 0 1"]
+               f"ZREMRANGEBYSCORE {LIVE} 0 1", f"ZREM {LIVE} api-1", f"ZCARD {LIVE}",
+               f"ZRANGE {LIVE} 0 -1", f"DEL {LIVE_ONE}"]
 SESSION = ["PING", "TIME", "CLIENT SETNAME x"]
 
 MAY = {
@@ -86,7 +87,8 @@ MAY = {
         "LLEN restaurants:{s00}", "LLEN user:{s00}:123:orders", f"LLEN {fc.READY}",
         f"LLEN {ACTIVE}", f"ZCARD {fc.DELAYED}", f"ZCARD {fc.DEAD}", f"SMEMBERS {fc.WORKERS}",
         f"EXISTS {BEAT}", f"GET {BEAT}", f"ZCARD {fc.INDEX}", f"ZRANGE {fc.INDEX} 0 1",
-        "GET catalogue:{s00}", "GET idem:{s00}:k", f"HGETALL {LIVE_ONE}",
+        "GET catalogue:{s00}", "EXISTS catalogue:{s00}", "GET idem:{s00}:k", f"HGETALL {LIVE_ONE}",
+        f"ZCARD {PRESENT}", f"ZRANGE {PRESENT} 0 -1",
         f"XREAD BLOCK 1 STREAMS {fc.EVENTS} $", f"XRANGE {fc.EVENTS} - +",
         f"XREVRANGE {fc.EVENTS} + - COUNT 1", f"XINFO STREAM {fc.EVENTS}"],
     "worker": SESSION + LIVE_WRITES + [
@@ -95,7 +97,12 @@ MAY = {
         f"HMGET {ORDER_KEY} step"],
     "ws": SESSION + LIVE_WRITES + [
         "SUBSCRIBE chat:{s00}", "PSUBSCRIBE chat:{s*}", f"XRANGE {fc.CHAT_LOG} - +",
-        f"XREVRANGE {fc.CHAT_LOG} + -", f"XREAD STREAMS {fc.CHAT_LOG} 0", f"ZADD {PRESENT} 1 x",
+        f"XREVRANGE {fc.CHAT_LOG} + -", f"XREAD STREAMS {fc.CHAT_LOG} 0", f"XLEN {fc.CHAT_LOG}",
+        f"XINFO STREAM {fc.CHAT_LOG}", "UNSUBSCRIBE", "PUNSUBSCRIBE",
+        f"FCALL chat_post 2 count:{{s00}} {fc.CHAT_LOG}", f"FCALL_RO x 1 {fc.CHAT_LOG}",
+        f"ZADD {PRESENT} 1 x", f"ZREM {PRESENT} x", f"ZCARD {PRESENT}", f"ZCOUNT {PRESENT} 0 1",
+        f"ZRANGE {PRESENT} 0 -1", f"ZRANGEBYSCORE {PRESENT} 0 1",
+        f"ZREMRANGEBYSCORE {PRESENT} 0 1", f"EXPIRE {PRESENT} 9", f"PEXPIRE {PRESENT} 9",
         "HINCRBY count:{s00} chat_messages 1", f"XADD {fc.CHAT_LOG} * a b",
         "PUBLISH chat:{s00} x"],
     "gateway": SESSION + ["HGETALL gateway:{s00}:pay"],
