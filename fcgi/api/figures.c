@@ -1,16 +1,21 @@
 #include "api/figures.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "api/request.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "order/store.h"
+
+#define ROUNDS_MAX 3
 
 /* Answers come in any number and order; the last one finishes. */
 struct gathering {
     struct figures figures;
     void (*fn)(struct req *r, const struct figures *f);
     int pending;
+    int rounds; /* store_stats found other workers than store_workers had told */
     int has_failed;
 };
 
@@ -54,8 +59,6 @@ static void on_counts(struct req *r, const struct rds_result *result)
             const char *name;
             int64_t *to;
         } FIELDS[] = {
-            {"placed", &f->placed},
-            {"settled", &f->settled},
             {"delivered", &f->delivered},
             {"cancelled", &f->cancelled},
             {"payment_failed", &f->payment_failed},
@@ -65,34 +68,32 @@ static void on_counts(struct req *r, const struct rds_result *result)
             const char *text = rds_field(result->reply, FIELDS[i].name);
             *FIELDS[i].to = text ? atoll(text) : 0;
         }
-        const char *accepted = rds_field(result->reply, "updates_accepted");
-        const char *published = rds_field(result->reply, "updates_published");
-        f->updates_pending = (accepted ? atoll(accepted) : 0) - (published ? atoll(published) : 0);
     }
     finish_if_last(r);
 }
 
-static void on_ready(struct req *r, const struct rds_result *result)
+/* The oldest ready job's age comes from two reads; a job that is gone by the second waits no more. */
+static void on_oldest_created(struct req *r, const struct rds_result *result)
 {
     struct gathering *g = r->context;
-    if (arrived(g, result))
-        g->figures.ready = number(result->reply);
+    if (arrived(g, result)) {
+        int64_t created_ms = clock_parse_rfc3339(rds_str(result->reply));
+        if (created_ms > 0)
+            g->figures.oldest_ready_ms = rds_now_ms(api.rds) - created_ms;
+    }
     finish_if_last(r);
 }
 
-static void on_delayed(struct req *r, const struct rds_result *result)
+static void on_oldest(struct req *r, const struct rds_result *result)
 {
     struct gathering *g = r->context;
+    const char *id = NULL;
     if (arrived(g, result))
-        g->figures.delayed = number(result->reply);
-    finish_if_last(r);
-}
-
-static void on_dead(struct req *r, const struct rds_result *result)
-{
-    struct gathering *g = r->context;
-    if (arrived(g, result))
-        g->figures.dead = number(result->reply);
+        id = rds_str(rds_at(result->reply, 0));
+    if (id) {
+        struct op *op = ask(r, on_oldest_created);
+        op->cmd = store_job_created_at(api.rds, id, req_on_reply, op);
+    }
     finish_if_last(r);
 }
 
@@ -104,25 +105,39 @@ static void on_worker_alive(struct req *r, const struct rds_result *result)
     finish_if_last(r);
 }
 
-static void on_worker_load(struct req *r, const struct rds_result *result)
+static void on_workers(struct req *r, const struct rds_result *result);
+
+static void on_stats(struct req *r, const struct rds_result *result)
 {
     struct gathering *g = r->context;
-    if (arrived(g, result))
-        g->figures.active += number(result->reply);
+    if (arrived(g, result)) {
+        int err = store_stats_parse(result->reply, &g->figures.stats);
+        if (err == -EAGAIN && g->rounds++ < ROUNDS_MAX) {
+            struct op *op = ask(r, on_workers);
+            op->cmd = store_workers(api.rds, req_on_reply, op);
+        } else if (err) {
+            g->has_failed = 1;
+        }
+    }
     finish_if_last(r);
 }
 
 static void on_workers(struct req *r, const struct rds_result *result)
 {
     struct gathering *g = r->context;
+    const char *workers[STORE_WORKERS_MAX];
+    size_t n = 0;
     if (arrived(g, result)) {
-        for (size_t i = 0; i < rds_len(result->reply); i++) {
-            const char *worker = rds_str(rds_at(result->reply, i));
+        g->figures.workers = 0;
+        for (size_t i = 0; i < rds_len(result->reply) && n < STORE_WORKERS_MAX; i++) {
+            workers[n] = rds_str(rds_at(result->reply, i));
+            if (!workers[n])
+                continue;
             struct op *alive = ask(r, on_worker_alive);
-            alive->cmd = store_worker_alive(api.rds, worker ? worker : "", req_on_reply, alive);
-            struct op *load = ask(r, on_worker_load);
-            load->cmd = store_worker_load(api.rds, worker ? worker : "", req_on_reply, load);
+            alive->cmd = store_worker_alive(api.rds, workers[n++], req_on_reply, alive);
         }
+        struct op *op = ask(r, on_stats);
+        op->cmd = store_stats(api.rds, workers, n, req_on_reply, op);
     }
     finish_if_last(r);
 }
@@ -156,9 +171,7 @@ void figures_gather(struct req *r, void (*fn)(struct req *r, const struct figure
         req_reply_fn on_reply;
     } QUESTIONS[] = {
         {store_counts, on_counts},
-        {store_ready_length, on_ready},
-        {store_delayed_length, on_delayed},
-        {store_dead_length, on_dead},
+        {store_oldest_ready, on_oldest},
         {store_workers, on_workers},
         {store_live_processes, on_processes},
     };

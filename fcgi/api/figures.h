@@ -5,14 +5,15 @@
 #include <stdint.h>
 
 #include "order/live.h"
+#include "order/store.h"
 
 struct req;
 
 struct figures {
-    int64_t placed, settled, delivered, cancelled, payment_failed;
-    int64_t updates_pending, chat_messages;
-    int64_t ready, active, delayed, dead;
-    int64_t workers; /* alive */
+    struct store_stats stats;
+    int64_t delivered, cancelled, payment_failed, chat_messages; /* ever */
+    int64_t oldest_ready_ms;                                     /* age; 0 = none waits */
+    int64_t workers;                                             /* alive */
     int64_t processes;
     struct live_sum live;
 };

@@ -120,14 +120,16 @@ static void reply_status(struct req *r, const struct figures *f)
     add_number(body, "uptime_s", (clock_mono_ms() - started_ms) / 1000);
     json_object_object_add(body, "redis", json_object_new_string(redis));
     add_number(body, "workers", f->workers);
-    add_number(orders, "placed", f->placed);
-    add_number(orders, "active", f->placed - f->settled);
+    add_number(orders, "placed", f->stats.placed);
+    add_number(orders, "active", f->stats.placed - f->stats.settled);
     add_number(orders, "delivered", f->delivered);
     json_object_object_add(body, "orders", orders);
-    add_number(jobs, "ready", f->ready);
-    add_number(jobs, "active", f->active);
-    add_number(jobs, "delayed", f->delayed);
-    add_number(jobs, "dead", f->dead);
+    add_number(jobs, "ready", f->stats.ready);
+    add_number(jobs, "active", f->stats.active);
+    add_number(jobs, "delayed", f->stats.delayed);
+    add_number(jobs, "dead", f->stats.dead);
+    add_number(jobs, "oldest_ready_ms", f->oldest_ready_ms);
+    json_object_object_add(jobs, "paused", json_object_new_boolean(f->stats.is_paused != 0));
     json_object_object_add(body, "jobs", jobs);
     add_number(live, "sse", f->live.values[M_SSE]);
     add_number(live, "ws", f->live.values[M_WS]);
@@ -176,23 +178,30 @@ static void reply_metrics(struct req *r, const struct figures *f)
         return;
     }
     struct buf page = BUF_INIT(METRICS_PAGE_MAX);
-    metric_line(&page, "orders_placed_total", "counter", "Orders ever placed.", f->placed);
-    metric_line(&page, "orders_settled_total", "counter", "Orders come to their end.", f->settled);
+    metric_line(&page, "orders_placed_total", "counter", "Orders ever placed.", f->stats.placed);
+    metric_line(&page, "orders_settled_total", "counter", "Orders come to their end.", f->stats.settled);
     metric_line(&page, "orders_delivered_total", "counter", "Orders delivered.", f->delivered);
     metric_line(&page, "orders_cancelled_total", "counter", "Orders cancelled, nothing owed.",
                 f->cancelled);
     metric_line(&page, "orders_payment_failed_total", "counter", "Orders whose payment failed.",
                 f->payment_failed);
-    metric_line(&page, "orders_active", "gauge", "Orders not settled.", f->placed - f->settled);
+    metric_line(&page, "orders_active", "gauge", "Orders not settled.", f->stats.placed - f->stats.settled);
     (void)buf_addf(&page,
                    "# HELP tiffin_jobs Jobs by their place in the queue.\n"
                    "# TYPE tiffin_jobs gauge\n"
                    "tiffin_jobs{place=\"ready\"} %lld\ntiffin_jobs{place=\"active\"} %lld\n"
                    "tiffin_jobs{place=\"delayed\"} %lld\ntiffin_jobs{place=\"dead\"} %lld\n",
-                   (long long)f->ready, (long long)f->active, (long long)f->delayed,
-                   (long long)f->dead);
+                   (long long)f->stats.ready, (long long)f->stats.active, (long long)f->stats.delayed,
+                   (long long)f->stats.dead);
+    metric_line(&page, "queue_oldest_age_milliseconds", "gauge", "Age of the oldest ready job.",
+                f->oldest_ready_ms);
+    metric_line(&page, "queue_paused", "gauge", "1 while workers take nothing new.",
+                f->stats.is_paused);
+    metric_line(&page, "invariant_violations", "gauge",
+                "Jobs missing from, or too many in, the four places; 0 unless something is broken.",
+                store_stats_violations(&f->stats));
     metric_line(&page, "updates_pending", "gauge", "Updates not yet broadcast.",
-                f->updates_pending);
+                f->stats.updates_pending);
     metric_line(&page, "workers", "gauge", "Worker daemons alive.", f->workers);
     metric_line(&page, "processes", "gauge", "Processes that report figures.", f->processes);
     for (int m = 0; m < METRIC_COUNT; m++)

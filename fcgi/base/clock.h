@@ -12,6 +12,10 @@ static inline int64_t clock_ms(clockid_t id)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Milliseconds since the epoch of a time as Redis' functions write it
+ * (2026-11-22T11:00:58.123Z); 0 when it is not one, or NULL. */
+int64_t clock_parse_rfc3339(const char *text);
+
 /* Since the epoch; may jump. */
 static inline int64_t clock_wall_ms(void)
 {

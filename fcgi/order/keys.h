@@ -1,6 +1,7 @@
-/* Every Redis key, channel and function name of Tiffin, once. Only order/ includes this; a test
- * compares the function names with redis/functions/. The tag {s00} is the shard: all that one
- * function touches lies in one Redis Cluster slot. */
+/* Every Redis key, channel and function name of Tiffin, once. Only order/ and the tools that handle
+ * the whole store (tiffin-load, tiffin-ctl) include this; a test compares the function names with
+ * redis/functions/. The tag {s00} is the shard: all that one function touches lies in one Redis
+ * Cluster slot. */
 #ifndef TIFFIN_ORDER_KEYS_H
 #define TIFFIN_ORDER_KEYS_H
 
@@ -9,6 +10,7 @@
 #define KEY_READY "jobs:" SHARD ":ready"
 #define KEY_DELAYED "jobs:" SHARD ":delayed"
 #define KEY_DEAD "jobs:" SHARD ":dead"
+#define KEY_PAUSED "jobs:" SHARD ":paused"
 #define KEY_ACTIVE_PREFIX "jobs:" SHARD ":active:"
 #define KEY_WORKERS "workers:" SHARD
 #define KEY_WORKER_PREFIX "worker:" SHARD ":"
@@ -40,6 +42,12 @@
 #define FN_PUBLISH_UPDATE "publish_update"
 #define FN_REAP "reap"
 #define FN_LEAVE "leave"
+#define FN_REQUEUE "requeue"
+#define FN_DISCARD "discard"
+#define FN_PAUSE "pause"
+#define FN_RESUME "resume"
+#define FN_STATS "stats"
+#define FN_TRIM "trim"
 #define FN_LIBRARY_VERSION "library_version"
 #define FN_GATEWAY_CHARGE "gateway_charge"
 #define FN_GATEWAY_REFUND "gateway_refund"

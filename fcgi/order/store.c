@@ -267,8 +267,8 @@ struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_re
 
 struct rds_cmd *store_take(struct rds *r, const char *worker, int n, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "FCALL", FN_TAKE, "4", KEY_READY, active_key(worker).text,
-                    KEY_DELAYED, KEY_WORKERS, worker, number_of(n).text);
+    return rds_call(r, fn, arg, "FCALL", FN_TAKE, "5", KEY_READY, active_key(worker).text,
+                    KEY_DELAYED, KEY_WORKERS, KEY_PAUSED, worker, number_of(n).text);
 }
 
 struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, void *arg)
@@ -398,15 +398,10 @@ struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_
     return rds_call(r, fn, arg, "EXISTS", heartbeat_key(worker).text);
 }
 
-struct rds_cmd *store_worker_load(struct rds *r, const char *worker, rds_reply_fn fn, void *arg)
-{
-    return rds_call(r, fn, arg, "LLEN", active_key(worker).text);
-}
-
-/* FCALL name <fixed keys> <job keys> worker [extra] <ids>: what reap and leave share. */
+/* FCALL name <fixed keys> <job keys> [first] [second] <ids>: what reap, leave and trim share. */
 static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const char *const *fixed,
                                       size_t n_fixed, const char *const ids[], size_t n,
-                                      const char *worker, const char *extra, rds_reply_fn fn,
+                                      const char *first, const char *second, rds_reply_fn fn,
                                       void *arg)
 {
     const char *argv[3 + 8 + 2 + 2 * STORE_BATCH_MAX];
@@ -424,9 +419,10 @@ static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const cha
         keys[i] = job_key(ids[i]);
         argv[argc++] = keys[i].text;
     }
-    argv[argc++] = worker;
-    if (extra)
-        argv[argc++] = extra;
+    if (first)
+        argv[argc++] = first;
+    if (second)
+        argv[argc++] = second;
     for (size_t i = 0; i < n; i++)
         argv[argc++] = ids[i];
     return rds_callv(r, fn, arg, argc, argv);
@@ -449,6 +445,19 @@ struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const
     const char *fixed[] = {KEY_WORKERS, heartbeat.text, active.text, KEY_READY};
     return call_with_jobs(r, FN_LEAVE, fixed, sizeof fixed / sizeof fixed[0], ids, n, worker, NULL,
                           fn, arg);
+}
+
+struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_INDEX, "-inf", number_of(before_ms).text,
+                    "LIMIT", "0", number_of(STORE_BATCH_MAX).text);
+}
+
+struct rds_cmd *store_trim(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
+                           void *arg)
+{
+    static const char *const FIXED[] = {KEY_INDEX};
+    return call_with_jobs(r, FN_TRIM, FIXED, 1, ids, n, NULL, NULL, fn, arg);
 }
 
 /* ---- the simulated gateway's ledger --------------------------------------------------------- */
@@ -492,19 +501,59 @@ struct rds_cmd *store_counts(struct rds *r, rds_reply_fn fn, void *arg)
     return rds_call(r, fn, arg, "HGETALL", KEY_COUNT);
 }
 
-struct rds_cmd *store_ready_length(struct rds *r, rds_reply_fn fn, void *arg)
+struct rds_cmd *store_stats(struct rds *r, const char *const workers[], size_t n, rds_reply_fn fn,
+                            void *arg)
 {
-    return rds_call(r, fn, arg, "LLEN", KEY_READY);
+    static const char *const FIXED[] = {KEY_COUNT, KEY_READY,   KEY_DELAYED,
+                                        KEY_DEAD,  KEY_WORKERS, KEY_PAUSED};
+    size_t n_fixed = sizeof FIXED / sizeof FIXED[0];
+    const char *argv[3 + sizeof FIXED / sizeof FIXED[0] + STORE_WORKERS_MAX] = {"FCALL_RO",
+                                                                               FN_STATS};
+    if (n > STORE_WORKERS_MAX)
+        n = STORE_WORKERS_MAX;
+    struct number n_keys = number_of((int64_t)(n_fixed + n));
+    struct key *active = mem_calloc(n + 1, sizeof *active);
+    argv[2] = n_keys.text;
+    memcpy(argv + 3, FIXED, sizeof FIXED);
+    for (size_t i = 0; i < n; i++) {
+        active[i] = active_key(workers[i]);
+        argv[3 + n_fixed + i] = active[i].text;
+    }
+    struct rds_cmd *cmd = rds_callv(r, fn, arg, 3 + n_fixed + n, argv);
+    free(active);
+    return cmd;
 }
 
-struct rds_cmd *store_delayed_length(struct rds *r, rds_reply_fn fn, void *arg)
+int store_stats_parse(const struct redisReply *reply, struct store_stats *ret)
 {
-    return rds_call(r, fn, arg, "ZCARD", KEY_DELAYED);
+    if (word_is(reply, "changed"))
+        return -EAGAIN;
+    int64_t *const TO[] = {&ret->placed, &ret->settled, &ret->updates_pending, &ret->ready,
+                           &ret->active, &ret->delayed, &ret->dead,            &ret->is_paused};
+    if (!word_is(reply, "stats"))
+        return -EPROTO;
+    for (size_t i = 0; i < sizeof TO / sizeof TO[0]; i++)
+        if (rds_int(rds_at(reply, i + 1), TO[i]))
+            return -EPROTO;
+    return 0;
 }
 
-struct rds_cmd *store_dead_length(struct rds *r, rds_reply_fn fn, void *arg)
+int64_t store_stats_violations(const struct store_stats *s)
 {
-    return rds_call(r, fn, arg, "ZCARD", KEY_DEAD);
+    int64_t owed = s->placed - s->settled + s->updates_pending;
+    int64_t there = s->ready + s->active + s->delayed + s->dead;
+    return owed > there ? owed - there : there - owed;
+}
+
+struct rds_cmd *store_oldest_ready(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "LRANGE", KEY_READY, "-1", "-1");
+}
+
+struct rds_cmd *store_job_created_at(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "HGET", job_key(id).text,
+                    job_is_update(id) ? "accepted_at" : "created_at");
 }
 
 struct rds_cmd *store_live_processes(struct rds *r, rds_reply_fn fn, void *arg)

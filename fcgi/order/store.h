@@ -169,7 +169,6 @@ struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_r
 struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg);
 /* 1 while that worker's heartbeat stands. */
 struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_fn fn, void *arg);
-struct rds_cmd *store_worker_load(struct rds *r, const char *worker, rds_reply_fn fn, void *arg);
 
 #define STORE_BATCH_MAX 100 /* ids of one reap or leave */
 #define CRASHES_ALLOWED 8   /* without progress; then dead */
@@ -177,6 +176,12 @@ struct rds_cmd *store_worker_load(struct rds *r, const char *worker, rds_reply_f
 /* Answer: ["reaped", moved, left] or ["alive"]. */
 struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, const char *const ids[],
                            size_t n, rds_reply_fn fn, void *arg);
+/* Orders created before `before_ms`, oldest first, at most STORE_BATCH_MAX. */
+struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, rds_reply_fn fn, void *arg);
+/* Drops those that have expired from the index. Answer: ["trimmed", n]. */
+struct rds_cmd *store_trim(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
+                           void *arg);
+
 /* Answer: ["left", given back, still held]. */
 struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const ids[], size_t n,
                             rds_reply_fn fn, void *arg);
@@ -202,9 +207,26 @@ int store_library_version_ok(const struct redisReply *reply);
 struct rds_cmd *store_info(struct rds *r, const char *section, rds_reply_fn fn, void *arg);
 /* HGETALL of the counters. */
 struct rds_cmd *store_counts(struct rds *r, rds_reply_fn fn, void *arg);
-struct rds_cmd *store_ready_length(struct rds *r, rds_reply_fn fn, void *arg);
-struct rds_cmd *store_delayed_length(struct rds *r, rds_reply_fn fn, void *arg);
-struct rds_cmd *store_dead_length(struct rds *r, rds_reply_fn fn, void *arg);
+
+/* Counters and places of one moment. */
+struct store_stats {
+    int64_t placed, settled, updates_pending;
+    int64_t ready, active, delayed, dead;
+    int64_t is_paused;
+};
+#define STORE_WORKERS_MAX 512
+/* `workers` as store_workers() told them, at most STORE_WORKERS_MAX. */
+struct rds_cmd *store_stats(struct rds *r, const char *const workers[], size_t n, rds_reply_fn fn,
+                            void *arg);
+/* 0; -EAGAIN: a worker came or went, read store_workers() again; -EPROTO. */
+int store_stats_parse(const struct redisReply *reply, struct store_stats *ret);
+/* How many jobs are missing from, or too many in, the four places: 0 unless something is broken. */
+int64_t store_stats_violations(const struct store_stats *s);
+
+/* The job that will be taken next ([id] or []), and when it was created. */
+struct rds_cmd *store_oldest_ready(struct rds *r, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_job_created_at(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
+
 /* Processes that wrote their figures within the last LIVE_TTL_MS; HGETALL of one of them. */
 #define LIVE_TTL_MS 3000
 struct rds_cmd *store_live_processes(struct rds *r, rds_reply_fn fn, void *arg);

@@ -119,6 +119,12 @@ local function remember(idem_key, fingerprint, id)
     redis.call('SET', idem_key, fingerprint .. ' ' .. id, 'EX', IDEMPOTENCY_SECONDS)
 end
 
+-- How many broadcasts are accepted and neither published nor discarded.
+local function updates_pending(count_key)
+    local n = read(count_key, 'updates_accepted', 'updates_published', 'updates_discarded')
+    return (n.updates_accepted or 0) - (n.updates_published or 0) - (n.updates_discarded or 0)
+end
+
 -- Does the caller still own the job? Its epoch must be the latest and the id in its list.
 local function owns(job_key, active_key, id, epoch)
     return redis.call('HGET', job_key, 'epoch') == epoch
@@ -193,8 +199,7 @@ local function accept_update(keys, argv)
     if redis.call('EXISTS', update) == 1 then return { 'accepted', id } end
     local seen, first_id = recall(idem, fingerprint)
     if seen then return { seen, first_id } end
-    local n = read(count, 'updates_accepted', 'updates_published')
-    if (n.updates_accepted or 0) - (n.updates_published or 0) >= limit then return { 'full' } end
+    if updates_pending(count) >= limit then return { 'full' } end
     local now = now_ms()
     if now > deadline then return { 'late' } end
 
@@ -242,14 +247,16 @@ end
 
 --[[ take: claims up to n jobs into my list: first those that are due, the oldest first, then the
 ready ones. Only a worker that is registered may: an unregistered one's list is never reaped.
-KEYS  ready, active, delayed, workers
+A paused queue gives nothing; what is held is finished.
+KEYS  ready, active, delayed, workers, paused
 ARGV  worker id, n
 -> {ms until the next delayed job is due (-1 = none), id, ...} | {'unregistered'} ]]
 local function take(keys, argv)
-    local ready, active, delayed, workers = keys[1], keys[2], keys[3], keys[4]
+    local ready, active, delayed, workers, paused = keys[1], keys[2], keys[3], keys[4], keys[5]
     local worker, n = argv[1], whole(argv[2], 0)
 
     if redis.call('SISMEMBER', workers, worker) == 0 then return { 'unregistered' } end
+    if redis.call('EXISTS', paused) == 1 then return { -1 } end
     local now = now_ms()
     local out = { -1 }
     local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, n)
@@ -307,7 +314,10 @@ end
 -- whether anything visible changed; nil when result does not fit the step.
 local function advance(o, step, result)
     local cancelled = o.status == 'cancelled'
-    if step == 'payment' and result == 'ok' then
+    local is_charged = result == 'ok' or result == 'declined'
+    if step == 'payment' and is_charged and not o.payment_key then
+        return nil -- no gateway was ever asked
+    elseif step == 'payment' and result == 'ok' then
         o.payment_status = 'paid'
         return cancelled and 'refund' or 'kitchen', true
     elseif step == 'payment' and result == 'declined' then
@@ -485,6 +495,105 @@ local function leave(keys, argv)
     return { 'left', moved, held }
 end
 
+------------------------------------------------------------------------------- people's hands
+
+-- Takes a job out of the dead set and clears what its failures left. False when it is not there.
+local function revive(job_key, dead_key, id)
+    if redis.call('ZREM', dead_key, id) == 0 then return false end
+    redis.call('HINCRBY', job_key, 'epoch', 1)
+    redis.call('HDEL', job_key, 'tries', 'crashes', 'dead_reason')
+    return true
+end
+
+--[[ requeue: a dead job goes on at the step it had, with all its tries again.
+KEYS  job, ready, dead, events
+ARGV  id
+-> {'requeued', step} | {'not_dead'} ]]
+local function requeue(keys, argv)
+    local job, ready, dead, events, id = keys[1], keys[2], keys[3], keys[4], argv[1]
+    if not revive(job, dead, id) then return { 'not_dead' } end
+    local o = read(job, 'id', 'version', 'payment_status', 'kitchen_status', 'step',
+                   'resume_status')
+    if o.version then
+        o.status = o.resume_status
+        redis.call('HDEL', job, 'resume_status')
+        record(job, events, o, rfc3339(now_ms()))
+    end
+    redis.call('RPUSH', ready, id)
+    return { 'requeued', o.step }
+end
+
+--[[ discard: gives a dead job up. An order goes the way of a cancelled one, so that what was paid,
+or may have been, is refunded; an update is forgotten.
+KEYS  job, ready, dead, events, count
+ARGV  id
+-> {'discarded', the step that settles it ('' = none)} | {'not_dead'} ]]
+local function discard(keys, argv)
+    local job, ready, dead, events, count = keys[1], keys[2], keys[3], keys[4], keys[5]
+    local id = argv[1]
+    if not revive(job, dead, id) then return { 'not_dead' } end
+    local o = read(job, 'id', 'version', 'payment_status', 'kitchen_status')
+    if not o.version then
+        redis.call('HINCRBY', count, 'updates_discarded', 1)
+        redis.call('DEL', job)
+        return { 'discarded', '' }
+    end
+    o.status = 'cancelled'
+    local next_step = o.payment_status == 'paid' and 'refund' or 'payment'
+    redis.call('HDEL', job, 'resume_status')
+    redis.call('HSET', job, 'step', next_step)
+    record(job, events, o, rfc3339(now_ms()))
+    redis.call('RPUSH', ready, id)
+    return { 'discarded', next_step }
+end
+
+--[[ pause, resume: workers take nothing new while the queue is paused.
+KEYS  paused
+ARGV  (none)
+-> {'paused'} | {'resumed'} ]]
+local function pause(keys)
+    redis.call('SET', keys[1], rfc3339(now_ms()))
+    return { 'paused' }
+end
+
+local function resume(keys)
+    redis.call('DEL', keys[1])
+    return { 'resumed' }
+end
+
+--[[ stats: one look at counters and places, so that the invariant can be checked at any moment:
+placed - settled + updates pending = ready + active + delayed + dead.
+KEYS  count, ready, delayed, dead, workers, paused, active, ... (one per registered worker)
+ARGV  (none)
+-> {'stats', placed, settled, updates pending, ready, active, delayed, dead, is paused} |
+   {'changed'} when a worker has come or gone since the caller read the set: ask again ]]
+local function stats(keys)
+    local count, ready, delayed, dead = keys[1], keys[2], keys[3], keys[4]
+    local workers, paused = keys[5], keys[6]
+    if redis.call('SCARD', workers) ~= #keys - 6 then return { 'changed' } end
+    local n, active = read(count, 'placed', 'settled'), 0
+    for i = 7, #keys do
+        active = active + redis.call('LLEN', keys[i])
+    end
+    return { 'stats', tonumber(n.placed or 0), tonumber(n.settled or 0), updates_pending(count),
+             redis.call('LLEN', ready), active, redis.call('ZCARD', delayed),
+             redis.call('ZCARD', dead), redis.call('EXISTS', paused) }
+end
+
+--[[ trim: drops from the index the orders that have expired.
+KEYS  index, order, ...
+ARGV  id, ... (one per order key)
+-> {'trimmed', how many} ]]
+local function trim(keys, argv)
+    local n = 0
+    for i = 2, #keys do
+        if redis.call('EXISTS', keys[i]) == 0 then
+            n = n + redis.call('ZREM', keys[1], argv[i - 1])
+        end
+    end
+    return { 'trimmed', n }
+end
+
 ------------------------------------------------------------------------------- registration
 
 -- The version /readyz compares with the one its program was built for.
@@ -509,4 +618,10 @@ register('fail', fail, 'allow-oom')
 register('publish_update', publish_update, 'allow-oom')
 register('reap', reap, 'allow-oom')
 register('leave', leave, 'allow-oom')
+register('requeue', requeue, 'allow-oom')
+register('discard', discard, 'allow-oom')
+register('pause', pause, 'allow-oom')
+register('resume', resume, 'allow-oom')
+register('stats', stats, 'no-writes')
+register('trim', trim, 'allow-oom')
 register('library_version', library_version, 'no-writes', 'allow-stale')

@@ -211,8 +211,7 @@ class Stream:
         if data:
             self._feed(data)
         else:
-            self.is_over = True
-            self.was_complete = self._answer.chunk_left is None or not self._answer.chunked
+            self.is_over = self.was_complete = True
 
     def next_event(self, timeout=DEADLINE_S):
         """The next event, or None when the stream is over."""

@@ -1,0 +1,75 @@
+import pytest
+
+from tiffin_http import Client
+from tiffin_stack import Stack
+from tiffin_store import Store
+
+
+class World:
+    """A running stack, a client of it, and a look into its Redis."""
+
+    def __init__(self, **settings):
+        self.stack = Stack(**settings)
+        self.http = Client(self.stack.port)
+        self.store = None
+
+    def start(self):
+        self.stack.up()
+        self.store = Store(self.stack)
+        return self
+
+
+@pytest.fixture(scope="session")
+def shared_world():
+    """The one stack of all tests that need nothing special."""
+    world = World()
+    try:
+        yield world.start()
+    finally:
+        world.stack.end()
+
+
+@pytest.fixture
+def world(shared_world):
+    """The shared stack; after each test nothing is lost, doubled or charged twice."""
+    yield shared_world
+    shared_world.store.check_everything()
+
+
+@pytest.fixture
+def http(world):
+    return world.http
+
+
+@pytest.fixture
+def store(world):
+    return world.store
+
+
+@pytest.fixture
+def stack(world):
+    return world.stack
+
+
+@pytest.fixture(scope="module")
+def own_world():
+    """A stack for one module, which may break it."""
+    world = World()
+    try:
+        yield world.start()
+    finally:
+        world.stack.end()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test shows the end of its stack's logs."""
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for world in {id(w): w for w in item.funcargs.values() if isinstance(w, World)}.values():
+        try:
+            logs = world.stack.all_logs()
+        except OSError:
+            continue
+        report.sections.append(("logs of the stack", logs[-6000:]))
