@@ -12,8 +12,8 @@ int catalogue_id_is_valid(const char *id);
 
 /* Each reads the answer of the store_restaurant_… call of that name; NULL when it is unknown.
  * The caller owns the result. */
-struct json_object *catalogue_info(const struct redisReply *reply);    /* {id,name,cuisine,rating} */
-struct json_object *catalogue_menu(const struct redisReply *reply);    /* {menu,items,currency} */
+struct json_object *catalogue_info(const struct redisReply *reply); /* {id,name,cuisine,rating} */
+struct json_object *catalogue_menu(const struct redisReply *reply); /* {menu,items,currency} */
 struct json_object *catalogue_reviews(const struct redisReply *reply); /* {reviews} */
 
 /* A new string value, null for NULL. */

@@ -60,8 +60,7 @@ static struct json_object *timing(const struct details *d, const char *const nam
     struct json_object *out = json_object_new_object();
     for (int i = 0; i < PARTS; i++)
         json_object_object_add(out, names[i], json_object_new_int64(d->part_ms[i]));
-    json_object_object_add(out, "total_ms",
-                           json_object_new_int64(clock_mono_ms() - d->started_ms));
+    json_object_object_add(out, "total_ms", json_object_new_int64(clock_mono_ms() - d->started_ms));
     return out;
 }
 

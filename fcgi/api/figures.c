@@ -1,23 +1,39 @@
 #include "api/figures.h"
 
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "order/store.h"
+#include "base/version.h"
 
 #define ROUNDS_MAX 3
 
-/* Answers come in any number and order; the last one finishes. */
+/* Answers come in any number; some bring further questions. The last one finishes. */
 struct gathering {
+    LIST_ENTRY(gathering) link;
     struct figures figures;
-    void (*fn)(struct req *r, const struct figures *f);
+    figures_fn fn; /* NULL once cancelled */
+    void *arg;
     int pending;
     int rounds; /* store_stats found other workers than store_workers had told */
     int has_failed;
 };
+
+static LIST_HEAD(gathering_list, gathering) all = LIST_HEAD_INITIALIZER(all);
+static int64_t started_ms;
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+/* To be passed with each command: counts it. */
+static struct gathering *asking(struct gathering *g)
+{
+    g->pending++;
+    return g;
+}
 
 /* Every callback begins with this: false = the answer is useless. */
 static int arrived(struct gathering *g, const struct rds_result *result)
@@ -28,19 +44,15 @@ static int arrived(struct gathering *g, const struct rds_result *result)
     return result->outcome == RDS_OK;
 }
 
-/* And ends with this. fn ends the request, so nothing may follow. */
-static void finish_if_last(struct req *r)
+/* And ends with this: g may be gone. */
+static void finish_if_last(struct gathering *g)
 {
-    struct gathering *g = r->context;
-    if (g->pending == 0)
-        g->fn(r, g->has_failed ? NULL : &g->figures);
-}
-
-static struct op *ask(struct req *r, req_reply_fn fn)
-{
-    struct gathering *g = r->context;
-    g->pending++;
-    return req_op(r, fn);
+    if (g->pending > 0)
+        return;
+    LIST_REMOVE(g, link);
+    if (g->fn)
+        g->fn(g->arg, g->has_failed ? NULL : &g->figures);
+    free(g);
 }
 
 static int64_t number(const struct redisReply *reply)
@@ -50,9 +62,9 @@ static int64_t number(const struct redisReply *reply)
     return n;
 }
 
-static void on_counts(struct req *r, const struct rds_result *result)
+static void on_counts(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = r->context;
+    struct gathering *g = arg;
     struct figures *f = &g->figures;
     if (arrived(g, result)) {
         const struct {
@@ -69,117 +81,171 @@ static void on_counts(struct req *r, const struct rds_result *result)
             *FIELDS[i].to = text ? atoll(text) : 0;
         }
     }
-    finish_if_last(r);
+    finish_if_last(g);
 }
 
-/* The oldest ready job's age comes from two reads; a job that is gone by the second waits no more. */
-static void on_oldest_created(struct req *r, const struct rds_result *result)
+static void on_last_minute(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = r->context;
+    struct gathering *g = arg;
+    if (arrived(g, result))
+        g->figures.placed_last_minute = number(result->reply);
+    finish_if_last(g);
+}
+
+static void on_oldest_created(void *arg, const struct rds_result *result)
+{
+    struct gathering *g = arg;
     if (arrived(g, result)) {
         int64_t created_ms = clock_parse_rfc3339(rds_str(result->reply));
-        if (created_ms > 0)
-            g->figures.oldest_ready_ms = rds_now_ms(api.rds) - created_ms;
+        int64_t age_ms = created_ms > 0 ? rds_now_ms(api.rds) - created_ms : 0;
+        g->figures.oldest_ready_ms = age_ms > 0 ? age_ms : 0;
     }
-    finish_if_last(r);
+    finish_if_last(g);
 }
 
-static void on_oldest(struct req *r, const struct rds_result *result)
+static void on_oldest(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = r->context;
-    const char *id = NULL;
-    if (arrived(g, result))
-        id = rds_str(rds_at(result->reply, 0));
-    if (id) {
-        struct op *op = ask(r, on_oldest_created);
-        op->cmd = store_job_created_at(api.rds, id, req_on_reply, op);
+    struct gathering *g = arg;
+    if (arrived(g, result)) {
+        const char *id = rds_str(rds_at(result->reply, 0));
+        if (id)
+            store_job_created_at(api.rds, id, on_oldest_created, asking(g));
     }
-    finish_if_last(r);
+    finish_if_last(g);
 }
 
-static void on_worker_alive(struct req *r, const struct rds_result *result)
+static void on_worker_alive(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = r->context;
+    struct gathering *g = arg;
     if (arrived(g, result))
         g->figures.workers += number(result->reply);
-    finish_if_last(r);
+    finish_if_last(g);
 }
 
-static void on_workers(struct req *r, const struct rds_result *result);
+static void on_workers(void *arg, const struct rds_result *result);
 
-static void on_stats(struct req *r, const struct rds_result *result)
+static void on_stats(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = r->context;
+    struct gathering *g = arg;
     if (arrived(g, result)) {
         int err = store_stats_parse(result->reply, &g->figures.stats);
-        if (err == -EAGAIN && g->rounds++ < ROUNDS_MAX) {
-            struct op *op = ask(r, on_workers);
-            op->cmd = store_workers(api.rds, req_on_reply, op);
-        } else if (err) {
+        if (err == -EAGAIN && g->rounds++ < ROUNDS_MAX)
+            store_workers(api.rds, on_workers, asking(g));
+        else if (err)
             g->has_failed = 1;
-        }
     }
-    finish_if_last(r);
+    finish_if_last(g);
 }
 
-static void on_workers(struct req *r, const struct rds_result *result)
+static void on_workers(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = r->context;
-    const char *workers[STORE_WORKERS_MAX];
-    size_t n = 0;
+    struct gathering *g = arg;
     if (arrived(g, result)) {
-        g->figures.workers = 0;
+        const char *workers[STORE_WORKERS_MAX];
+        size_t n = 0;
+        g->figures.workers = 0; /* answers of a round before have come: they are in order */
         for (size_t i = 0; i < rds_len(result->reply) && n < STORE_WORKERS_MAX; i++) {
             workers[n] = rds_str(rds_at(result->reply, i));
-            if (!workers[n])
-                continue;
-            struct op *alive = ask(r, on_worker_alive);
-            alive->cmd = store_worker_alive(api.rds, workers[n++], req_on_reply, alive);
+            if (workers[n])
+                store_worker_alive(api.rds, workers[n++], on_worker_alive, asking(g));
         }
-        struct op *op = ask(r, on_stats);
-        op->cmd = store_stats(api.rds, workers, n, req_on_reply, op);
+        store_stats(api.rds, workers, n, on_stats, asking(g));
     }
-    finish_if_last(r);
+    finish_if_last(g);
 }
 
-static void on_live(struct req *r, const struct rds_result *result)
+static void on_live(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = r->context;
+    struct gathering *g = arg;
     if (arrived(g, result))
         live_add(&g->figures.live, result->reply);
-    finish_if_last(r);
+    finish_if_last(g);
 }
 
-static void on_processes(struct req *r, const struct rds_result *result)
+static void on_processes(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = r->context;
+    struct gathering *g = arg;
     if (arrived(g, result)) {
         g->figures.processes = (int64_t)rds_len(result->reply);
         for (size_t i = 0; i < rds_len(result->reply); i++) {
             const char *process = rds_str(rds_at(result->reply, i));
-            struct op *op = ask(r, on_live);
-            op->cmd = store_live(api.rds, process ? process : "", req_on_reply, op);
+            if (process)
+                store_live(api.rds, process, on_live, asking(g));
         }
     }
-    finish_if_last(r);
+    finish_if_last(g);
 }
 
-void figures_gather(struct req *r, void (*fn)(struct req *r, const struct figures *f))
+/* ---- questions ------------------------------------------------------------------------------ */
+
+struct gathering *figures_gather(figures_fn fn, void *arg)
 {
-    static const struct {
-        struct rds_cmd *(*send)(struct rds *rds, rds_reply_fn fn, void *arg);
-        req_reply_fn on_reply;
-    } QUESTIONS[] = {
-        {store_counts, on_counts},
-        {store_oldest_ready, on_oldest},
-        {store_workers, on_workers},
-        {store_live_processes, on_processes},
-    };
     struct gathering *g = mem_calloc(1, sizeof *g);
     g->fn = fn;
-    r->context = g;
-    for (size_t i = 0; i < sizeof QUESTIONS / sizeof QUESTIONS[0]; i++) {
-        struct op *op = ask(r, QUESTIONS[i].on_reply);
-        op->cmd = QUESTIONS[i].send(api.rds, req_on_reply, op);
+    g->arg = arg;
+    LIST_INSERT_HEAD(&all, g, link);
+    store_counts(api.rds, on_counts, asking(g));
+    store_placed_since(api.rds, rds_now_ms(api.rds) - 60000, on_last_minute, asking(g));
+    store_oldest_ready(api.rds, on_oldest, asking(g));
+    store_workers(api.rds, on_workers, asking(g));
+    store_live_processes(api.rds, on_processes, asking(g));
+    return g;
+}
+
+void figures_cancel(struct gathering *g)
+{
+    g->fn = NULL;
+}
+
+void figures_stop(void)
+{
+    struct gathering *g;
+    while ((g = LIST_FIRST(&all))) {
+        LIST_REMOVE(g, link);
+        free(g);
     }
+}
+
+/* ---- on the wire ---------------------------------------------------------------------------- */
+
+void figures_set_start(void)
+{
+    started_ms = clock_mono_ms();
+}
+
+static void add_number(struct json_object *object, const char *name, int64_t value)
+{
+    json_object_object_add(object, name, json_object_new_int64(value));
+}
+
+struct json_object *figures_view(const struct figures *f)
+{
+    static const struct figures UNKNOWN;
+    const char *status = f && f->workers > 0 ? "ok" : "degraded";
+    const char *redis = f ? "up" : "down";
+    struct json_object *body = json_object_new_object(), *orders = json_object_new_object();
+    struct json_object *jobs = json_object_new_object(), *live = json_object_new_object();
+
+    if (!f)
+        f = &UNKNOWN;
+    json_object_object_add(body, "status", json_object_new_string(status));
+    json_object_object_add(body, "version", json_object_new_string(TIFFIN_VERSION));
+    add_number(body, "uptime_s", (clock_mono_ms() - started_ms) / 1000);
+    json_object_object_add(body, "redis", json_object_new_string(redis));
+    add_number(body, "workers", f->workers);
+    add_number(orders, "placed", f->stats.placed);
+    add_number(orders, "active", f->stats.placed - f->stats.settled);
+    add_number(orders, "delivered", f->delivered);
+    json_object_object_add(body, "orders", orders);
+    add_number(jobs, "ready", f->stats.ready);
+    add_number(jobs, "active", f->stats.active);
+    add_number(jobs, "delayed", f->stats.delayed);
+    add_number(jobs, "dead", f->stats.dead);
+    add_number(jobs, "oldest_ready_ms", f->oldest_ready_ms);
+    json_object_object_add(jobs, "paused", json_object_new_boolean(f->stats.is_paused != 0));
+    json_object_object_add(body, "jobs", jobs);
+    add_number(live, "sse", f->live.values[M_SSE]);
+    add_number(live, "ws", f->live.values[M_WS]);
+    json_object_object_add(body, "live", live);
+    return body;
 }

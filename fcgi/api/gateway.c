@@ -217,8 +217,7 @@ void gateway_set_owner(struct conn *c, const struct gateway_owner *owner, void *
 
 /* ---- answering ------------------------------------------------------------------------------ */
 
-void gateway_reply(struct conn *c, const char *head, size_t head_n, const char *body,
-                   size_t body_n)
+void gateway_reply(struct conn *c, const char *head, size_t head_n, const char *body, size_t body_n)
 {
     FCGX_PutStr(head, (int)head_n, c->fcgi.out);
     FCGX_PutStr("\r\n", 2, c->fcgi.out);

@@ -1,4 +1,5 @@
-/* The handlers of routes.c, by the file that has them. Each answers its request as request.h says. */
+/* The handlers of routes.c, by the file that has them. Each answers its request as request.h says.
+ */
 #ifndef TIFFIN_API_HANDLERS_H
 #define TIFFIN_API_HANDLERS_H
 
@@ -32,6 +33,14 @@ void get_live_status_deadline(struct req *r);
 void get_healthz(struct req *r);
 void get_readyz(struct req *r);
 void get_status(struct req *r);
+
+/* metrics_page.c */
 void get_metrics(struct req *r);
+
+/* monitor.c */
+void get_live_monitor(struct req *r);
+
+/* exhibits.c */
+void get_exhibit_waiter(struct req *r);
 
 #endif

@@ -324,8 +324,8 @@ void live_status_resync(void)
 {
     struct live *l;
     TAILQ_FOREACH(l, &table.all, link)
-        if (l->state == LIVE_FOLLOWING || l->state == LIVE_WAITING)
-            read_order(l);
+    if (l->state == LIVE_FOLLOWING || l->state == LIVE_WAITING)
+        read_order(l);
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
@@ -335,8 +335,8 @@ static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
     if (!rds_is_up(api.rds))
         return;
     TAILQ_FOREACH(l, &table.all, link)
-        if (l->state == LIVE_WAITING)
-            read_order(l);
+    if (l->state == LIVE_WAITING)
+        read_order(l);
 }
 
 void live_status_start(struct ev_loop *loop)

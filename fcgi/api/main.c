@@ -13,13 +13,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/figures.h"
 #include "api/gateway.h"
 #include "api/handlers.h"
 #include "api/live_status.h"
+#include "api/monitor.h"
 #include "api/pool.h"
 #include "api/request.h"
 #include "api/sse.h"
-#include "api/status.h"
 #include "api/tail.h"
 #include "base/conf.h"
 #include "base/log.h"
@@ -136,6 +137,7 @@ static int run_child(int listen_fd)
     api.rds = rds_new(loop, &options);
     sse_start(loop);
     live_status_start(loop);
+    monitor_start(loop);
     tail_start(loop, &TAIL);
     live_start(loop, api.rds, "api");
     ev_timer_init(&child.memory, on_memory_check, 0., MEMORY_CHECK_S);
@@ -145,7 +147,9 @@ static int run_child(int listen_fd)
     ev_run(loop, 0);
 
     live_status_stop();
+    monitor_stop();
     tail_stop();
+    figures_stop();
     rds_free(api.rds);
     ev_loop_destroy(loop);
     return 0;
@@ -169,7 +173,7 @@ int main(int argc, char **argv)
               "Answers nginx's FastCGI requests from a pool of event-driven processes.");
     raise_file_limit();
     details_init();
-    status_set_start();
+    figures_set_start();
     int n = conf.api_processes ? conf.api_processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
     return pool_run(n < 1 ? 1 : n, run_child);
 }

@@ -172,8 +172,7 @@ int params_add_body(struct params *p, const char *content_type, const char *body
         return params_add_json(p, body, n);
     if (type_n == 33 && strncasecmp(content_type, "application/x-www-form-urlencoded", 33) == 0)
         return add_urlencoded(p, body, n);
-    return fail(p, 415,
-                "Send the body as application/json or application/x-www-form-urlencoded.");
+    return fail(p, 415, "Send the body as application/json or application/x-www-form-urlencoded.");
 }
 
 const char *params_get(const struct params *p, const char *name)

@@ -17,8 +17,7 @@ int placing_refuse_key(struct req *r, const char **ret_key)
     *ret_key = req_header(r, "IDEMPOTENCY_KEY");
     if (!**ret_key || is_token(*ret_key, 16, 128))
         return 0;
-    reply_problem(r, 422, "Idempotency-Key must be 16 to 128 characters of A-Z a-z 0-9 _ -",
-                  NULL);
+    reply_problem(r, 422, "Idempotency-Key must be 16 to 128 characters of A-Z a-z 0-9 _ -", NULL);
     return 1;
 }
 

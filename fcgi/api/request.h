@@ -29,12 +29,12 @@ typedef void (*req_reply_fn)(struct req *r, const struct rds_result *result);
 
 struct req {
     struct conn *conn;
-    const struct route *route; /* NULL while none fits */
-    const char *method, *path; /* valid until the reply */
-    char arg[REQ_ARG_SIZE];    /* what stood for {id} in the route's pattern */
-    struct params params;      /* filled for routes that take parameters */
-    struct buf headers;        /* additional header lines of the answer */
-    void *context;             /* a handler's own state: freed with the request by free() */
+    const struct route *route;      /* NULL while none fits */
+    const char *method, *path;      /* valid until the reply */
+    char arg[REQ_ARG_SIZE];         /* what stood for {id} in the route's pattern */
+    struct params params;           /* filled for routes that take parameters */
+    struct buf headers;             /* additional header lines of the answer */
+    void *context;                  /* a handler's own state: freed with the request by free() */
     void (*release)(void *context); /* if set, called before that */
     int64_t started_us;
     ev_timer deadline;

@@ -10,9 +10,9 @@ struct route {
     const char *method;  /* "GET" (which serves HEAD too) or "POST" */
     const char *pattern; /* "/restaurants/{id}/menu": at most one {id}, one path segment */
     req_fn handler;
-    const int *wait_ms;  /* the longest simulated wait, added to the deadline; NULL = none */
-    req_fn on_deadline;  /* NULL = 503 */
-    unsigned takes_params : 1;    /* read query and body into r->params */
+    const int *wait_ms;        /* the longest simulated wait, added to the deadline; NULL = none */
+    req_fn on_deadline;        /* NULL = 503 */
+    unsigned takes_params : 1; /* read query and body into r->params */
     unsigned answers_at_once : 1; /* never parks: needs no deadline */
     unsigned is_stream : 1;       /* no HEAD */
 };

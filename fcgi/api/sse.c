@@ -22,7 +22,7 @@
 #define SHUTDOWN_TICK_S 0.05
 
 struct sse {
-    TAILQ_ENTRY(sse) link;      /* in order of the last sending: the quietest first */
+    TAILQ_ENTRY(sse) link; /* in order of the last sending: the quietest first */
     struct conn *conn;
     const struct sse_owner *owner;
     void *arg;

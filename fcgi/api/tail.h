@@ -1,7 +1,8 @@
 /* Follows events:{s00}, the stream of every version of every order, on a connection of its own
  * (it blocks). One per process, whatever the number of streams that watch.
  *
- * It goes on from the last entry it saw, also after a reconnect: there is no subscription to lose. */
+ * It goes on from the last entry it saw, also after a reconnect: there is no subscription to lose.
+ */
 #ifndef TIFFIN_API_TAIL_H
 #define TIFFIN_API_TAIL_H
 

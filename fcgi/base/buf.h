@@ -19,7 +19,10 @@ struct buf {
     size_t max; /* bytes, without the NUL */
 };
 
-#define BUF_INIT(max_bytes) {.max = (max_bytes)}
+#define BUF_INIT(max_bytes) \
+    { \
+        .max = (max_bytes) \
+    }
 
 void buf_release(struct buf *b);
 

@@ -26,9 +26,13 @@ struct setting {
 };
 
 #define INT(name, field, fallback, min, max, unit, meaning) \
-    {"TIFFIN_" name, INTEGER, offsetof(struct conf, field), fallback, min, max, unit, meaning}
+    { \
+        "TIFFIN_" name, INTEGER, offsetof(struct conf, field), fallback, min, max, unit, meaning \
+    }
 #define STR(name, field, fallback, meaning) \
-    {"TIFFIN_" name, TEXT, offsetof(struct conf, field), fallback, 0, 0, "", meaning}
+    { \
+        "TIFFIN_" name, TEXT, offsetof(struct conf, field), fallback, 0, 0, "", meaning \
+    }
 
 /* In the order people look for them. A %R in a default stands for the run directory. */
 static const struct setting SETTINGS[] = {
@@ -62,7 +66,8 @@ static const struct setting SETTINGS[] = {
     INT("WORKER_TTL_MS", worker_ttl_ms, "10000", 300, 600000, "ms",
         "a worker without a heartbeat is dead after this long"),
     INT("DRAIN_MS", drain_ms, "5000", 0, 600000, "ms", "how long a stopping process may finish"),
-    INT("RETENTION_DAYS", retention_days, "30", 1, 3650, "days", "how long a settled order is kept"),
+    INT("RETENTION_DAYS", retention_days, "30", 1, 3650, "days",
+        "how long a settled order is kept"),
 
     INT("RATE", rate, "50", 0, 1000000, "requests/s", "limit of one client address; 0 = none"),
     INT("RATE_BURST", rate_burst, "100", 0, 1000000, "requests", "burst above the rate"),
@@ -171,9 +176,8 @@ void conf_print_markdown(FILE *out)
         const char *fallback = s->fallback;
         int below_run = strncmp(fallback, "%R", 2) == 0;
         const char *quote = *fallback ? "`" : "";
-        fprintf(out, "| `%s` | %s%s%s%s | %s |", s->name, quote,
-                below_run ? "$TIFFIN_RUN_DIR" : "", below_run ? fallback + 2 : fallback, quote,
-                s->unit);
+        fprintf(out, "| `%s` | %s%s%s%s | %s |", s->name, quote, below_run ? "$TIFFIN_RUN_DIR" : "",
+                below_run ? fallback + 2 : fallback, quote, s->unit);
         if (s->kind == INTEGER)
             fprintf(out, " %d | %d |", s->min, s->max);
         else
@@ -188,8 +192,9 @@ void conf_main(int argc, char **argv, const char *program, const char *summary)
     char error[512];
 
     if (strcmp(option, "--help") == 0) {
-        printf("%s %s\n%s\n\nOptions: --help, --version, --settings (a Markdown table), --check\n\n",
-               program, TIFFIN_VERSION, summary);
+        printf(
+            "%s %s\n%s\n\nOptions: --help, --version, --settings (a Markdown table), --check\n\n",
+            program, TIFFIN_VERSION, summary);
         conf_print_help(stdout);
         exit(0);
     }

@@ -16,8 +16,7 @@ void log_init(const char *program, enum log_level lowest);
 int log_level_parse(const char *text);
 
 /* Writes one line (cut at 1 KB; control characters become '?'). printf-like. */
-void log_write(enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* True when a line of this level would be written: guards costly arguments. */
 int log_enabled(enum log_level level);
@@ -28,7 +27,8 @@ const char *log_id(const char *id);
 
 #define log_debug(...) \
     do { \
-        if (log_enabled(LOG_DEBUG)) log_write(LOG_DEBUG, __VA_ARGS__); \
+        if (log_enabled(LOG_DEBUG)) \
+            log_write(LOG_DEBUG, __VA_ARGS__); \
     } while (0)
 #define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
 #define log_warn(...) log_write(LOG_WARN, __VA_ARGS__)

@@ -33,7 +33,7 @@ enum metric {
 #define METRIC_ID(id, name, type, help) id,
     METRICS(METRIC_ID)
 #undef METRIC_ID
-    METRIC_COUNT
+        METRIC_COUNT
 };
 
 /* Upper bounds: 0.25 ms, then times the square root of two, to 16.4 s; the last is open. */

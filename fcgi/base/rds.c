@@ -40,8 +40,8 @@ struct rds {
     char reason[160];
     enum rds_outcome failing_as; /* what a NULL reply means now */
     int backoff_ms;
-    int is_freed;   /* rds_free() runs: nothing is completed any more */
-    int must_drop;  /* the server refused us: give the connection up when this turn ends */
+    int is_freed;      /* rds_free() runs: nothing is completed any more */
+    int must_drop;     /* the server refused us: give the connection up when this turn ends */
     char refusal[160]; /* its words */
     int64_t clock_offset_ms;
 
@@ -51,7 +51,7 @@ struct rds {
     ev_io read_watcher, write_watcher;
     int wants_write;
     ev_prepare settle; /* never started, only fed: runs last in this loop turn, see settle_soon */
-    ev_timer deadline;      /* of the oldest pending command, or of connecting */
+    ev_timer deadline; /* of the oldest pending command, or of connecting */
     ev_timer retry;
     ev_timer probe;
 };
@@ -310,7 +310,8 @@ static void schedule_retry(struct rds *r)
     ev_timer_start(r->loop, &r->retry);
 }
 
-/* Gives the connection up. Not to be called from inside a hiredis callback: it frees the context. */
+/* Gives the connection up. Not to be called from inside a hiredis callback: it frees the context.
+ */
 static void go_down(struct rds *r, enum rds_outcome outcome, const char *reason)
 {
     redisAsyncContext *context = r->context;
@@ -321,7 +322,7 @@ static void go_down(struct rds *r, enum rds_outcome outcome, const char *reason)
     ev_timer_stop(r->loop, &r->probe);
     r->context = NULL;
     if (context) {
-        context->data = NULL;     /* on_disconnect must not act on it again */
+        context->data = NULL;    /* on_disconnect must not act on it again */
         redisAsyncFree(context); /* completes what is pending, with NULL replies */
     }
     set_state(r, RDS_DOWN);

@@ -48,7 +48,7 @@ struct rds_options {
     const char *user;        /* Redis ACL user, its password from conf_secret(); by reference */
     const char *client_name; /* shown by CLIENT LIST; no spaces; by reference */
     int timeout_ms;
-    int blocking;       /* 1: only for blocking commands */
+    int blocking;          /* 1: only for blocking commands */
     rds_state_fn on_state; /* may be NULL */
     void *arg;
 };
@@ -86,8 +86,8 @@ int rds_is_unknown(const struct rds_result *result);
 /* Typed access to replies. A NULL reply is taken for nil everywhere. */
 size_t rds_len(const struct redisReply *reply); /* elements of an array, else 0 */
 const struct redisReply *rds_at(const struct redisReply *reply, size_t i); /* NULL beyond */
-const char *rds_str(const struct redisReply *reply);  /* string or status; NULL for all else */
-size_t rds_str_len(const struct redisReply *reply);   /* its bytes, else 0 */
+const char *rds_str(const struct redisReply *reply); /* string or status; NULL for all else */
+size_t rds_str_len(const struct redisReply *reply);  /* its bytes, else 0 */
 /* Integer, or a string that is one. 0, or -EPROTO and *ret untouched. */
 int rds_int(const struct redisReply *reply, int64_t *ret);
 /* The value of a field in a flat field-value array (HGETALL), NULL when absent. */

@@ -12,14 +12,10 @@
 #define ID_RANDOM 20      /* characters of 5 bits */
 
 static const char *const STATUS_NAMES[ORDER_STATUS_COUNT] = {
-    [ORDER_PLACED] = "order_placed",
-    [ORDER_PREPARING_FOOD] = "preparing_food",
-    [ORDER_QUALITY_CHECK] = "quality_check",
-    [ORDER_OUT_FOR_DELIVERY] = "out_for_delivery",
-    [ORDER_DELIVERED] = "delivered",
-    [ORDER_PAYMENT_FAILED] = "payment_failed",
-    [ORDER_CANCELLED] = "cancelled",
-    [ORDER_NEEDS_REVIEW] = "needs_review",
+    [ORDER_PLACED] = "order_placed",         [ORDER_PREPARING_FOOD] = "preparing_food",
+    [ORDER_QUALITY_CHECK] = "quality_check", [ORDER_OUT_FOR_DELIVERY] = "out_for_delivery",
+    [ORDER_DELIVERED] = "delivered",         [ORDER_PAYMENT_FAILED] = "payment_failed",
+    [ORDER_CANCELLED] = "cancelled",         [ORDER_NEEDS_REVIEW] = "needs_review",
 };
 
 static const char *const PAYMENT_NAMES[PAYMENT_STATUS_COUNT] = {

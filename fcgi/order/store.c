@@ -12,8 +12,8 @@
 #include "base/random.h"
 #include "order/keys.h"
 
-#define KEY_SIZE 256    /* longest: idem:{s00}: and 128 characters */
-#define NUMBER_SIZE 24  /* a 64-bit integer */
+#define KEY_SIZE 256   /* longest: idem:{s00}: and 128 characters */
+#define NUMBER_SIZE 24 /* a 64-bit integer */
 #define FINGERPRINT_HEX 32
 #define CHAT_LOG_KEPT "1000"
 #define EVENTS_BATCH "1000"
@@ -210,8 +210,8 @@ struct rds_cmd *store_events_last(struct rds *r, rds_reply_fn fn, void *arg)
     return rds_call(r, fn, arg, "XREVRANGE", KEY_EVENTS, "+", "-", "COUNT", "1");
 }
 
-struct rds_cmd *store_events_wait(struct rds *r, const char *last_id, int block_ms,
-                                  rds_reply_fn fn, void *arg)
+struct rds_cmd *store_events_wait(struct rds *r, const char *last_id, int block_ms, rds_reply_fn fn,
+                                  void *arg)
 {
     return rds_call(r, fn, arg, "XREAD", "COUNT", EVENTS_BATCH, "BLOCK", number_of(block_ms).text,
                     "STREAMS", KEY_EVENTS, last_id);
@@ -316,8 +316,8 @@ int store_begin_parse(const struct redisReply *reply, struct job_view *ret)
 struct rds_cmd *store_intent(struct rds *r, const char *worker, const char *id, int64_t epoch,
                              const char *proposed_key, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "FCALL", FN_INTENT, "2", job_key(id).text,
-                    active_key(worker).text, id, number_of(epoch).text, proposed_key);
+    return rds_call(r, fn, arg, "FCALL", FN_INTENT, "2", job_key(id).text, active_key(worker).text,
+                    id, number_of(epoch).text, proposed_key);
 }
 
 int store_intent_parse(const struct redisReply *reply, char ret_key[PAYMENT_KEY_SIZE])
@@ -508,7 +508,7 @@ struct rds_cmd *store_stats(struct rds *r, const char *const workers[], size_t n
                                         KEY_DEAD,  KEY_WORKERS, KEY_PAUSED};
     size_t n_fixed = sizeof FIXED / sizeof FIXED[0];
     const char *argv[3 + sizeof FIXED / sizeof FIXED[0] + STORE_WORKERS_MAX] = {"FCALL_RO",
-                                                                               FN_STATS};
+                                                                                FN_STATS};
     if (n > STORE_WORKERS_MAX)
         n = STORE_WORKERS_MAX;
     struct number n_keys = number_of((int64_t)(n_fixed + n));
@@ -528,8 +528,9 @@ int store_stats_parse(const struct redisReply *reply, struct store_stats *ret)
 {
     if (word_is(reply, "changed"))
         return -EAGAIN;
-    int64_t *const TO[] = {&ret->placed, &ret->settled, &ret->updates_pending, &ret->ready,
-                           &ret->active, &ret->delayed, &ret->dead,            &ret->is_paused};
+    int64_t *const TO[] = {&ret->placed, &ret->settled,  &ret->updates_pending,
+                           &ret->ready,  &ret->active,   &ret->delayed,
+                           &ret->dead,   &ret->is_paused};
     if (!word_is(reply, "stats"))
         return -EPROTO;
     for (size_t i = 0; i < sizeof TO / sizeof TO[0]; i++)
@@ -543,6 +544,11 @@ int64_t store_stats_violations(const struct store_stats *s)
     int64_t owed = s->placed - s->settled + s->updates_pending;
     int64_t there = s->ready + s->active + s->delayed + s->dead;
     return owed > there ? owed - there : there - owed;
+}
+
+struct rds_cmd *store_placed_since(struct rds *r, int64_t since_ms, rds_reply_fn fn, void *arg)
+{
+    return rds_call(r, fn, arg, "ZCOUNT", KEY_INDEX, number_of(since_ms).text, "+inf");
 }
 
 struct rds_cmd *store_oldest_ready(struct rds *r, rds_reply_fn fn, void *arg)

@@ -71,8 +71,7 @@ struct rds_cmd *store_restaurant_info(struct rds *r, const char *id, rds_reply_f
 /* menu (a JSON array of {name, price_cents}) and currency. */
 struct rds_cmd *store_restaurant_menu(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
 /* reviews (a JSON array of strings). */
-struct rds_cmd *store_restaurant_reviews(struct rds *r, const char *id, rds_reply_fn fn,
-                                         void *arg);
+struct rds_cmd *store_restaurant_reviews(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
 /* HGETALL of a user. */
 struct rds_cmd *store_user(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
 /* The ids of the user's last orders, newest first. */
@@ -83,8 +82,8 @@ struct rds_cmd *store_user_orders(struct rds *r, const char *id, rds_reply_fn fn
 /* The newest entry of the events stream: at most one [id, fields]. */
 struct rds_cmd *store_events_last(struct rds *r, rds_reply_fn fn, void *arg);
 /* Entries after `last_id`; waits up to block_ms for one (nil then). Its own connection. */
-struct rds_cmd *store_events_wait(struct rds *r, const char *last_id, int block_ms,
-                                  rds_reply_fn fn, void *arg);
+struct rds_cmd *store_events_wait(struct rds *r, const char *last_id, int block_ms, rds_reply_fn fn,
+                                  void *arg);
 /* The entries of that answer: an array of [id, fields], or NULL. */
 const struct redisReply *store_events_entries(const struct redisReply *reply);
 
@@ -223,6 +222,8 @@ int store_stats_parse(const struct redisReply *reply, struct store_stats *ret);
 /* How many jobs are missing from, or too many in, the four places: 0 unless something is broken. */
 int64_t store_stats_violations(const struct store_stats *s);
 
+/* How many orders were placed since then (ms, Redis' clock). */
+struct rds_cmd *store_placed_since(struct rds *r, int64_t since_ms, rds_reply_fn fn, void *arg);
 /* The job that will be taken next ([id] or []), and when it was created. */
 struct rds_cmd *store_oldest_ready(struct rds *r, rds_reply_fn fn, void *arg);
 struct rds_cmd *store_job_created_at(struct rds *r, const char *id, rds_reply_fn fn, void *arg);

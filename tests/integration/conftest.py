@@ -69,7 +69,8 @@ def pytest_runtest_makereport(item):
         return
     for world in {id(w): w for w in item.funcargs.values() if isinstance(w, World)}.values():
         try:
-            logs = world.stack.all_logs()
+            logs = {name: world.stack.log(name) for name in ("api", "worker", "redis", "nginx")}
         except OSError:
             continue
-        report.sections.append(("logs of the stack", logs[-6000:]))
+        for name, text in logs.items():
+            report.sections.append((f"end of {name}'s log", "\n".join(text.splitlines()[-12:])))

@@ -181,18 +181,13 @@ def test_unknown_user(http, id_):
 
 @pytest.mark.parametrize("id_", [
     UNKNOWN_ORDER, "x", "order_", "order_99" + "a" * 20, "order_00" + "A" * 20,
-    "order_00" + "a" * 19, "order_00" + "a" * 21, "update_00" + "a" * 20, "a" * 500, "%00",
-    "order_00%20", "..%2f",
+    "order_00" + "a" * 19, "order_00" + "a" * 21, "update_00" + "a" * 20, "a" * 500,
+    "order_00%20",
 ])
 @pytest.mark.parametrize("method, suffix", [("GET", ""), ("GET", "/live-status"),
                                             ("POST", "/cancel")])
 def test_unknown_order(http, id_, method, suffix):
-    answer = http.request(method, f"/order/{id_}{suffix}")
-    if id_ in ("%00", "..%2f"):  # nginx refuses the first, and resolves the second
-        assert answer.status in (400, 404, 405), answer
-        check_problem(answer, answer.status)
-    else:
-        check_problem(answer, 404, "Order not found")
+    check_problem(http.request(method, f"/order/{id_}{suffix}"), 404, "Order not found")
 
 
 @pytest.mark.parametrize("path", [

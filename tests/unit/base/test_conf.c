@@ -1,0 +1,498 @@
+#include "tests/unit/support/test.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "base/version.h"
+
+/* Every setting, a second time: what the README promises. */
+static const struct number {
+    const char *name;
+    const int *field;
+    int fallback, min, max;
+} NUMBERS[] = {
+    {"TIFFIN_PORT", &conf.port, 8000, 1, 65535},
+    {"TIFFIN_API_PROCESSES", &conf.api_processes, 0, 0, 64},
+    {"TIFFIN_WORKERS", &conf.workers, 1, 0, 64},
+    {"TIFFIN_WORKER_CONCURRENCY", &conf.worker_concurrency, 1000, 1, 10000},
+    {"TIFFIN_DB_MS", &conf.db_ms, 500, 0, 60000},
+    {"TIFFIN_MENU_MS", &conf.menu_ms, 1000, 0, 60000},
+    {"TIFFIN_REVIEWS_MS", &conf.reviews_ms, 1500, 0, 60000},
+    {"TIFFIN_PAYMENT_MS", &conf.payment_ms, 2000, 0, 60000},
+    {"TIFFIN_KITCHEN_MS", &conf.kitchen_ms, 1000, 0, 60000},
+    {"TIFFIN_STAGE_MIN_MS", &conf.stage_min_ms, 2000, 0, 3600000},
+    {"TIFFIN_STAGE_MAX_MS", &conf.stage_max_ms, 4000, 0, 3600000},
+    {"TIFFIN_BROADCAST_MS", &conf.broadcast_ms, 3000, 0, 3600000},
+    {"TIFFIN_PAYMENT_DECLINE_PCT", &conf.payment_decline_pct, 0, 0, 100},
+    {"TIFFIN_PAYMENT_ERROR_PCT", &conf.payment_error_pct, 0, 0, 100},
+    {"TIFFIN_PAYMENT_TIMEOUT_PCT", &conf.payment_timeout_pct, 0, 0, 100},
+    {"TIFFIN_PAYMENT_LOST_REPLY_PCT", &conf.payment_lost_reply_pct, 0, 0, 100},
+    {"TIFFIN_REDIS_TIMEOUT_MS", &conf.redis_timeout_ms, 1200, 50, 60000},
+    {"TIFFIN_REQUEST_TIMEOUT_MS", &conf.request_timeout_ms, 1800, 100, 60000},
+    {"TIFFIN_WORKER_TTL_MS", &conf.worker_ttl_ms, 10000, 300, 600000},
+    {"TIFFIN_DRAIN_MS", &conf.drain_ms, 5000, 0, 600000},
+    {"TIFFIN_RETENTION_DAYS", &conf.retention_days, 30, 1, 3650},
+    {"TIFFIN_RATE", &conf.rate, 50, 0, 1000000},
+    {"TIFFIN_RATE_BURST", &conf.rate_burst, 100, 0, 1000000},
+    {"TIFFIN_STREAMS_PER_CLIENT", &conf.streams_per_client, 64, 1, 1000000},
+    {"TIFFIN_LIMIT_LOOPBACK", &conf.limit_loopback, 0, 0, 1},
+};
+
+static const struct text {
+    const char *name;
+    const char *const *field;
+    const char *fallback, *shown; /* as the table of settings shows it */
+} TEXTS[] = {
+    {"TIFFIN_RUN_DIR", &conf.run_dir, ".run", "`.run`"},
+    {"TIFFIN_METRICS_ALLOW", &conf.metrics_allow, "", ""},
+    {"TIFFIN_REDIS", &conf.redis, ".run/redis.sock", "`$TIFFIN_RUN_DIR/redis.sock`"},
+    {"TIFFIN_REDIS_MAXMEMORY", &conf.redis_maxmemory, "512mb", "`512mb`"},
+    {"TIFFIN_SECRETS_DIR", &conf.secrets_dir, ".run/secrets", "`$TIFFIN_RUN_DIR/secrets`"},
+    {"TIFFIN_API_LISTEN", &conf.api_listen, ".run/api/%d.sock", "`$TIFFIN_RUN_DIR/api/%d.sock`"},
+    {"TIFFIN_LOG_LEVEL", &conf.log_level, "info", "`info`"},
+};
+
+static char error[512];
+
+/* The defaults that conf_load() makes live as long as the process: keep them reachable, so that
+ * the leak checker knows. */
+static int load(void)
+{
+    static const char *kept[4096];
+    static size_t n;
+    error[0] = '\0';
+    int err = conf_load(error, sizeof error);
+    assert_true(n + 4 <= LENGTH(kept));
+    kept[n++] = conf.redis;
+    kept[n++] = conf.secrets_dir;
+    kept[n++] = conf.api_listen;
+    return err;
+}
+
+static void set(const char *name, const char *value)
+{
+    assert_int_equal(setenv(name, value, 1), 0);
+}
+
+static void set_number(const char *name, long value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%ld", value);
+    set(name, text);
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(NUMBERS); i++)
+        unsetenv(NUMBERS[i].name);
+    for (size_t i = 0; i < LENGTH(TEXTS); i++)
+        unsetenv(TEXTS[i].name);
+    memset(&conf, 0, sizeof conf);
+    return 0;
+}
+
+static void defaults(void **state)
+{
+    (void)state;
+    assert_int_equal(load(), 0);
+    for (size_t i = 0; i < LENGTH(NUMBERS); i++)
+        if (*NUMBERS[i].field != NUMBERS[i].fallback)
+            fail_msg("%s: %d", NUMBERS[i].name, *NUMBERS[i].field);
+    for (size_t i = 0; i < LENGTH(TEXTS); i++)
+        assert_string_equal(*TEXTS[i].field, TEXTS[i].fallback);
+}
+
+static void defaults_stand_below_the_run_dir(void **state)
+{
+    (void)state;
+    set("TIFFIN_RUN_DIR", "/somewhere/else");
+    assert_int_equal(load(), 0);
+    assert_string_equal(conf.run_dir, "/somewhere/else");
+    assert_string_equal(conf.redis, "/somewhere/else/redis.sock");
+    assert_string_equal(conf.secrets_dir, "/somewhere/else/secrets");
+    assert_string_equal(conf.api_listen, "/somewhere/else/api/%d.sock");
+}
+
+static void texts_are_taken_as_they_are(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(TEXTS); i++)
+        set(TEXTS[i].name, i + 1 < LENGTH(TEXTS) ? "%R/any thing" : "debug");
+    assert_int_equal(load(), 0);
+    for (size_t i = 0; i + 1 < LENGTH(TEXTS); i++)
+        assert_string_equal(*TEXTS[i].field, "%R/any thing");
+    assert_string_equal(conf.log_level, "debug");
+}
+
+static void empty_variable_means_the_default(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(NUMBERS); i++)
+        set(NUMBERS[i].name, "");
+    for (size_t i = 0; i < LENGTH(TEXTS); i++)
+        set(TEXTS[i].name, "");
+    defaults(NULL);
+}
+
+/* Settings that a rule ties to the one under test. */
+static void give_room(const char *name)
+{
+    if (strcmp(name, "TIFFIN_STAGE_MIN_MS") == 0)
+        set("TIFFIN_STAGE_MAX_MS", "3600000");
+    if (strcmp(name, "TIFFIN_STAGE_MAX_MS") == 0)
+        set("TIFFIN_STAGE_MIN_MS", "0");
+}
+
+static void every_bound_is_allowed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(NUMBERS); i++) {
+        const int values[] = {NUMBERS[i].min, NUMBERS[i].max};
+        for (size_t v = 0; v < LENGTH(values); v++) {
+            forget(NULL);
+            give_room(NUMBERS[i].name);
+            set_number(NUMBERS[i].name, values[v]);
+            if (load() || *NUMBERS[i].field != values[v])
+                fail_msg("%s=%d is refused: %s", NUMBERS[i].name, values[v], error);
+        }
+    }
+}
+
+static void one_beyond_every_bound_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(NUMBERS); i++) {
+        const long values[] = {NUMBERS[i].min - 1L, NUMBERS[i].max + 1L};
+        for (size_t v = 0; v < LENGTH(values); v++) {
+            char start[128];
+            forget(NULL);
+            give_room(NUMBERS[i].name);
+            set_number(NUMBERS[i].name, values[v]);
+            snprintf(start, sizeof start, "%s=%ld: must be a whole number from %d to %d",
+                     NUMBERS[i].name, values[v], NUMBERS[i].min, NUMBERS[i].max);
+            if (load() != -EINVAL || strncmp(error, start, strlen(start)) != 0)
+                fail_msg("%s=%ld: \"%s\"", NUMBERS[i].name, values[v], error);
+        }
+    }
+}
+
+static void what_is_no_whole_number_is_refused(void **state)
+{
+    static const char *const BAD[] = {
+        "x",    "1x",   "1 ",   " ",  "-",  "1.0",  "1e3", "0x10", "99999999999999999999",
+        "1,00", "-1e9", "5000s", "--1", "4294967296", "18446744073709551617", "\xd9\xa1"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(BAD); i++) {
+        set("TIFFIN_DB_MS", BAD[i]);
+        if (load() != -EINVAL)
+            fail_msg("TIFFIN_DB_MS=%s is taken for %d", BAD[i], conf.db_ms);
+    }
+}
+
+static void message_names_setting_value_bounds_and_unit(void **state)
+{
+    (void)state;
+    set("TIFFIN_DB_MS", "soon");
+    assert_int_equal(load(), -EINVAL);
+    assert_string_equal(error, "TIFFIN_DB_MS=soon: must be a whole number from 0 to 60000 ms");
+    forget(NULL);
+    set("TIFFIN_PORT", "http");
+    assert_int_equal(load(), -EINVAL);
+    assert_string_equal(error, "TIFFIN_PORT=http: must be a whole number from 1 to 65535");
+}
+
+static void message_of_a_very_long_value_fits(void **state)
+{
+    (void)state;
+    char value[5000];
+    memset(value, '9', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    set("TIFFIN_WORKER_CONCURRENCY", value);
+    char small[256];
+    assert_int_equal(conf_load(small, sizeof small), -EINVAL);
+    assert_non_null(strstr(small, "must be a whole number from 1 to 10000 jobs"));
+    forget(NULL);
+    set("TIFFIN_LOG_LEVEL", value);
+    set("TIFFIN_REDIS", "r");
+    set("TIFFIN_SECRETS_DIR", "s");
+    set("TIFFIN_API_LISTEN", "a");
+    assert_int_equal(conf_load(small, sizeof small), -EINVAL);
+    assert_non_null(strstr(small, "must be debug, info, warn or error"));
+}
+
+static void stage_minimum_may_not_pass_its_maximum(void **state)
+{
+    (void)state;
+    set("TIFFIN_STAGE_MIN_MS", "4001");
+    assert_int_equal(load(), -EINVAL);
+    assert_string_equal(error, "TIFFIN_STAGE_MIN_MS=4001 is above TIFFIN_STAGE_MAX_MS=4000");
+    set("TIFFIN_STAGE_MIN_MS", "4000");
+    assert_int_equal(load(), 0);
+    set("TIFFIN_STAGE_MAX_MS", "0");
+    assert_int_equal(load(), -EINVAL);
+    set("TIFFIN_STAGE_MIN_MS", "0");
+    assert_int_equal(load(), 0);
+}
+
+static void payment_percentages_may_not_pass_100(void **state)
+{
+    (void)state;
+    set("TIFFIN_PAYMENT_DECLINE_PCT", "25");
+    set("TIFFIN_PAYMENT_ERROR_PCT", "25");
+    set("TIFFIN_PAYMENT_TIMEOUT_PCT", "25");
+    set("TIFFIN_PAYMENT_LOST_REPLY_PCT", "25");
+    assert_int_equal(load(), 0);
+    set("TIFFIN_PAYMENT_LOST_REPLY_PCT", "26");
+    assert_int_equal(load(), -EINVAL);
+    assert_non_null(strstr(error, "add up to more than 100"));
+}
+
+static void unknown_log_level_is_refused(void **state)
+{
+    static const char *const GOOD[] = {"debug", "info", "warn", "error"};
+    (void)state;
+    set("TIFFIN_LOG_LEVEL", "loud");
+    assert_int_equal(load(), -EINVAL);
+    assert_string_equal(error, "TIFFIN_LOG_LEVEL=loud: must be debug, info, warn or error");
+    for (size_t i = 0; i < LENGTH(GOOD); i++) {
+        set("TIFFIN_LOG_LEVEL", GOOD[i]);
+        assert_int_equal(load(), 0);
+    }
+}
+
+/* What a printing function prints; valid until the next call. */
+static const char *printed(void (*print)(FILE *))
+{
+    static char text[32768];
+    FILE *f = fmemopen(text, sizeof text - 1, "w");
+    assert_non_null(f);
+    print(f);
+    fclose(f);
+    return text;
+}
+
+static size_t lines_that_start(const char *text, const char *start)
+{
+    size_t n = 0;
+    for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        n += strncmp(line, start, strlen(start)) == 0;
+    }
+    return n;
+}
+
+static void markdown_table_has_every_setting_once(void **state)
+{
+    (void)state;
+    const char *table = printed(conf_print_markdown);
+    assert_int_equal(lines_that_start(table, "| `TIFFIN_"), LENGTH(NUMBERS) + LENGTH(TEXTS));
+    assert_int_equal(lines_that_start(table, "|"), LENGTH(NUMBERS) + LENGTH(TEXTS) + 2);
+    for (size_t i = 0; i < LENGTH(NUMBERS); i++) {
+        char start[128], bounds[64];
+        snprintf(start, sizeof start, "| `%s` | `%d` | ", NUMBERS[i].name, NUMBERS[i].fallback);
+        snprintf(bounds, sizeof bounds, " | %d | %d | ", NUMBERS[i].min, NUMBERS[i].max);
+        const char *line = strstr(table, start);
+        if (!line)
+            fail_msg("no line %s", start);
+        const char *at = strstr(line, bounds), *end = strchr(line, '\n');
+        if (!at || at > end)
+            fail_msg("%s: bounds differ", NUMBERS[i].name);
+    }
+    for (size_t i = 0; i < LENGTH(TEXTS); i++) {
+        char start[128];
+        snprintf(start, sizeof start, "| `%s` | %s |  | | | ", TEXTS[i].name, TEXTS[i].shown);
+        if (lines_that_start(table, start) != 1)
+            fail_msg("no line %s", start);
+    }
+}
+
+static void markdown_rows_all_have_six_cells(void **state)
+{
+    (void)state;
+    for (const char *line = printed(conf_print_markdown); *line; line = strchr(line, '\n') + 1) {
+        size_t pipes = 0;
+        for (const char *c = line; *c != '\n'; c++)
+            pipes += *c == '|';
+        assert_int_equal(pipes, 7);
+    }
+}
+
+static void help_has_every_setting_once(void **state)
+{
+    (void)state;
+    const char *help = printed(conf_print_help);
+    for (size_t i = 0; i < LENGTH(NUMBERS) + LENGTH(TEXTS); i++) {
+        char start[64];
+        snprintf(start, sizeof start, "  %s ",
+                 i < LENGTH(NUMBERS) ? NUMBERS[i].name : TEXTS[i - LENGTH(NUMBERS)].name);
+        if (lines_that_start(help, start) != 1)
+            fail_msg("--help: %s", start);
+    }
+    assert_null(strstr(help, "%R"));
+}
+
+/* ---- conf_main: it exits, so it runs in a child ------------------------------------------- */
+
+static int run_main(char *option, char *output, size_t size)
+{
+    int pipe_ends[2], status;
+    assert_int_equal(pipe(pipe_ends), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        char name[] = "prog";
+        char *argv[] = {name, option, NULL};
+        dup2(pipe_ends[1], STDOUT_FILENO);
+        dup2(pipe_ends[1], STDERR_FILENO);
+        conf_main(option ? 2 : 1, argv, "prog", "Does things.");
+        _exit(42); /* it came back */
+    }
+    close(pipe_ends[1]);
+    size_t n = 0;
+    for (ssize_t got; (got = read(pipe_ends[0], output + n, size - 1 - n)) > 0;)
+        n += (size_t)got;
+    output[n] = '\0';
+    close(pipe_ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void main_options(void **state)
+{
+    static char output[32768];
+    char help[] = "--help", version[] = "--version", settings[] = "--settings";
+    char check[] = "--check", other[] = "--frobnicate";
+    (void)state;
+    assert_int_equal(run_main(help, output, sizeof output), 0);
+    assert_int_equal(strncmp(output, "prog " TIFFIN_VERSION "\nDoes things.\n", 10), 0);
+    assert_non_null(strstr(output, "TIFFIN_PORT"));
+    assert_int_equal(run_main(version, output, sizeof output), 0);
+    assert_string_equal(output, "prog " TIFFIN_VERSION "\n");
+    assert_int_equal(run_main(settings, output, sizeof output), 0);
+    assert_string_equal(output, printed(conf_print_markdown));
+    assert_int_equal(run_main(check, output, sizeof output), 0);
+    assert_string_equal(output, "");
+    assert_int_equal(run_main(other, output, sizeof output), 1);
+    assert_non_null(strstr(output, "unknown option --frobnicate"));
+    assert_int_equal(run_main(NULL, output, sizeof output), 42);
+    assert_string_equal(output, "");
+}
+
+static void main_stops_on_a_bad_value(void **state)
+{
+    char output[1024], check[] = "--check", help[] = "--help";
+    (void)state;
+    set("TIFFIN_PORT", "0");
+    assert_int_equal(run_main(NULL, output, sizeof output), 1);
+    assert_string_equal(output, "prog: TIFFIN_PORT=0: must be a whole number from 1 to 65535\n");
+    assert_int_equal(run_main(check, output, sizeof output), 1);
+    char long_output[32768];
+    assert_int_equal(run_main(help, long_output, sizeof long_output), 0);
+}
+
+/* ---- conf_secret --------------------------------------------------------------------------- */
+
+static char secrets[64];
+
+static int make_secrets(void **state)
+{
+    forget(state);
+    snprintf(secrets, sizeof secrets, "/tmp/tiffin-unit-XXXXXX");
+    conf.secrets_dir = mkdtemp(secrets);
+    return conf.secrets_dir ? 0 : -1;
+}
+
+static int remove_secrets(void **state)
+{
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/api", secrets);
+    unlink(path);
+    return rmdir(secrets);
+}
+
+static void write_secret(const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/api", secrets);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void secret_is_the_first_line(void **state)
+{
+    static const struct {
+        const char *content;
+        int err;
+        const char *secret;
+    } TABLE[] = {
+        {"pass", 0, "pass"},          {"pass\n", 0, "pass"},    {"pass\r\n", 0, "pass"},
+        {"pass word\n", 0, "pass word"}, {"pass\nmore\n", 0, "pass"},
+        {"", -ENODATA, NULL},         {"\n", -ENODATA, NULL},   {"\r\n", -ENODATA, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < LENGTH(TABLE); i++) {
+        char out[64] = "";
+        write_secret(TABLE[i].content);
+        assert_int_equal(conf_secret("api", out, sizeof out), TABLE[i].err);
+        if (!TABLE[i].err)
+            assert_string_equal(out, TABLE[i].secret);
+    }
+}
+
+static void secret_that_is_missing(void **state)
+{
+    (void)state;
+    char out[64];
+    assert_int_equal(conf_secret("api", out, sizeof out), -ENOENT);
+    conf.secrets_dir = "/nowhere/at/all";
+    assert_int_equal(conf_secret("api", out, sizeof out), -ENOENT);
+}
+
+static void secret_with_too_long_a_path(void **state)
+{
+    (void)state;
+    char out[64], user[PATH_MAX];
+    memset(user, 'u', sizeof user - 1);
+    user[sizeof user - 1] = '\0';
+    assert_int_equal(conf_secret(user, out, sizeof out), -ENAMETOOLONG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(defaults, forget),
+        cmocka_unit_test_setup(defaults_stand_below_the_run_dir, forget),
+        cmocka_unit_test_setup(texts_are_taken_as_they_are, forget),
+        cmocka_unit_test_setup(empty_variable_means_the_default, forget),
+        cmocka_unit_test_setup(every_bound_is_allowed, forget),
+        cmocka_unit_test_setup(one_beyond_every_bound_is_refused, forget),
+        cmocka_unit_test_setup(what_is_no_whole_number_is_refused, forget),
+        cmocka_unit_test_setup(message_names_setting_value_bounds_and_unit, forget),
+        cmocka_unit_test_setup(message_of_a_very_long_value_fits, forget),
+        cmocka_unit_test_setup(stage_minimum_may_not_pass_its_maximum, forget),
+        cmocka_unit_test_setup(payment_percentages_may_not_pass_100, forget),
+        cmocka_unit_test_setup(unknown_log_level_is_refused, forget),
+        cmocka_unit_test_setup(markdown_table_has_every_setting_once, forget),
+        cmocka_unit_test_setup(markdown_rows_all_have_six_cells, forget),
+        cmocka_unit_test_setup(help_has_every_setting_once, forget),
+        cmocka_unit_test_setup(main_options, forget),
+        cmocka_unit_test_setup(main_stops_on_a_bad_value, forget),
+        cmocka_unit_test_setup_teardown(secret_is_the_first_line, make_secrets, remove_secrets),
+        cmocka_unit_test_setup_teardown(secret_that_is_missing, make_secrets, remove_secrets),
+        cmocka_unit_test_setup_teardown(secret_with_too_long_a_path, make_secrets, remove_secrets),
+    };
+    return cmocka_run_group_tests_name("base/conf", tests, NULL, NULL);
+}
