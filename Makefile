@@ -26,6 +26,11 @@ HARDENING := -fsanitize=$(SANITIZER) -fno-sanitize-recover=all -fno-omit-frame-p
 LINK_MODE := -fsanitize=$(SANITIZER)
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
+else ifdef CRASH_POINTS
+# For tests of what a kill -9 leaves: base/crash.h.
+MODE := crash
+HARDENING := -DTIFFIN_CRASH_POINTS
+LINK_MODE :=
 else
 MODE := release
 # Level 3 needs a compiler of 2022 or later (gcc 12); older ones warn about it.
@@ -63,22 +68,24 @@ without_main = $(filter-out %/main.c,$(1))
 SRC_TIFFIN := $(wildcard fcgi/base/*.c fcgi/order/*.c)
 SRC_API := $(wildcard fcgi/api/*.c)
 SRC_WORKER := $(wildcard fcgi/worker/*.c)
+SRC_CTL := $(wildcard fcgi/ctl/*.c)
 SRC_LOAD := $(wildcard redis/*.c)
 SRC_WS := $(wildcard ws-bridge/*.c)
 SRC_UNIT := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 SRC_UNIT_SUPPORT := $(wildcard tests/unit/support/*.c)
-SRC_ALL := $(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_LOAD) $(SRC_WS) $(SRC_UNIT) $(SRC_UNIT_SUPPORT)
+SRC_ALL := $(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS) $(SRC_UNIT) $(SRC_UNIT_SUPPORT)
 HEADERS := $(wildcard fcgi/*/*.h redis/*.h ws-bridge/*.h tests/unit/*.h tests/unit/*/*.h)
 
 LIB_TIFFIN := $(BUILD)/lib/libtiffin.a
 LIB_API := $(BUILD)/lib/libapi.a
 LIB_WORKER := $(BUILD)/lib/libworker.a
+LIB_CTL := $(BUILD)/lib/libctl.a
 LIB_LOAD := $(BUILD)/lib/libload.a
 LIB_WS := $(BUILD)/lib/libws.a
 LIB_UNIT := $(BUILD)/lib/libunit.a
 
 PROGRAMS := $(if $(SRC_API),$(BIN)/tiffin-api) $(if $(SRC_WORKER),$(BIN)/tiffin-worker) \
-	$(if $(SRC_LOAD),$(BIN)/tiffin-load) $(if $(SRC_WS),$(BIN)/tiffin-ws)
+	$(if $(SRC_CTL),$(BIN)/tiffin-ctl) $(if $(SRC_LOAD),$(BIN)/tiffin-load) $(if $(SRC_WS),$(BIN)/tiffin-ws)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(SRC_UNIT))
 
 # ---- build --------------------------------------------------------------------
@@ -94,6 +101,7 @@ toolchain:
 $(LIB_TIFFIN): $(call objects,$(SRC_TIFFIN))
 $(LIB_API): $(call objects,$(call without_main,$(SRC_API)))
 $(LIB_WORKER): $(call objects,$(call without_main,$(SRC_WORKER)))
+$(LIB_CTL): $(call objects,$(call without_main,$(SRC_CTL)))
 $(LIB_LOAD): $(call objects,$(call without_main,$(SRC_LOAD)))
 $(LIB_WS): $(call objects,$(call without_main,$(SRC_WS)))
 $(LIB_UNIT): $(call objects,$(SRC_UNIT_SUPPORT))
@@ -107,6 +115,9 @@ $(BIN)/tiffin-api: $(call objects,$(filter %/main.c,$(SRC_API))) $(LIB_API) $(LI
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_API) $(LIBS_BASE)
 $(BIN)/tiffin-worker: $(call objects,$(filter %/main.c,$(SRC_WORKER))) $(LIB_WORKER) $(LIB_TIFFIN)
+	@mkdir -p $(@D)
+	$(link) $^ $(LIBS_BASE)
+$(BIN)/tiffin-ctl: $(call objects,$(filter %/main.c,$(SRC_CTL))) $(LIB_CTL) $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
 $(BIN)/tiffin-load: $(call objects,$(SRC_LOAD)) $(LIB_TIFFIN)
@@ -131,7 +142,7 @@ endif
 
 # ---- run ----------------------------------------------------------------------
 # A second make, because packages that were missing a moment ago change the flags.
-.PHONY: run up down redis-cli
+.PHONY: run up down redis-cli ctl
 run: deps ## build and run everything in the foreground; Ctrl-C stops it
 	@$(MAKE) -s all
 	@fcgi/stack/run.sh
@@ -142,6 +153,9 @@ down: ## stop what `make up` started; orders are kept
 	@fcgi/stack/down.sh
 redis-cli: ## look into the running Redis: make redis-cli ARGS="DBSIZE"
 	@fcgi/stack/redis-cli.sh $(ARGS)
+ctl: ## look at the queue and put things right: make ctl ARGS="status"
+	@$(MAKE) -s $(BIN)/tiffin-ctl >&2
+	@$(BIN)/tiffin-ctl $(ARGS)
 
 .PHONY: deps deps-test deps-lint
 deps: ## install the Debian packages that are missing
@@ -172,6 +186,7 @@ test-integration: all ## the whole stack, through nginx
 # A test links with the library of the folder that its own folder mirrors.
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \
 	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER)) \
+	$(if $(findstring /unit/ctl/,$(1)),$(LIB_CTL)) \
 	$(if $(findstring /unit/redis/,$(1)),$(LIB_LOAD)) \
 	$(if $(findstring /unit/ws-bridge/,$(1)),$(LIB_WS))
 .SECONDEXPANSION:

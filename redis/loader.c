@@ -169,13 +169,13 @@ static void functions_release(struct functions *f)
 
 /* ------------------------------------------------------------------------- what it does there */
 
-static void require_config(redisContext *redis, const char *name, const char *value,
+static void require_config(struct rds_sync *redis, const char *name, const char *value,
                            const char *because)
 {
-    struct command cmd = {NULL, 0};
-    add(&cmd, "CONFIG");
-    add(&cmd, "GET");
-    add(&cmd, "%s", name);
+    struct rds_args cmd = RDS_ARGS_INIT;
+    rds_arg(&cmd, "CONFIG");
+    rds_arg(&cmd, "GET");
+    rds_arg(&cmd, "%s", name);
     redisReply *reply = session_call(redis, &cmd, "reading Redis' configuration");
     const char *found = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                                 reply->element[1]->type == REDIS_REPLY_STRING
@@ -188,15 +188,15 @@ static void require_config(redisContext *redis, const char *name, const char *va
 
 /* Redis replays its AOF as the user default and checks that user's rights at each EXEC. Without
  * them a restart would skip every function's writes and go on as if nothing were missing. */
-static void require_replay(redisContext *redis)
+static void require_replay(struct rds_sync *redis)
 {
-    struct command cmd = {NULL, 0};
-    add(&cmd, "ACL");
-    add(&cmd, "DRYRUN");
-    add(&cmd, "default");
-    add(&cmd, "SET");
-    add(&cmd, KEY_CATALOGUE);
-    add(&cmd, "x");
+    struct rds_args cmd = RDS_ARGS_INIT;
+    rds_arg(&cmd, "ACL");
+    rds_arg(&cmd, "DRYRUN");
+    rds_arg(&cmd, "default");
+    rds_arg(&cmd, "SET");
+    rds_arg(&cmd, KEY_CATALOGUE);
+    rds_arg(&cmd, "x");
     redisReply *reply = session_call(redis, &cmd, "asking for the rights of Redis' user default");
     if (reply->type != REDIS_REPLY_STATUS || strcmp(reply->str, "OK") != 0)
         die("Redis' user default has no rights, so a restart would lose orders: "
@@ -204,14 +204,14 @@ static void require_replay(redisContext *redis)
     freeReplyObject(reply);
 }
 
-static void load_functions(redisContext *redis, const struct functions *f)
+static void load_functions(struct rds_sync *redis, const struct functions *f)
 {
     for (size_t i = 0; i < f->n; i++) {
-        struct command cmd = {NULL, 0};
-        add(&cmd, "FUNCTION");
-        add(&cmd, "LOAD");
-        add(&cmd, "REPLACE");
-        add(&cmd, "%s", f->code[i].bytes);
+        struct rds_args cmd = RDS_ARGS_INIT;
+        rds_arg(&cmd, "FUNCTION");
+        rds_arg(&cmd, "LOAD");
+        rds_arg(&cmd, "REPLACE");
+        rds_arg(&cmd, "%s", f->code[i].bytes);
         redisReply *reply = session_call(redis, &cmd, f->names[i]);
         printf("tiffin-load: functions of %s loaded\n", reply->str);
         freeReplyObject(reply);
@@ -219,98 +219,100 @@ static void load_functions(redisContext *redis, const struct functions *f)
 }
 
 /* Adds each of these fields with its value; lists become JSON. */
-static void add_fields(struct command *cmd, struct json_object *object, const struct field *fields)
+static void add_fields(struct rds_args *cmd, struct json_object *object, const struct field *fields)
 {
     for (const struct field *f = fields; f->name != NULL; f++) {
         struct json_object *value = json_object_object_get(object, f->name);
-        add(cmd, "%s", f->name);
+        rds_arg(cmd, "%s", f->name);
         if (json_object_is_type(value, json_type_array))
-            add(cmd, "%s",
-                json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
+            rds_arg(cmd, "%s",
+                    json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+                                                              JSON_C_TO_STRING_NOSLASHESCAPE));
         else
-            add(cmd, "%s", json_object_get_string(value));
+            rds_arg(cmd, "%s", json_object_get_string(value));
     }
 }
 
 /* Queues HSET of a whole restaurant. Each price stands in a field of its own too: place reads the
  * one it needs without parsing the menu. */
-static void queue_restaurant(redisContext *redis, struct json_object *restaurant)
+static void queue_restaurant(struct rds_sync *redis, struct json_object *restaurant)
 {
-    struct command cmd = {NULL, 0};
+    struct rds_args cmd = RDS_ARGS_INIT;
     struct json_object *menu = json_object_object_get(restaurant, "menu");
-    add(&cmd, "HSET");
-    add(&cmd, KEY_RESTAURANT_PREFIX "%s", text_of(restaurant, "id"));
+    rds_arg(&cmd, "HSET");
+    rds_arg(&cmd, KEY_RESTAURANT_PREFIX "%s", text_of(restaurant, "id"));
     add_fields(&cmd, restaurant, restaurant_fields);
     for (size_t i = 0; i < json_object_array_length(menu); i++) {
         struct json_object *item = json_object_array_get_idx(menu, i);
-        add(&cmd, "price:%s", text_of(item, "name"));
-        add(&cmd, "%s", text_of(item, "price_cents"));
+        rds_arg(&cmd, "price:%s", text_of(item, "name"));
+        rds_arg(&cmd, "%s", text_of(item, "price_cents"));
     }
     session_do(redis, &cmd, "writing a restaurant");
 }
 
-static void queue_user(redisContext *redis, struct json_object *user)
+static void queue_user(struct rds_sync *redis, struct json_object *user)
 {
-    struct command cmd = {NULL, 0};
-    add(&cmd, "HSET");
-    add(&cmd, KEY_USER_PREFIX "%s", text_of(user, "id"));
+    struct rds_args cmd = RDS_ARGS_INIT;
+    rds_arg(&cmd, "HSET");
+    rds_arg(&cmd, KEY_USER_PREFIX "%s", text_of(user, "id"));
     add_fields(&cmd, user, user_fields);
     session_do(redis, &cmd, "writing a user");
 }
 
 /* DEL of all that is written anew, and of the restaurants there are now. */
-static void make_delete(redisContext *redis, const struct catalogue *c, struct command *ret_cmd)
+static void make_delete(struct rds_sync *redis, const struct catalogue *c, struct rds_args *ret_cmd)
 {
-    struct command list = {NULL, 0};
-    add(&list, "LRANGE");
-    add(&list, KEY_RESTAURANTS);
-    add(&list, "0");
-    add(&list, "-1");
+    struct rds_args list = RDS_ARGS_INIT;
+    rds_arg(&list, "LRANGE");
+    rds_arg(&list, KEY_RESTAURANTS);
+    rds_arg(&list, "0");
+    rds_arg(&list, "-1");
     redisReply *old = session_call(redis, &list, "reading the restaurants there are");
 
-    add(ret_cmd, "DEL");
-    add(ret_cmd, KEY_RESTAURANTS);
+    rds_arg(ret_cmd, "DEL");
+    rds_arg(ret_cmd, KEY_RESTAURANTS);
     for (size_t i = 0; i < old->elements; i++)
-        add(ret_cmd, KEY_RESTAURANT_PREFIX "%s", old->element[i]->str);
+        rds_arg(ret_cmd, KEY_RESTAURANT_PREFIX "%s", old->element[i]->str);
     freeReplyObject(old);
     for (size_t i = 0; i < json_object_array_length(c->restaurants); i++)
-        add(ret_cmd, KEY_RESTAURANT_PREFIX "%s",
-            text_of(json_object_array_get_idx(c->restaurants, i), "id"));
+        rds_arg(ret_cmd, KEY_RESTAURANT_PREFIX "%s",
+                text_of(json_object_array_get_idx(c->restaurants, i), "id"));
     for (size_t i = 0; i < json_object_array_length(c->users); i++)
-        add(ret_cmd, KEY_USER_PREFIX "%s", text_of(json_object_array_get_idx(c->users, i), "id"));
+        rds_arg(ret_cmd, KEY_USER_PREFIX "%s",
+                text_of(json_object_array_get_idx(c->users, i), "id"));
 }
 
-static void queue_catalogue(redisContext *redis, const struct catalogue *c, struct command *delete)
+static void queue_catalogue(struct rds_sync *redis, const struct catalogue *c,
+                            struct rds_args *delete)
 {
-    struct command list = {NULL, 0}, mark = {NULL, 0};
+    struct rds_args list = RDS_ARGS_INIT, mark = RDS_ARGS_INIT;
     char now[32];
     time_t seconds = time(NULL);
     struct tm utc;
 
     session_do(redis, delete, "deleting the old catalogue");
-    add(&list, "RPUSH");
-    add(&list, KEY_RESTAURANTS);
+    rds_arg(&list, "RPUSH");
+    rds_arg(&list, KEY_RESTAURANTS);
     for (size_t i = 0; i < json_object_array_length(c->restaurants); i++) {
         struct json_object *restaurant = json_object_array_get_idx(c->restaurants, i);
-        add(&list, "%s", text_of(restaurant, "id"));
+        rds_arg(&list, "%s", text_of(restaurant, "id"));
         queue_restaurant(redis, restaurant);
     }
     session_do(redis, &list, "writing the list of restaurants");
     for (size_t i = 0; i < json_object_array_length(c->users); i++)
         queue_user(redis, json_object_array_get_idx(c->users, i));
     (void)strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
-    add(&mark, "SET");
-    add(&mark, KEY_CATALOGUE);
-    add(&mark, "%s", now);
+    rds_arg(&mark, "SET");
+    rds_arg(&mark, KEY_CATALOGUE);
+    rds_arg(&mark, "%s", now);
     session_do(redis, &mark, "marking the catalogue as loaded");
 }
 
 /* EXEC: false when another loader was faster (WATCH); dies when a command of ours failed. */
-static bool execute(redisContext *redis)
+static bool execute(struct rds_sync *redis)
 {
-    struct command exec = {NULL, 0};
-    add(&exec, "EXEC");
+    struct rds_args exec = RDS_ARGS_INIT;
+    rds_arg(&exec, "EXEC");
     redisReply *reply = session_call(redis, &exec, "writing the catalogue");
     for (size_t i = 0; i < reply->elements; i++)
         if (reply->element[i]->type == REDIS_REPLY_ERROR)
@@ -320,30 +322,30 @@ static bool execute(redisContext *redis)
     return is_done;
 }
 
-static bool has_catalogue(redisContext *redis)
+static bool has_catalogue(struct rds_sync *redis)
 {
-    struct command watch = {NULL, 0}, exists = {NULL, 0};
-    add(&watch, "WATCH");
-    add(&watch, KEY_CATALOGUE);
+    struct rds_args watch = RDS_ARGS_INIT, exists = RDS_ARGS_INIT;
+    rds_arg(&watch, "WATCH");
+    rds_arg(&watch, KEY_CATALOGUE);
     session_do(redis, &watch, "looking for a catalogue");
-    add(&exists, "EXISTS");
-    add(&exists, KEY_CATALOGUE);
+    rds_arg(&exists, "EXISTS");
+    rds_arg(&exists, KEY_CATALOGUE);
     redisReply *reply = session_call(redis, &exists, "looking for a catalogue");
     bool is_there = reply->integer == 1;
     freeReplyObject(reply);
     return is_there;
 }
 
-static void load_catalogue(redisContext *redis, const struct catalogue *c, bool is_replacing)
+static void load_catalogue(struct rds_sync *redis, const struct catalogue *c, bool is_replacing)
 {
-    struct command delete = {NULL, 0}, multi = {NULL, 0};
+    struct rds_args delete = RDS_ARGS_INIT, multi = RDS_ARGS_INIT;
 
     if (has_catalogue(redis) && !is_replacing) {
         puts("tiffin-load: there is a catalogue, it stays (--replace-catalogue writes it anew)");
         return;
     }
     make_delete(redis, c, &delete);
-    add(&multi, "MULTI");
+    rds_arg(&multi, "MULTI");
     session_do(redis, &multi, "writing the catalogue");
     queue_catalogue(redis, c, &delete);
     if (execute(redis))
@@ -365,14 +367,14 @@ int main(int argc, char **argv)
     catalogue_read(&catalogue, settings.catalogue_dir);
     functions_read(&functions, settings.functions_dir);
 
-    redisContext *redis = session_open(settings.redis, settings.secrets_dir, settings.wait_s);
+    struct rds_sync *redis = session_open(settings.redis, settings.secrets_dir, settings.wait_s);
     require_config(redis, "maxmemory-policy", "noeviction", "else it would forget orders");
     require_config(redis, "appendonly", "yes", "else a restart would lose orders");
     require_replay(redis);
     load_functions(redis, &functions);
     load_catalogue(redis, &catalogue, settings.is_replacing);
 
-    redisFree(redis);
+    rds_sync_close(redis);
     functions_release(&functions);
     catalogue_release(&catalogue);
     return 0;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 void die(const char *format, ...)
 {
@@ -39,13 +38,6 @@ const char *env_or(const char *name, const char *otherwise)
 {
     const char *value = getenv(name);
     return value != NULL && value[0] != '\0' ? value : otherwise;
-}
-
-int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 struct text read_file(const char *path)

@@ -6,7 +6,6 @@
 #define TIFFIN_REDIS_TOOL_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 enum {
     MAX_PATH_BYTES = 4096,
@@ -30,9 +29,6 @@ __attribute__((format(printf, 2, 3))) void set_path(char path[MAX_PATH_BYTES], c
 
 /* The variable of the environment; `otherwise` when it is unset or empty. */
 const char *env_or(const char *name, const char *otherwise);
-
-/* Milliseconds of a clock that nobody sets. */
-int64_t monotonic_ms(void);
 
 /* Reads a whole file; dies when it cannot. The caller frees .bytes. */
 struct text read_file(const char *path);

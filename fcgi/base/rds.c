@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/crash.h"
 #include "base/mem.h"
 #include "base/random.h"
 
@@ -28,6 +29,9 @@ struct rds_cmd {
     rds_reply_fn fn; /* NULL once cancelled */
     void *arg;
     ev_tstamp sent_at;
+#ifdef TIFFIN_CRASH_POINTS
+    char name[32];
+#endif
 };
 
 TAILQ_HEAD(cmd_list, rds_cmd);
@@ -58,6 +62,7 @@ struct rds {
 
 static void try_connect(struct rds *r);
 static void go_down(struct rds *r, enum rds_outcome outcome, const char *reason);
+static void flush(struct rds *r);
 
 /* Asks for on_settle() at the end of this loop turn. The watcher has the lowest priority, so all
  * other callbacks of the turn come first: their commands leave in one write. */
@@ -117,6 +122,10 @@ static void on_reply(redisAsyncContext *context, void *reply_, void *privdata)
     const redisReply *reply = reply_;
 
     TAILQ_REMOVE(&r->pending, cmd, link);
+#ifdef TIFFIN_CRASH_POINTS
+    if (reply)
+        crash_point("after", cmd->name);
+#endif
     if (!reply) {
         complete(cmd, r->failing_as, NULL, r->reason);
     } else if (reply->type == REDIS_REPLY_ERROR) {
@@ -130,6 +139,11 @@ static void on_reply(redisAsyncContext *context, void *reply_, void *privdata)
 
 static void send_now(struct rds *r, struct rds_cmd *cmd, size_t n, const char *const argv[])
 {
+#ifdef TIFFIN_CRASH_POINTS
+    snprintf(cmd->name, sizeof cmd->name, "%s", crash_name(n, argv));
+    flush(r); /* what was called before this point has been sent */
+    crash_point("before", cmd->name);
+#endif
     /* hiredis' parameter lacks a const; it only reads. No lengths: it takes strlen itself. */
     if (redisAsyncCommandArgv(r->context, on_reply, cmd, (int)n, (const char **)argv, NULL)) {
         TAILQ_INSERT_TAIL(&r->unsent, cmd, link);

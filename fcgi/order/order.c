@@ -108,7 +108,9 @@ static int change_set(struct order_change *c, int version, const char *status, c
 static int history_parse(const char *line, int version, struct order_change *ret)
 {
     char status[32], payment[32], kitchen[32], at[ORDER_TIME_SIZE];
-    if (!line || sscanf(line, "%31s %31s %31s %24s", status, payment, kitchen, at) != 4)
+    int end = 0;
+    if (!line || sscanf(line, "%31s %31s %31s %24s%n", status, payment, kitchen, at, &end) != 4 ||
+        line[end])
         return -EPROTO;
     return change_set(ret, version, status, payment, kitchen, at);
 }
@@ -138,7 +140,8 @@ int order_parse(const struct redisReply *reply, struct order *ret)
     ret->user_id = rds_field(reply, "user_id");
     ret->currency = rds_field(reply, "currency");
     ret->created_at = rds_field(reply, "created_at");
-    if (!ret->id || !ret->item || !ret->restaurant || !ret->currency || !ret->created_at ||
+    if (!ret->id || !ret->item || !ret->restaurant_id || !ret->restaurant || !ret->currency ||
+        !ret->created_at ||
         parse_int(rds_field(reply, "quantity"), &ret->quantity) ||
         parse_int(rds_field(reply, "amount_cents"), &ret->amount_cents) ||
         parse_int(rds_field(reply, "version"), &version) || version < 1 || version > INT32_MAX)
@@ -146,12 +149,12 @@ int order_parse(const struct redisReply *reply, struct order *ret)
 
     int first = version > ORDER_HISTORY_MAX ? (int)version - ORDER_HISTORY_MAX + 1 : 1;
     ret->n_history = 0;
-    for (int v = first; v <= version; v++) {
+    for (; first + ret->n_history <= version; ret->n_history++) {
         char field[16];
+        int v = first + ret->n_history;
         snprintf(field, sizeof field, "v%d", v);
         if (history_parse(rds_field(reply, field), v, &ret->history[ret->n_history]))
             return -EPROTO;
-        ret->n_history++;
     }
     ret->now = ret->history[ret->n_history - 1];
     return 0;
@@ -162,7 +165,8 @@ int order_event_parse(const struct redisReply *fields, const char **ret_id,
 {
     int64_t version;
     const char *id = rds_field(fields, "order");
-    if (!id || parse_int(rds_field(fields, "version"), &version) || version > INT32_MAX)
+    if (!id || parse_int(rds_field(fields, "version"), &version) || version < 1 ||
+        version > INT32_MAX)
         return -EPROTO;
     int err = change_set(ret, (int)version, rds_field(fields, "status"),
                          rds_field(fields, "payment_status"), rds_field(fields, "kitchen_status"),

@@ -148,6 +148,8 @@ static void take_refused(struct worker *w, const struct rds_result *result)
 {
     struct intake *in = &w->intake;
     in->may_have_more = 0; /* until the next poll, or until Redis is back */
+    rest_waker(w, 1);
+    in->was_woken = 0;
     if (result->outcome == RDS_ERROR && !in->is_refused) {
         log_warn("Redis refuses to hand out jobs, trying on: %s", result->text);
         in->is_refused = 1;
@@ -202,11 +204,13 @@ static void on_woken(void *arg, const struct rds_result *result)
     struct worker *w = arg;
     struct intake *in = &w->intake;
     in->wait = NULL;
-    if (result->outcome == RDS_OK && rds_str(result->reply)) {
+    if (result->outcome != RDS_OK) {
+        rest_waker(w, 1);
+    } else if (rds_str(result->reply)) {
         in->was_woken = 1;
         look_again(w);
-    } else if (result->outcome != RDS_OK) {
-        rest_waker(w, 1);
+    } else {
+        rest_waker(w, 0); /* the time is over: the list was empty all along */
     }
 }
 

@@ -27,13 +27,16 @@ enum job_state {
     JOB_CLOSED,    /* not held any more; the memory waits for the next job */
 };
 
+#define REASON_SIZE 128 /* it is stored in the order, which stays small */
+
 struct job {
     struct worker *worker;
     enum job_state state;
     int is_claimed_again; /* taken anew while an older command of it was still on its way */
     char id[ORDER_ID_SIZE];
-    struct job_view view; /* what begin said; epoch and step follow the steps taken since */
-    int wait_ms;          /* asked for by the step or fail on its way */
+    struct job_view view;     /* what begin said; epoch and step follow the steps taken since */
+    int wait_ms;              /* asked for by the step or fail on its way */
+    char reason[REASON_SIZE]; /* of that fail */
     struct rds_cmd *cmd;
     struct gateway_call call;
     ev_timer timer; /* of the kitchen */

@@ -25,8 +25,6 @@
 #include "worker/steps.h"
 #include "worker/worker.h"
 
-#define REASON_SIZE 128 /* it is stored in the order, which stays small */
-
 static void begin(struct job *job);
 
 /* ---- how a job ends here ------------------------------------------------------------------- */
@@ -94,8 +92,8 @@ static void on_failed(void *arg, const struct rds_result *result)
     } else if (strcmp(word, "dead") == 0) {
         (void)rds_int(rds_at(result->reply, 1), &tries);
         metric_add(M_DEAD, 1);
-        log_warn("%s is dead after %d tries of %s: it needs review", log_id(job->id), (int)tries,
-                 job_step_name(job->view.step));
+        log_warn("%s is dead after %d tries, it needs review: %s", log_id(job->id), (int)tries,
+                 job->reason);
         runner_done(job);
     } else {
         log_warn("%s: malformed answer to fail", log_id(job->id));
@@ -106,14 +104,12 @@ static void on_failed(void *arg, const struct rds_result *result)
 void runner_fail(struct job *job, const char *reason)
 {
     struct worker *w = job->worker;
-    char text[REASON_SIZE];
-    snprintf(text, sizeof text, "%s", reason);
+    snprintf(job->reason, sizeof job->reason, "%s", reason);
     job->wait_ms = retry_delay_ms(job->view.tries, random_unit());
-    log_debug("%s: %s failed (%s); again in %d ms", log_id(job->id), job_step_name(job->view.step),
-              text, job->wait_ms);
+    log_debug("%s failed (%s); again in %d ms", log_id(job->id), job->reason, job->wait_ms);
     job_set_state(job, JOB_FAILING);
-    job->cmd = store_fail(w->rds, w->id, job->id, job->view.epoch, job->wait_ms, RETRY_TRIES, text,
-                          on_failed, job);
+    job->cmd = store_fail(w->rds, w->id, job->id, job->view.epoch, job->wait_ms, RETRY_TRIES,
+                          job->reason, on_failed, job);
 }
 
 /* ---- begin and step ------------------------------------------------------------------------ */
@@ -158,8 +154,7 @@ static void on_begun(void *arg, const struct rds_result *result)
         not_ours(job);
         break;
     default:
-        log_warn("%s has a step this version does not know", log_id(job->id));
-        runner_fail(job, "unknown step");
+        runner_fail(job, "a step or a field that this version does not know");
     }
 }
 

@@ -10,6 +10,11 @@ was captured once. One hash a payment key:
     requests  how often a charge was asked for     captures  how often money moved (0 or 1)
     refunds   how often money went back (0 or 1)   result    captured | declined, the first one ]]
 
+-- An entry is kept for 90 days from its last charge or refund: longer than any retry can take, also
+-- one that somebody sets going again after weeks in review, and longer than an order is kept by
+-- default. (Stripe keeps its idempotency keys for 30 days.)
+local KEEP_SECONDS = 90 * 86400
+
 --[[ gateway_charge
 KEYS  ledger entry
 ARGV  amount (minor units), currency, what to answer if this key is new: captured | declined
@@ -21,6 +26,7 @@ local function charge(keys, argv)
         return redis.error_reply('GATEWAY this key was used for another amount')
     end
     local requests = redis.call('HINCRBY', entry, 'requests', 1)
+    redis.call('EXPIRE', entry, KEEP_SECONDS)
     if first[1] then return { first[1], requests } end
     redis.call('HSET', entry, 'result', outcome, 'amount_cents', amount, 'currency', currency)
     if outcome == 'captured' then redis.call('HINCRBY', entry, 'captures', 1) end
@@ -34,6 +40,7 @@ local function refund(keys)
     local entry = keys[1]
     if redis.call('HGET', entry, 'result') ~= 'captured' then return { 'nothing' } end
     if not redis.call('HGET', entry, 'refunds') then redis.call('HINCRBY', entry, 'refunds', 1) end
+    redis.call('EXPIRE', entry, KEEP_SECONDS)
     return { 'refunded' }
 end
 

@@ -6,6 +6,7 @@ import random
 READY = "jobs:{s00}:ready"
 DELAYED = "jobs:{s00}:delayed"
 DEAD = "jobs:{s00}:dead"
+PAUSED = "jobs:{s00}:paused"
 WORKERS = "workers:{s00}"
 COUNT = "count:{s00}"
 EVENTS = "events:{s00}"
@@ -79,7 +80,8 @@ class Functions:
         return self.fcall("beat", [WORKERS, heartbeat_key(worker)], worker, ttl)
 
     def take(self, worker, n=1):
-        return self.fcall("take", [READY, active_key(worker), DELAYED, WORKERS], worker, n)
+        return self.fcall("take", [READY, active_key(worker), DELAYED, WORKERS, PAUSED],
+                          worker, n)
 
     def begin(self, worker, id_):
         return self.fcall("begin", [job_key(id_), active_key(worker)], id_)
@@ -109,6 +111,27 @@ class Functions:
         return self.fcall("leave", [WORKERS, heartbeat_key(worker), active_key(worker), READY,
                                     *map(job_key, ids)], worker, *ids)
 
+    def trim(self, ids):
+        return self.fcall("trim", [INDEX, *map(job_key, ids)], *ids)
+
+    # people, and who looks
+
+    def requeue(self, id_):
+        return self.fcall("requeue", [job_key(id_), READY, DEAD, EVENTS], id_)
+
+    def discard(self, id_):
+        return self.fcall("discard", [job_key(id_), READY, DEAD, EVENTS, COUNT], id_)
+
+    def pause(self):
+        return self.fcall("pause", [PAUSED])
+
+    def resume(self):
+        return self.fcall("resume", [PAUSED])
+
+    def stats(self, workers):
+        keys = [COUNT, READY, DELAYED, DEAD, WORKERS, PAUSED, *map(active_key, workers)]
+        return self.redis.execute_command("FCALL_RO", "stats", len(keys), *keys)
+
     # gateway
 
     def charge(self, key, amount=1250, currency="USD", outcome="captured"):
@@ -133,10 +156,10 @@ def places(redis):
 
 def check_invariant(redis):
     """Each unsettled order is in exactly one place; placed = settled + those; dead <=>
-    needs_review; a version is a line of history and an event."""
+    needs_review; a version is a line of history and an event; stats says the same."""
     found = places(redis)
     count = {name: int(n) for name, n in redis.hgetall(COUNT).items()}
-    unsettled, versions = 0, 0
+    unsettled, versions, n_jobs = 0, 0, len(found)
     for key in redis.scan_iter(match="order:{s00}:*", count=1000):
         order = redis.hgetall(key)
         where = found.pop(order["id"], [])
@@ -159,8 +182,12 @@ def check_invariant(redis):
     assert settled == sum(count.get(name, 0)
                           for name in ("delivered", "payment_failed", "cancelled"))
     assert redis.xlen(EVENTS) == versions
-    pending = count.get("updates_accepted", 0) - count.get("updates_published", 0)
+    pending = count.get("updates_accepted", 0) - count.get("updates_published", 0) \
+        - count.get("updates_discarded", 0)
     assert pending == len(found)
+    word, *stats = Functions(redis).stats(sorted(redis.smembers(WORKERS)))
+    assert word == "stats" and stats[:3] == [count.get("placed", 0), settled, pending]
+    assert sum(stats[3:7]) == n_jobs == stats[0] - stats[1] + stats[2]
 
 
 def snapshot(redis, match="*"):
@@ -198,11 +225,14 @@ class Worker:
         assert id_ in self.take(100)
         return self.begin(id_)
 
+    def charge(self, id_, epoch, result="ok", **step):
+        """Intent and the end of the payment. -> the reply of step"""
+        assert self.do.intent(self.name, id_, epoch, "pay_" + id_)[0] == "ok"
+        return self.do.step(self.name, id_, epoch, "payment", result, **step)
+
     def pay(self, id_, result="ok"):
         """From ready to the end of the payment. -> the reply of step"""
-        epoch = self.claim(id_)
-        assert self.do.intent(self.name, id_, epoch, "pay_" + id_)[0] == "ok"
-        return self.do.step(self.name, id_, epoch, "payment", result)
+        return self.charge(id_, self.claim(id_), result)
 
     def finish(self, id_, reply):
         """Goes on, always ok, from a reply that said 'held' until the order is settled."""

@@ -12,6 +12,7 @@ import functions_server as fs
 from functions_client import job_key, new_id
 
 ORDER, UPDATE = new_id(), new_id("update")
+DEAD_ORDER, DEAD_UPDATE, GONE = new_id(), new_id("update"), new_id()
 
 # function: (who may call it, a call that would change something, were it allowed)
 CALLS = {
@@ -25,10 +26,25 @@ CALLS = {
     "begin": ({"worker"}, lambda f: f.begin("w1", ORDER)),
     "intent": ({"worker"}, lambda f: f.intent("w1", ORDER, 1, "pay")),
     "step": ({"worker"}, lambda f: f.step("w1", ORDER, 1, "payment")),
+    "trim": ({"worker"}, lambda f: f.trim([GONE])),
     "fail": ({"worker"}, lambda f: f.fail("w1", ORDER, 1)),
     "publish_update": ({"worker"}, lambda f: f.publish_update("w1", UPDATE, 1)),
     "reap": ({"worker"}, lambda f: f.reap("w0", [ORDER])),
     "leave": ({"worker"}, lambda f: f.leave("w1", [ORDER])),
+    "stats": ({"api"}, lambda f: f.stats(["w1"])),
+    # admin's alone: what is dead has failed for a reason that no program knows
+    "requeue": (set(), lambda f: f.requeue(DEAD_ORDER)),
+    "discard": (set(), lambda f: f.discard(DEAD_UPDATE)),
+    "pause": (set(), lambda f: f.pause()),
+    "resume": (set(), lambda f: f.resume()),
+    "repair_place": (set(), lambda f: f.fcall(
+        "repair_place", [job_key(GONE), fc.READY, fc.DELAYED, fc.DEAD, fc.WORKERS,
+                         fc.heartbeat_key("w1"), fc.active_key("w1")], GONE, "w1")),
+    "repair_record": (set(), lambda f: f.fcall("repair_record", [job_key(GONE), fc.INDEX],
+                                               GONE, 1, 1)),
+    "repair_counts": (set(), lambda f: f.fcall(
+        "repair_counts", [fc.COUNT, fc.READY, fc.DELAYED, fc.DEAD, fc.WORKERS,
+                          fc.active_key("w1")])),
     "library_version": ({"api", "worker", "ws"}, lambda f: f.library_version()),
     "gateway_charge": ({"gateway"}, lambda f: f.charge("pay")),
     "gateway_refund": ({"gateway"}, lambda f: f.refund("paid")),
@@ -37,14 +53,23 @@ CALLS = {
 
 @pytest.fixture
 def busy(server, api, worker, gateway):
-    """An order and an update in w1's hands, one order waiting, a charge."""
+    """An order and an update in w1's hands, one order waiting, one of each dead, one order that is
+    gone but for its place in the index, a charge, a paused queue."""
     api.place(ORDER)
     api.accept_update(UPDATE)
+    api.place(DEAD_ORDER)
+    api.accept_update(DEAD_UPDATE)
     w = fc.Worker(worker)
-    assert w.take(2) == [ORDER, UPDATE]
+    assert w.take(4) == [ORDER, UPDATE, DEAD_ORDER, DEAD_UPDATE]
+    for id_ in (DEAD_ORDER, DEAD_UPDATE):
+        worker.fail("w1", id_, w.begin(id_), allowed=1)
     assert w.begin(ORDER) == w.begin(UPDATE) == 1
+    worker.intent("w1", ORDER, 1, "pay")
     api.place(new_id())
     gateway.charge("paid")
+    admin = server.client("admin")
+    admin.zadd(fc.INDEX, {GONE: 1})
+    fc.Functions(admin).pause()
     return server
 
 

@@ -21,6 +21,11 @@ def busy(api, worker):
     assert w.claim(ORDER) == 2
 
 
+def hand_to_w0(admin):
+    """w0 is registered, has no heartbeat and holds what w1 held."""
+    admin.sadd(fc.WORKERS, "w0")
+    admin.rename(fc.active_key("w1"), fc.active_key("w0"))
+
 
 CALLS = {
     "place quantity": lambda api, w, x: api.place(new_id(), quantity=x),
@@ -43,7 +48,7 @@ CALLS = {
 @pytest.mark.parametrize("what", CALLS)
 def test_a_number_that_is_none_changes_nothing(busy, api, worker, admin, what, value):
     if what == "reap allowed":
-        admin.rename(fc.active_key("w1"), fc.active_key("w0"))
+        hand_to_w0(admin)
     before = fc.snapshot(admin)
     with pytest.raises(redis.ResponseError):
         CALLS[what](api, worker, value)
@@ -56,9 +61,13 @@ def test_a_number_that_is_none_changes_nothing(busy, api, worker, admin, what, v
                       "w0", 8, ORDER),
     lambda w: w.fcall("leave", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
                                 fc.job_key(ORDER), fc.job_key(UPDATE)], "w0", ORDER),
-], ids=["reap", "leave"])
+    lambda w: w.fcall("trim", [fc.INDEX, fc.job_key(ORDER + "x"), fc.job_key(ORDER + "y")],
+                      ORDER + "x"),
+    lambda w: w.fcall("trim", [fc.INDEX, fc.job_key(ORDER + "x")], ORDER + "x", ORDER + "y"),
+], ids=["reap", "leave", "trim", "trim, an id without its key"])
 def test_a_key_without_its_id_changes_nothing(busy, worker, admin, call):
-    admin.rename(fc.active_key("w1"), fc.active_key("w0"))
+    hand_to_w0(admin)
+    admin.zadd(fc.INDEX, {ORDER + "x": 1, ORDER + "y": 2})
     before = fc.snapshot(admin)
     with pytest.raises(redis.ResponseError):
         call(worker)

@@ -77,6 +77,23 @@ def test_take_zero_takes_nothing(api, worker, admin, w1):
     assert admin.llen(fc.active_key("w1")) == 0
 
 
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_take_gives_nothing_while_paused_and_all_of_it_afterwards(api, worker, admin, w1, n):
+    held, ready, due = placed(api, 3)
+    epoch = w1.take(1) and w1.begin(held)
+    admin.lrem(fc.READY, 1, due)
+    admin.zadd(fc.DELAYED, {due: 1})
+    people = fc.Functions(admin)
+    assert people.pause() == ["paused"]
+    before = fc.snapshot(admin)
+    assert worker.take("w1", n) == [-1]
+    assert worker.take("stranger", n) == ["unregistered"]
+    assert fc.snapshot(admin) == before
+    assert w1.finish(held, w1.charge(held, epoch)) == ["settled", 7], "what is held is finished"
+    assert people.resume() == ["resumed"]
+    assert worker.take("w1", 5) == [-1, due, ready]
+
+
 def test_blmove_wakes_and_moves_nothing(api, server):
     id_, = placed(api)
     client = server.client("worker")
@@ -163,7 +180,7 @@ def test_after_reaping_the_old_holder_is_fenced(api, worker, admin, w1, w2):
     assert every_write(worker, "w2", id_, old) == [["fenced"]] * 4
     assert worker.begin("w1", id_) == ["gone"]
     assert fc.snapshot(admin) == before
-    assert worker.step("w2", id_, new, "payment")[0] == "held"
+    assert w2.charge(id_, new)[0] == "held"
 
 
 # step
@@ -182,6 +199,19 @@ def test_step_must_be_the_one_the_order_is_at(api, worker, admin, w1):
     assert fc.snapshot(admin) == before
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+@pytest.mark.parametrize("result", ["ok", "declined"])
+def test_nobody_has_paid_before_an_intent(api, worker, admin, w1, result, is_cancelled):
+    id_, = placed(api)
+    epoch = w1.claim(id_)
+    if is_cancelled:
+        api.cancel(id_)
+    before = fc.snapshot(admin)
+    with pytest.raises(redis.ResponseError, match=f"result {result} does not fit step payment"):
+        worker.step("w1", id_, epoch, "payment", result)
+    assert fc.snapshot(admin) == before
+
+
 def test_later_steps_know_no_result_but_ok(api, worker, admin, w1):
     id_, = placed(api)
     reply = w1.pay(id_)
@@ -196,7 +226,7 @@ def test_later_steps_know_no_result_but_ok(api, worker, admin, w1):
 def test_step_with_a_wait_puts_the_job_into_the_delayed_set(api, worker, admin, w1):
     id_, = placed(api)
     epoch = w1.claim(id_)
-    assert worker.step("w1", id_, epoch, "payment", wait=fc.HOUR_MS) == ["delayed", 2, "kitchen"]
+    assert w1.charge(id_, epoch, wait=fc.HOUR_MS) == ["delayed", 2, "kitchen"]
     (found, due), = admin.zrange(fc.DELAYED, 0, -1, withscores=True)
     assert found == id_ and due > admin.time()[0] * 1000 + fc.HOUR_MS - 5000
     assert worker.step("w1", id_, epoch, "kitchen") == ["fenced"]
@@ -205,7 +235,7 @@ def test_step_with_a_wait_puts_the_job_into_the_delayed_set(api, worker, admin, 
 def test_step_held_gives_a_new_epoch(api, worker, w1):
     id_, = placed(api)
     epoch = w1.claim(id_)
-    reply = worker.step("w1", id_, epoch, "payment")
+    reply = w1.charge(id_, epoch)
     assert reply == ["held", 2, "kitchen", epoch + 1]
     assert worker.step("w1", id_, epoch, "kitchen") == ["fenced"], "a repeat of a lost reply"
 

@@ -40,8 +40,7 @@ def test_history_and_events_are_the_same_and_complete(api, worker, admin):
     w = fc.Worker(worker)
     w.take(3)
     for id_ in ids:
-        reply = worker.step("w1", id_, w.begin(id_), "payment")
-        w.finish(id_, reply)
+        w.finish(id_, w.charge(id_, w.begin(id_)))
     for id_ in ids:
         order, events = admin.hgetall(fc.job_key(id_)), events_of(admin, id_)
         assert [int(e["version"]) for e in events] == list(range(1, 8))
@@ -58,6 +57,7 @@ def test_through_the_delayed_set_with_another_worker_each_time(api, worker, admi
     for n in range(6):
         w = fc.Worker(worker, f"w{n}")
         epoch = w.claim(id_)
+        worker.intent(w.name, id_, epoch, "pay")
         reply = worker.step(w.name, id_, epoch, step, wait=fc.HOUR_MS)
         fc.check_invariant(admin)
         visited.append(step)
@@ -147,8 +147,8 @@ def test_kill_9_of_redis_keeps_everything(own_server):
     api.accept_update(update, delay=fc.HOUR_MS)
     w = fc.Worker(worker)
     w.take(4)
-    worker.step("w1", ids[0], w.begin(ids[0]), "payment", "declined", keep=86400)
-    worker.step("w1", ids[1], w.begin(ids[1]), "payment", wait=fc.HOUR_MS)
+    w.charge(ids[0], w.begin(ids[0]), "declined", keep=86400)
+    w.charge(ids[1], w.begin(ids[1]), wait=fc.HOUR_MS)
     worker.fail("w1", ids[2], w.begin(ids[2]), allowed=1)
     epoch = w.begin(ids[3])
     worker.intent("w1", ids[3], epoch, "pay")
@@ -201,4 +201,12 @@ def test_full_memory_refuses_orders_and_finishes_what_is_there(own_server):
     assert w.finish(id_, worker.step("w1", id_, epoch, "payment")) == ["settled", 7]
     admin.delete(fc.heartbeat_key("w1"))
     assert worker.reap("w1", [cancelled]) == ["reaped", 1, 0]
+    people = fc.Functions(admin)
+    assert people.requeue(doomed) == ["requeued", "payment"]
+    w = fc.Worker(worker, "w2")
+    worker.fail("w2", doomed, w.claim(doomed), allowed=1)
+    assert people.discard(doomed) == ["discarded", "payment"]
+    assert people.pause() == ["paused"] and people.resume() == ["resumed"]
+    assert api.stats(["w2"])[0] == "stats"
+    assert worker.trim([id_]) == ["trimmed", 0]
     fc.check_invariant(admin)

@@ -140,6 +140,16 @@ def test_accept_update_has_a_limit_that_publishing_frees(api, worker, admin):
     assert api.accept_update(new_id("update"), limit=3)[0] == "accepted"
 
 
+def test_the_dead_count_towards_the_limit_until_they_are_discarded(api, worker, admin):
+    doomed = new_id("update")
+    api.accept_update(doomed, limit=1)
+    w = fc.Worker(worker)
+    worker.fail("w1", doomed, w.claim(doomed), allowed=1)
+    assert api.accept_update(new_id("update"), limit=1) == ["full"]
+    assert fc.Functions(admin).discard(doomed) == ["discarded", ""]
+    assert api.accept_update(new_id("update"), limit=1)[0] == "accepted"
+
+
 def test_cancel_unknown(api):
     assert api.cancel(new_id()) == ["not_found"]
 

@@ -2,7 +2,10 @@
 import shapes
 from shapes import check_shape
 from tiffin_http import versions
+from tiffin_stack import eventually
 from tiffin_store import GOOD_LIFE, STATUSES
+
+PLACES = ("ready", "active", "delayed", "dead")
 
 
 def triples(changes):
@@ -77,15 +80,15 @@ def test_an_unsettled_order_waits_in_the_queue(http, store, stack):
         assert [id_ for id_ in store.redis.lrange("jobs:{s00}:ready", 0, -1) if id_ in ids] \
             == ids[::-1]
         assert store.redis.ttl("order:{s00}:" + ids[0]) == -1, "what is not settled never expires"
-        status = http.status()
-        assert status["jobs"]["ready"] == 3 and status["orders"]["active"] == 3
+        eventually(lambda: (status := http.status())["jobs"]["ready"] == 3
+                   and status["orders"]["active"] == 3, "three that wait in /status")
         store.check_invariant()
         with_etag = http.get("/order/" + ids[0])
         assert with_etag.headers["ETag"] == '"1"'
     store.wait_settled(ids)
     assert http.get("/order/" + ids[0], headers={"If-None-Match": '"1"'}).status == 200
-    status = http.status()
-    assert status["orders"]["active"] == 0 and set(status["jobs"].values()) == {0}
+    eventually(lambda: (status := http.status())["orders"]["active"] == 0
+               and all(status["jobs"][place] == 0 for place in PLACES), "an empty queue in /status")
 
 
 def test_many_at_once(http, store):

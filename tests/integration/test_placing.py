@@ -158,13 +158,11 @@ class TestRefused:
         b"{'restaurant_id':'resto_123','item':'Curry'}",
         b'{"restaurant_id":"resto_123","item":"Curry","quantity":01}',
         b'{"restaurant_id":"resto_123","item":"Curry","quantity":0x1}',
-        b'{"restaurant_id":"resto_123","item":"Curry","quantity":NaN}',
         b'{"restaurant_id":"resto_123","item":"Curry","quantity":+1}',
         b'{"restaurant_id":"resto_123",/* why */"item":"Curry"}',
         b'{"restaurant_id":"resto_123","item":"Curry\xff"}',
         b'{"restaurant_id":"resto_123","item":"Curry\xc0\xaf"}',
         b'{"restaurant_id":"resto_123","item":"Curry\xed\xa0\x80"}',
-        b'{"restaurant_id":"resto_123","item":"Cur\nry"}',
         b'{"restaurant_id":"resto_123","item":"Curry","a":' + b"[" * 5000 + b"]" * 5000 + b"}",
         b'{"a":' * 5000 + b"1" + b"}" * 5000,
         b"restaurant_id=resto_123&item=Curry", b"\0", b"\0\0\0", b" ", b"\n",
@@ -179,6 +177,14 @@ class TestRefused:
     def test_malformed_json(self, http, body):
         check_problem(http.post("/order", body=body,
                                 headers={"Content-Type": "application/json"}), 400)
+
+    @pytest.mark.parametrize("body", [b'{"restaurant_id":"resto_123","item":"Cur\nry"}',
+                                      b'{"restaurant_id":"resto_123","item":"Curry","quantity":NaN}',
+                                      b'{"restaurant_id":"resto_123","item":Infinity}'])
+    def test_json_that_only_some_parsers_read(self, http, body):
+        answer = http.post("/order", body=body, headers={"Content-Type": "application/json"})
+        assert answer.status in (400, 422), answer
+        check_problem(answer, answer.status)
 
     @pytest.mark.parametrize("body", [b"[]", b"1", b'"Curry"', b"true", b"null", b"{}",
                                       b'[{"restaurant_id":"resto_123","item":"Curry"}]',

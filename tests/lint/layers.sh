@@ -1,7 +1,7 @@
 #!/bin/sh
 # The arrows between the layers, read from the #include lines:
 #
-#   base <- order <- programs (api, worker; redis/ the loader; ws-bridge)
+#   base <- order <- programs (api, worker, ctl; redis/ the loader; ws-bridge)
 #
 # A program includes base/, order/ and itself, never another program. And one file
 # per foreign library: only fcgi/api/gateway.c knows FastCGI, only fcgi/base/rds*
@@ -23,6 +23,7 @@ inside() {
     fcgi/order/*) [ "$layer" = base ] || [ "$layer" = order ] ;;
     fcgi/api/*) [ "$layer" = base ] || [ "$layer" = order ] || [ "$layer" = api ] ;;
     fcgi/worker/*) [ "$layer" = base ] || [ "$layer" = order ] || [ "$layer" = worker ] ;;
+    fcgi/ctl/*) [ "$layer" = base ] || [ "$layer" = order ] || [ "$layer" = ctl ] ;;
     redis/*) [ "$layer" = base ] || [ "$layer" = order ] || [ "$layer" = redis ] ;;
     ws-bridge/*) [ "$layer" = base ] || [ "$layer" = ws-bridge ] ;;
     esac

@@ -1,0 +1,224 @@
+#include "base/rds_sync.h"
+
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define CONNECT_TIMEOUT_S 2
+#define COMMAND_TIMEOUT_S 10
+#define RETRY_MS 100
+#define ERROR_SIZE 256
+#define HOST_SIZE 256
+
+struct rds_sync {
+    redisContext *redis;
+    char error[ERROR_SIZE];
+};
+
+/* ---- commands in the making ---------------------------------------------------------------- */
+
+void rds_arg(struct rds_args *cmd, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0)
+        len = 0;
+    char *arg = mem_alloc((size_t)len + 1);
+    va_start(args, format);
+    (void)vsnprintf(arg, (size_t)len + 1, format, args);
+    va_end(args);
+    if (cmd->n == cmd->capacity) {
+        cmd->capacity = cmd->capacity ? 2 * cmd->capacity : 8;
+        cmd->args = mem_realloc(cmd->args, cmd->capacity * sizeof *cmd->args);
+    }
+    cmd->args[cmd->n++] = arg;
+}
+
+void rds_args_release(struct rds_args *cmd)
+{
+    for (size_t i = 0; i < cmd->n; i++)
+        free(cmd->args[i]);
+    free(cmd->args);
+    *cmd = (struct rds_args)RDS_ARGS_INIT;
+}
+
+/* ---- commands and answers ------------------------------------------------------------------ */
+
+/* What came back: a good reply, or NULL and the error noted. */
+static redisReply *judge(struct rds_sync *r, redisReply *reply)
+{
+    if (reply && reply->type != REDIS_REPLY_ERROR)
+        return reply;
+    snprintf(r->error, sizeof r->error, "%s", reply ? reply->str : r->redis->errstr);
+    freeReplyObject(reply);
+    return NULL;
+}
+
+void rds_sync_queuev(struct rds_sync *r, size_t n, const char *const argv[])
+{
+    /* hiredis does not write through it */
+    (void)redisAppendCommandArgv(r->redis, (int)n, (const char **)argv, NULL);
+}
+
+void rds_sync_queue(struct rds_sync *r, struct rds_args *cmd)
+{
+    rds_sync_queuev(r, cmd->n, (const char *const *)cmd->args);
+    rds_args_release(cmd);
+}
+
+struct redisReply *rds_sync_next(struct rds_sync *r)
+{
+    void *reply = NULL;
+    if (!rds_sync_is_lost(r))
+        (void)redisGetReply(r->redis, &reply);
+    return judge(r, reply);
+}
+
+struct redisReply *rds_sync_callv(struct rds_sync *r, size_t n, const char *const argv[])
+{
+    rds_sync_queuev(r, n, argv);
+    return rds_sync_next(r);
+}
+
+struct redisReply *rds_sync_call(struct rds_sync *r, struct rds_args *cmd)
+{
+    rds_sync_queue(r, cmd);
+    return rds_sync_next(r);
+}
+
+const char *rds_sync_error(const struct rds_sync *r)
+{
+    return r->error;
+}
+
+int rds_sync_is_lost(const struct rds_sync *r)
+{
+    return r->redis->err != 0;
+}
+
+void rds_sync_free(struct redisReply *reply)
+{
+    freeReplyObject(reply);
+}
+
+/* ---- connecting ---------------------------------------------------------------------------- */
+
+struct address {
+    char host[HOST_SIZE];
+    int port; /* 0: host is the path of a socket */
+};
+
+static int address_parse(const char *text, struct address *ret)
+{
+    const char *colon = strrchr(text, ':');
+    char *end;
+    ret->port = 0;
+    if (strlen(text) >= sizeof ret->host)
+        return -EINVAL;
+    if (strchr(text, '/') || !colon) {
+        snprintf(ret->host, sizeof ret->host, "%s", text);
+        return 0;
+    }
+    long port = strtol(colon + 1, &end, 10);
+    if (end == colon + 1 || *end || port < 1 || port > 65535 || colon == text)
+        return -EINVAL;
+    int is_bracketed = text[0] == '[' && colon[-1] == ']';
+    snprintf(ret->host, sizeof ret->host, "%.*s", (int)(colon - text) - 2 * is_bracketed,
+             text + is_bracketed);
+    ret->port = (int)port;
+    return 0;
+}
+
+static void give_up(struct rds_sync *r)
+{
+    redisFree(r->redis);
+    r->redis = NULL;
+}
+
+/* Signs in and sees whether Redis answers. 0; -EACCES; -EAGAIN: perhaps later. */
+static int sign_in(struct rds_sync *r, const struct rds_sync_options *o)
+{
+    struct redisReply *reply = rds_sync_ask(r, "AUTH", o->user, o->password);
+    if (reply) {
+        rds_sync_free(reply);
+        reply = rds_sync_ask(r, "PING");
+    }
+    int is_in = reply != NULL;
+    rds_sync_free(reply);
+    if (is_in)
+        return 0;
+    int is_refused = strncmp(r->error, "WRONGPASS", 9) == 0 || strncmp(r->error, "NOPERM", 6) == 0;
+    return is_refused ? -EACCES : -EAGAIN;
+}
+
+/* One attempt: 0, -EACCES or -EAGAIN, and the error noted. */
+static int attempt(struct rds_sync *r, const struct rds_sync_options *o, const struct address *to)
+{
+    const struct timeval connect = {CONNECT_TIMEOUT_S, 0}, command = {COMMAND_TIMEOUT_S, 0};
+    r->redis = to->port ? redisConnectWithTimeout(to->host, to->port, connect)
+                        : redisConnectUnixWithTimeout(to->host, connect);
+    if (!r->redis) {
+        snprintf(r->error, sizeof r->error, "out of memory");
+        return -EAGAIN;
+    }
+    int err = -EAGAIN;
+    if (r->redis->err) {
+        snprintf(r->error, sizeof r->error, "%s", r->redis->errstr);
+    } else {
+        (void)redisSetTimeout(r->redis, command);
+        err = sign_in(r, o);
+    }
+    if (err)
+        give_up(r);
+    return err;
+}
+
+int rds_sync_open(const struct rds_sync_options *options, struct rds_sync **ret, char *error,
+                  size_t error_size)
+{
+    const struct timespec pause = {0, RETRY_MS * 1000000L};
+    int64_t deadline_ms = clock_mono_ms() + (int64_t)options->wait_s * 1000;
+    struct address to;
+    if (address_parse(options->address, &to)) {
+        snprintf(error, error_size,
+                 "TIFFIN_REDIS must be the path of a socket or host:port, not %.100s",
+                 options->address);
+        return -EINVAL;
+    }
+    struct rds_sync *r = mem_calloc(1, sizeof *r);
+    int err;
+    while ((err = attempt(r, options, &to)) == -EAGAIN && clock_mono_ms() < deadline_ms)
+        (void)nanosleep(&pause, NULL);
+    if (err == 0) {
+        *ret = r;
+        return 0;
+    }
+    if (err == -EACCES)
+        snprintf(error, error_size,
+                 "Redis does not let %s in with the password of the secrets folder: %s",
+                 options->user, r->error);
+    else
+        snprintf(error, error_size, "no Redis at %.100s after %d s: %.120s", options->address,
+                 options->wait_s, r->error);
+    rds_sync_close(r);
+    return err == -EACCES ? -EACCES : -ETIMEDOUT;
+}
+
+void rds_sync_close(struct rds_sync *r)
+{
+    if (!r)
+        return;
+    if (r->redis)
+        redisFree(r->redis);
+    free(r);
+}
