@@ -34,14 +34,14 @@ static int fail(struct params *p, int status, const char *format, ...)
     return status;
 }
 
-/* Takes ownership of name and value in every case. n is the value's length: a NUL inside counts
- * as a control character. */
-static int add(struct params *p, char *name, char *value, size_t n)
+/* Takes ownership of name and value in every case. With their lengths: a NUL inside counts as a
+ * control character. */
+static int add(struct params *p, char *name, size_t name_n, char *value, size_t value_n)
 {
     int status = 0;
-    if (utf8_length(name, strlen(name)) < 0 || utf8_length(value, n) < 0)
+    if (utf8_length(name, name_n) < 0 || utf8_length(value, value_n) < 0)
         status = fail(p, 422, "A parameter is not valid UTF-8.");
-    else if (utf8_has_control(name, strlen(name)) || utf8_has_control(value, n))
+    else if (utf8_has_control(name, name_n) || utf8_has_control(value, value_n))
         status = fail(p, 422, "A parameter has control characters.");
     else if (params_get(p, name))
         status = fail(p, 422, "Parameter %.40s is given more than once.", name);
@@ -105,7 +105,7 @@ static int add_urlencoded(struct params *p, const char *text, size_t n)
             char *name = url_decode(text, (size_t)(name_end - text), &name_n);
             char *value = equals ? url_decode(equals + 1, (size_t)(stop - equals - 1), &value_n)
                                  : mem_strdup("");
-            int status = add(p, name, value, value_n);
+            int status = add(p, name, name_n, value, value_n);
             if (status)
                 return status;
         }
@@ -124,14 +124,34 @@ static int add_json_member(struct params *p, const char *name, struct json_objec
     enum json_type type = json_object_get_type(value);
     if (type == json_type_int) {
         char *text = mem_strdup(json_object_get_string(value));
-        return add(p, mem_strdup(name), text, strlen(text));
+        return add(p, mem_strdup(name), strlen(name), text, strlen(text));
     }
     if (type != json_type_string)
         return fail(p, 422, "Parameter %.40s must be a string or a whole number.", name);
     size_t n = (size_t)json_object_get_string_len(value);
     char *text = mem_alloc(n + 1);
     memcpy(text, json_object_get_string(value), n + 1);
-    return add(p, mem_strdup(name), text, n);
+    return add(p, mem_strdup(name), strlen(name), text, n);
+}
+
+/* What json-c hides: of two members of one name it keeps the last, and it cuts a name at a NUL.
+ * The body is known to be an object with so many different members. */
+static int check_names(struct params *p, const char *body, size_t n, int different)
+{
+    int depth = 0, in_string = 0, members = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (in_string && body[i] == '\\') {
+            i++;
+            if (n - i >= 5 && memcmp(body + i, "u0000", 5) == 0)
+                return fail(p, 422, "A parameter has control characters.");
+        } else if (body[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string) {
+            depth += (body[i] == '{' || body[i] == '[') - (body[i] == '}' || body[i] == ']');
+            members += body[i] == ':' && depth == 1;
+        }
+    }
+    return members == different ? 0 : fail(p, 422, "A parameter is given more than once.");
 }
 
 int params_add_json(struct params *p, const char *body, size_t n)
@@ -147,11 +167,12 @@ int params_add_json(struct params *p, const char *body, size_t n)
         status = fail(p, 400, "The body is not JSON: %s.",
                       error == json_tokener_continue ? "it ends too early"
                                                      : json_tokener_error_desc(error));
-    else if (parsed < n && body[parsed + strspn(body + parsed, " \t\r\n")] != '\0')
+    else if (parsed + strspn(body + parsed, " \t\r\n") < n)
         status = fail(p, 400, "The body is not JSON: something follows the value.");
     else if (json_object_get_type(root) != json_type_object)
         status = fail(p, 422, "The JSON body must be an object.");
     else {
+        status = check_names(p, body, n, json_object_object_length(root));
         struct json_object_iterator it = json_object_iter_begin(root);
         struct json_object_iterator end = json_object_iter_end(root);
         for (; !status && !json_object_iter_equal(&it, &end); json_object_iter_next(&it))

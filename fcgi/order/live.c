@@ -60,6 +60,19 @@ void live_start(struct ev_loop *loop, struct rds *r, const char *program)
     ev_timer_start(loop, &timer);
 }
 
+/* The latency bucket that a field names; -1 when it names none. */
+static int bucket_of(const char *field)
+{
+    size_t prefix = sizeof FIELD_LATENCY_PREFIX - 1;
+    if (strncmp(field, FIELD_LATENCY_PREFIX, prefix) != 0)
+        return -1;
+    size_t digits = strspn(field + prefix, "0123456789");
+    if (digits < 1 || digits > 2 || field[prefix + digits])
+        return -1;
+    int bucket = atoi(field + prefix);
+    return bucket < LATENCY_BUCKETS ? bucket : -1;
+}
+
 void live_add(struct live_sum *sum, const struct redisReply *reply)
 {
     for (size_t i = 0; i + 1 < rds_len(reply); i += 2) {
@@ -69,10 +82,8 @@ void live_add(struct live_sum *sum, const struct redisReply *reply)
             continue;
         if (strcmp(field, FIELD_LATENCY_SUM) == 0) {
             sum->latency_sum_us += value;
-        } else if (strncmp(field, FIELD_LATENCY_PREFIX, 2) == 0) {
-            int bucket = atoi(field + 2);
-            if (bucket >= 0 && bucket < LATENCY_BUCKETS)
-                sum->latency[bucket] += value;
+        } else if (bucket_of(field) >= 0) {
+            sum->latency[bucket_of(field)] += value;
         } else {
             for (int m = 0; m < METRIC_COUNT; m++)
                 if (strcmp(field, metric_name((enum metric)m)) == 0)

@@ -141,20 +141,19 @@ int order_parse(const struct redisReply *reply, struct order *ret)
     ret->currency = rds_field(reply, "currency");
     ret->created_at = rds_field(reply, "created_at");
     if (!ret->id || !ret->item || !ret->restaurant_id || !ret->restaurant || !ret->currency ||
-        !ret->created_at ||
-        parse_int(rds_field(reply, "quantity"), &ret->quantity) ||
+        !ret->created_at || parse_int(rds_field(reply, "quantity"), &ret->quantity) ||
         parse_int(rds_field(reply, "amount_cents"), &ret->amount_cents) ||
         parse_int(rds_field(reply, "version"), &version) || version < 1 || version > INT32_MAX)
         return -EPROTO;
 
-    int first = version > ORDER_HISTORY_MAX ? (int)version - ORDER_HISTORY_MAX + 1 : 1;
+    int64_t first = version > ORDER_HISTORY_MAX ? version - ORDER_HISTORY_MAX + 1 : 1;
     ret->n_history = 0;
-    for (; first + ret->n_history <= version; ret->n_history++) {
+    for (int64_t v = first; v <= version; v++) {
         char field[16];
-        int v = first + ret->n_history;
-        snprintf(field, sizeof field, "v%d", v);
-        if (history_parse(rds_field(reply, field), v, &ret->history[ret->n_history]))
+        snprintf(field, sizeof field, "v%d", (int)v);
+        if (history_parse(rds_field(reply, field), (int)v, &ret->history[ret->n_history]))
             return -EPROTO;
+        ret->n_history++;
     }
     ret->now = ret->history[ret->n_history - 1];
     return 0;

@@ -2,14 +2,18 @@
 
 enum fate dice_fate(const struct odds *odds, double unit)
 {
-    double rest = unit * 100;
-    if ((rest -= odds->decline_pct) < 0)
+    double roll = unit * 100; /* the fates lie on it side by side, in this order */
+    int until = odds->decline_pct;
+    if (roll < until)
         return FATE_DECLINE;
-    if ((rest -= odds->error_pct) < 0)
+    until += odds->error_pct;
+    if (roll < until)
         return FATE_ERROR;
-    if ((rest -= odds->timeout_pct) < 0)
+    until += odds->timeout_pct;
+    if (roll < until)
         return FATE_TIMEOUT;
-    if ((rest -= odds->lost_reply_pct) < 0)
+    until += odds->lost_reply_pct;
+    if (roll < until)
         return FATE_LOST_REPLY;
     return FATE_CAPTURE;
 }

@@ -35,6 +35,16 @@ static void start_timer(struct worker *w, ev_timer *timer, double after_s)
     ev_timer_start(w->loop, timer);
 }
 
+/* Something is wrong in Redis (its functions are not loaded, a right is missing): said once, until
+ * jobs are handed out again. */
+static void complain(struct worker *w, const struct rds_result *result)
+{
+    if (result->outcome != RDS_ERROR || w->intake.is_refused)
+        return;
+    log_warn("Redis gives no jobs, trying on: %s", result->text);
+    w->intake.is_refused = 1;
+}
+
 /* ---- heartbeat ----------------------------------------------------------------------------- */
 
 static void on_beaten(void *arg, const struct rds_result *result)
@@ -47,6 +57,7 @@ static void on_beaten(void *arg, const struct rds_result *result)
         pulse_beat(&in->pulse, clock_mono_ms());
     } else {
         pulse_break(&in->pulse);
+        complain(w, result);
     }
 }
 
@@ -150,10 +161,7 @@ static void take_refused(struct worker *w, const struct rds_result *result)
     in->may_have_more = 0; /* until the next poll, or until Redis is back */
     rest_waker(w, 1);
     in->was_woken = 0;
-    if (result->outcome == RDS_ERROR && !in->is_refused) {
-        log_warn("Redis refuses to hand out jobs, trying on: %s", result->text);
-        in->is_refused = 1;
-    }
+    complain(w, result);
 }
 
 static void on_taken(void *arg, const struct rds_result *result)

@@ -20,7 +20,7 @@ struct intake {
     int is_registered; /* on this connection */
     int is_compared;   /* on this connection: our list holds nothing that we do not know */
     int is_stopped;    /* no new jobs any more */
-    int is_refused;    /* the last take was answered with an error, and that was logged */
+    int is_refused;    /* Redis answered with an error, and that was logged */
 
     int may_have_more; /* the queue may hold something that can be taken now */
     int n_asked;       /* of the take on its way */

@@ -9,5 +9,6 @@ int retry_delay_ms(int tries, double unit)
     int longest_ms = 1000 << doublings;
     if (longest_ms > LONGEST_S * 1000)
         longest_ms = LONGEST_S * 1000;
-    return longest_ms / 2 + (int)(longest_ms / 2 * unit);
+    double half_ms = longest_ms / 2.0;
+    return (int)(half_ms + half_ms * unit);
 }

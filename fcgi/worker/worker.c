@@ -12,7 +12,7 @@ void worker_id_new(char out[WORKER_ID_SIZE], const char *host, long pid)
 {
     char name[HOST_CHARACTERS + 1], random[RANDOM_CHARACTERS + 1];
     size_t n = 0;
-    for (; host[n] && n < HOST_CHARACTERS; n++) {
+    for (; n < HOST_CHARACTERS && host[n]; n++) {
         int c = tolower((unsigned char)host[n]);
         name[n] = (char)((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-');
     }

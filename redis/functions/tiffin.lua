@@ -601,19 +601,25 @@ end
 ------------------------------------------------------------------------------- repair
 
 -- What tiffin-ctl fsck --repair calls. The caller found something wrong a moment ago; these look
--- again themselves, so nothing is done to a job that has been moved on meanwhile. A job in the list
--- of a worker that is registered is that worker's: it stays there, and comes out by step, fail or
--- reap as ever.
+-- again themselves, so nothing is done to a job that was moved meanwhile. A job that is at work and
+-- held by one registered worker stays with it, and comes out by step, fail or reap as ever; where a
+-- job is taken from a worker, its epoch is raised.
 
--- What a settled order may be.
-local FINAL = { delivered = true, payment_failed = true, cancelled = true }
+-- Is there nothing more to come? A step that says so alone, with statuses that do not, is not enough.
+local function is_over(j)
+    if j.step == 'published' then return true end
+    return j.step == 'settled'
+        and (j.status == 'delivered' or j.status == 'payment_failed' or j.status == 'cancelled')
+        and (j.status ~= 'cancelled'
+             or (j.payment_status ~= 'pending' and j.payment_status ~= 'paid'))
+end
 
 -- Where the job with this hash has to stand: 'nowhere', 'dead', 'any' (ready, delayed or an active
 -- list), 'kept' (dead, or any when it is not there: an update has no status that says so); nil when
 -- no program can know.
 local function right_place(j, exists)
-    if not exists or j.step == 'settled' or j.step == 'published' then return 'nowhere' end
-    if not j.step or (j.version and not j.status) then return nil end
+    if not exists or is_over(j) then return 'nowhere' end
+    if not j.step or j.step == 'settled' or (j.version and not j.status) then return nil end
     if j.status == 'needs_review' then return 'dead' end
     return j.version and 'any' or 'kept'
 end
@@ -648,19 +654,19 @@ local function repair_place(keys, argv)
         if not named[worker] then return { 'changed' } end
     end
 
-    local j = read(job, 'step', 'status', 'version', 'dead_reason')
-    local place = right_place(j, redis.call('EXISTS', job) == 1)
+    local j = read(job, 'step', 'status', 'payment_status', 'version', 'dead_reason')
+    local where = right_place(j, redis.call('EXISTS', job) == 1)
     local n_ready = times(ready)
     local is_delayed = redis.call('ZSCORE', delayed, id) ~= false
     local is_dead = redis.call('ZSCORE', dead, id) ~= false
-    if place == 'kept' then place = is_dead and 'dead' or 'any' end
-    if not place or (place == 'any' and is_dead and j.dead_reason) then return { 'undecided' } end
+    if where == 'kept' then where = is_dead and 'dead' or 'any' end
+    if not where or (where == 'any' and is_dead and j.dead_reason) then return { 'undecided' } end
 
     -- The one place that stays, of those where it may be.
     local keep
-    if place == 'dead' then
+    if where == 'dead' then
         keep = dead
-    elseif place == 'any' then
+    elseif where == 'any' then
         keep = #owners == 1 and owners[1] or (#owners == 0 and is_delayed and delayed) or ready
     end
     local n = n_ready + owned + #strays + (is_delayed and 1 or 0) + (is_dead and 1 or 0)
@@ -670,8 +676,11 @@ local function repair_place(keys, argv)
 
     for _, list in ipairs({ ready, unpack(strays) }) do redis.call('LREM', list, 0, id) end
     for _, list in ipairs(owners) do
-        redis.call('LREM', list, list == keep and owned - 1 or 0, id)
-        if list == keep and owned == 1 then redis.call('LPUSH', list, id) end
+        if list ~= keep then
+            redis.call('LREM', list, 0, id)
+        elseif owned > 1 then
+            redis.call('LREM', list, owned - 1, id)
+        end
     end
     if keep ~= delayed then redis.call('ZREM', delayed, id) end
     if keep ~= dead then redis.call('ZREM', dead, id) end
@@ -699,16 +708,15 @@ local function repair_record(keys, argv)
         if redis.call('ZREM', index, id) == 0 then return { 'nothing' } end
         return { 'repaired', 'removed from the index' }
     end
-    local j = read(job, 'step', 'status', 'version')
-    local is_over = j.step == 'published' or (j.step == 'settled' and FINAL[j.status])
+    local j = read(job, 'step', 'status', 'payment_status', 'version')
     if j.version and created > 0 and not redis.call('ZSCORE', index, id) then
         redis.call('ZADD', index, created, id)
         done[#done + 1] = 'added to the index'
     end
-    if is_over and ttl == -1 then
+    if is_over(j) and ttl == -1 then
         redis.call('EXPIRE', job, j.version and keep_seconds or UPDATE_DONE_SECONDS)
         done[#done + 1] = 'made to expire'
-    elseif j.step and not is_over and j.step ~= 'settled' and ttl >= 0 then
+    elseif j.step and j.step ~= 'settled' and not is_over(j) and ttl >= 0 then
         redis.call('PERSIST', job)
         done[#done + 1] = 'kept from expiring'
     end

@@ -22,10 +22,12 @@ class Server:
         self.socket = str(self.folder / "redis.sock")
         self.options = options
         self.process = None
+        self._clients = {}
         (self.folder / "redis").mkdir(parents=True, exist_ok=True)
         subprocess.run([REDIS_DIR / "make-users.sh", self.folder], check=True)
 
     def start(self):
+        self._clients.clear()
         with open(self.folder / "redis.log", "ab") as log:
             self.process = subprocess.Popen(
                 ["redis-server", REDIS_DIR / "redis.conf", "--dir", self.folder / "redis",
@@ -60,8 +62,12 @@ class Server:
         return (self.folder / "secrets" / user).read_text().strip()
 
     def client(self, user):
-        return redis.Redis(unix_socket_path=self.socket, username=user,
-                           password=self.password(user), decode_responses=True)
+        """The same one each time, until Redis is started anew."""
+        if user not in self._clients:
+            self._clients[user] = redis.Redis(
+                unix_socket_path=self.socket, username=user, password=self.password(user),
+                decode_responses=True)
+        return self._clients[user]
 
     def run_loader(self, *args, **env):
         """Runs tiffin-load and returns the finished process."""

@@ -16,6 +16,9 @@ GOOD_LIFE = [
 ]
 
 
+PAYMENT_KEY_BYTES = 39  # PAYMENT_KEY_SIZE of fcgi/order/store.h, less its end
+
+
 def events_of(admin, id_):
     return [event for _, event in admin.xrange(fc.EVENTS) if event["order"] == id_]
 
@@ -87,12 +90,63 @@ def weight(admin, id_):
     return admin.memory_usage(fc.job_key(id_), samples=0)
 
 
+def text_bytes(order):
+    """What HGETALL shows of it."""
+    return sum(len(name.encode()) + len(value.encode()) for name, value in order.items())
+
+
+def pay_with_the_longest_key(w, id_, epoch):
+    key = "pay_".ljust(PAYMENT_KEY_BYTES, "k")
+    assert w.do.intent(w.name, id_, epoch, key) == ["ok", key]
+    return w.do.step(w.name, id_, epoch, "payment")
+
+
 def test_a_whole_life_with_the_longest_names_is_a_listpack_of_1_kb(api, worker, admin, longest):
     id_ = new_id()
     api.place(id_, **longest)
     w = fc.Worker(worker)
-    assert w.finish(id_, w.pay(id_)) == ["settled", 7]
+    assert w.finish(id_, pay_with_the_longest_key(w, id_, w.claim(id_))) == ["settled", 7]
+    order = admin.hgetall(fc.job_key(id_))
+    assert len(order["restaurant"]) == len(order["item"]) == 40 and len(order["user_id"]) == 32
+    assert text_bytes(order) < 1024
     assert weight(admin, id_) <= 1024 + 88
+
+
+def test_a_detour_through_review_at_each_step_leaves_it_a_listpack(api, worker, admin, longest):
+    id_ = new_id()
+    api.place(id_, **longest)
+    w, people = fc.Worker(worker), fc.Functions(admin)
+    step = "payment"
+    while step:
+        worker.fail("w1", id_, w.claim(id_), allowed=1, reason="the gateway does not answer: " * 4)
+        assert weight(admin, id_) < 3072
+        assert people.requeue(id_) == ["requeued", step]
+        epoch = w.claim(id_)
+        if step == "payment":
+            reply = pay_with_the_longest_key(w, id_, epoch)
+        else:
+            reply = worker.step("w1", id_, epoch, step)
+        if reply[0] == "held":
+            assert worker.leave("w1", [id_]) == ["left", 1, 0]
+            worker.beat("w1")
+        step = reply[2] if reply[0] == "held" else None
+    order = admin.hgetall(fc.job_key(id_))
+    assert reply == ["settled", 7 + 2 * 6]
+    assert [line for line in fc.history(order) if line[0] != "needs_review"][-1] == GOOD_LIFE[-1]
+    assert weight(admin, id_) < 2048
+
+
+def test_one_detour_through_review_and_it_still_shows_under_1_kb(api, worker, admin, longest):
+    id_ = new_id()
+    api.place(id_, **longest)
+    w = fc.Worker(worker)
+    worker.fail("w1", id_, w.claim(id_), allowed=1, reason="the gateway does not answer: timeout")
+    fc.Functions(admin).requeue(id_)
+    assert w.finish(id_, pay_with_the_longest_key(w, id_, w.claim(id_))) == ["settled", 9]
+    order = admin.hgetall(fc.job_key(id_))
+    print(text_bytes(order), weight(admin, id_))
+    assert text_bytes(order) < 1024
+    assert weight(admin, id_) < 1280
 
 
 def test_tries_a_crash_and_a_death_more_and_it_is_still_a_listpack(api, worker, admin, longest):

@@ -5,7 +5,7 @@ import pytest
 
 import shapes
 from shapes import check_headers, check_problem, check_shape
-from tiffin_http import Client, versions
+from tiffin_http import versions
 from tiffin_stack import eventually
 from tiffin_store import GOOD_LIFE
 
@@ -149,18 +149,9 @@ def test_zero_is_before_the_first(http, delivered, way):
 
 
 @pytest.mark.parametrize("way", ["header", "query"])
-@pytest.mark.parametrize("value", ["abc", "-1", "1.5", "1x", "%00", "8", "99999", "4294967297",
+@pytest.mark.parametrize("value", ["abc", "-1", "1.5", "1x", "8", "99999", "4294967297",
                                    "99999999999999999999999", "a" * 1000, "1,2", "0x1"])
 def test_an_unusable_id_is_as_none(http, delivered, value, way):
-    if way == "header" and value == "%00":
-        value = "\x01"
-        with open_from(http, delivered, "x", way) as stream:
-            check_end(list(stream), LAST)
-        return
-    if way == "query" and value == "%00":
-        with open_from(http, delivered, value, way) as stream:
-            assert stream.status in (200, 422)
-        return
     with open_from(http, delivered, value, way) as stream:
         check_end(list(stream), LAST)
 
@@ -246,12 +237,8 @@ def test_a_killed_child_costs_a_reconnect(http, stack):
         stack.kill_children("api")
         assert list(stream) == []
         stream.close()
-    check_end(http_events(http, id_, 1), 2)
-
-
-def http_events(http: Client, id_, last):
-    with http.live(id_, last) as stream:
-        return list(stream)
+    with http.live(id_, 1) as stream:
+        check_end(list(stream), 2)
 
 
 def test_a_browser_sees_all_while_children_die(http, stack):
@@ -279,7 +266,8 @@ def test_while_the_api_is_away_a_stream_is_told_to_come_back(http, stack, delive
         assert "Idempotency-Key" in problem["detail"]
         check_problem(http.place(), 503)
     eventually(http.answers, "the API")
-    check_end(http_events(http, delivered, 1), 2)
+    with http.live(delivered, 1) as stream:
+        check_end(list(stream), 2)
 
 
 def test_a_stopping_api_ends_its_streams_properly(http, stack):
@@ -293,7 +281,8 @@ def test_a_stopping_api_ends_its_streams_properly(http, stack):
                 with stream:
                     assert list(stream) == [] and stream.was_complete
         eventually(http.answers, "the API")
-    check_end(http.follow(id_), versions(http.follow(id_))[0])
+    events = http.follow(id_)
+    check_end(events, versions(events)[0])
 
 
 # ---- Redis goes away under its streams ----------------------------------------------------------

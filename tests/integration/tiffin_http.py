@@ -116,6 +116,7 @@ class Client:
                         on_event(event)
                     if event.type in ("end", "error"):
                         return events
+            time.sleep(0.02)  # the reconnection time, shortened
         raise AssertionError(f"no end: {events}")
 
 

@@ -35,6 +35,10 @@ end
 for _, key in ipairs(redis.call('KEYS', 'order:{s00}:*')) do
     found.orders[#found.orders + 1] = hash(key)
 end
+found.ledger = {}
+for _, key in ipairs(redis.call('KEYS', 'gateway:{s00}:*')) do
+    found.ledger[#found.ledger + 1] = { string.sub(key, #'gateway:{s00}:' + 1), hash(key) }
+end
 local lists = redis.call('KEYS', 'jobs:{s00}:active:*')
 lists[#lists + 1] = 'jobs:{s00}:ready'
 for _, key in ipairs(lists) do
@@ -54,6 +58,7 @@ return cjson.encode(found)
 
 class Store:
     def __init__(self, stack):
+        self.checked = None  # the state that check_everything() saw last
         password = (stack.folder / "secrets" / "admin").read_text().strip()
         self.redis = redis.Redis(unix_socket_path=str(stack.folder / "redis.sock"),
                                  username="admin", password=password, decode_responses=True,
@@ -115,62 +120,71 @@ class Store:
 
     # ---- what must be true at any moment --------------------------------------------------------
 
-    def check_invariant(self):
-        """Each unsettled order is in exactly one place; placed = settled + those; dead means
-        needs_review; each version is a line of history and an event. Callable under load."""
-        found = json.loads(self.redis.eval(SNAPSHOT, 0))
-        places = {}
-        for id_, place in found["places"]:
-            places.setdefault(id_, []).append(place)
-        count = {name: int(n) for name, n in dict(found["count"]).items()}
-        n_unsettled = n_versions = 0
-        for order in found["orders"]:
-            where, version = places.pop(order["id"], []), int(order["version"])
-            lines = [name for name in order if name[0] == "v" and name[1:].isdigit()]
-            assert len(lines) == version, order
-            assert order[f"v{version}"].split(" ")[:3] == [order[name] for name in STATUSES], order
-            n_versions += version
-            if order["step"] == "settled":
-                assert where == [], f"settled, yet in {where}: {order}"
-                continue
-            n_unsettled += 1
-            assert len(where) == 1, f"in {where}: {order}"
-            assert where[0].endswith(":dead") == (order["status"] == "needs_review"), order
-        for id_, where in places.items():
-            assert id_.startswith("update_") and len(where) == 1, f"{id_} in {where}"
-        assert count.get("placed", 0) == count.get("settled", 0) + n_unsettled
-        assert count.get("settled", 0) == sum(
-            count.get(name, 0) for name in ("delivered", "payment_failed", "cancelled"))
-        assert found["events"] == n_versions
-        assert len(places) == count.get("updates_accepted", 0) - count.get("updates_published", 0)
-
-    def check_ledger(self):
-        """Nobody paid twice, nothing was delivered unpaid, what was sent back was there."""
-        owner = {}
-        for key in self.redis.scan_iter(match="order:{s00}:*", count=1000):
-            order = self.redis.hgetall(key)
-            payment_key = order.get("payment_key")
-            entry = self.redis.hgetall("gateway:{s00}:" + payment_key) if payment_key else {}
-            captures, refunds = int(entry.get("captures", 0)), int(entry.get("refunds", 0))
-            if payment_key:
-                assert payment_key not in owner, f"{order} shares its key"
-                owner[payment_key] = order["id"]
-            assert captures <= 1 and refunds <= captures, (order, entry)
-            if captures:
-                assert entry["amount_cents"] == order["amount_cents"], (order, entry)
-                assert entry["currency"] == order["currency"], (order, entry)
-            paid = order["payment_status"]
-            assert {"paid": captures == 1 and refunds == 0 or order["status"] == "cancelled",
-                    "refunded": captures == 1 and refunds == 1,
-                    "declined": entry.get("result") == "declined",
-                    "not_charged": not payment_key,
-                    "pending": order["step"] != "settled"}[paid], (order, entry)
-            if order["status"] == "delivered":
-                assert captures == 1 and paid == "paid", (order, entry)
-        charged = {key.rpartition(":")[2]
-                   for key in self.redis.scan_iter(match="gateway:{s00}:*", count=1000)}
-        assert charged <= set(owner), "a charge that belongs to no order"
+    def snapshot(self):
+        return json.loads(self.redis.eval(SNAPSHOT, 0))
 
     def check_everything(self):
-        self.check_invariant()
-        self.check_ledger()
+        """Callable at any moment, also under load. Costs little when nothing has happened."""
+        state = (self.redis.xinfo_stream(EVENTS)["last-generated-id"]
+                 if self.redis.exists(EVENTS) else "", self.redis.hgetall(COUNT))
+        if state != self.checked:
+            found = self.snapshot()
+            check_invariant(found)
+            check_ledger(found)
+            self.checked = state
+
+    def check_invariant(self):
+        check_invariant(self.snapshot())
+
+
+def check_invariant(found):
+    """Each unsettled order is in exactly one place; placed = settled + those; dead means
+    needs_review; each version is a line of history and an event."""
+    places = {}
+    for id_, place in found["places"]:
+        places.setdefault(id_, []).append(place)
+    count = {name: int(n) for name, n in dict(found["count"]).items()}
+    n_unsettled = n_versions = 0
+    for order in found["orders"]:
+        where, version = places.pop(order["id"], []), int(order["version"])
+        lines = [name for name in order if name[0] == "v" and name[1:].isdigit()]
+        assert len(lines) == version, order
+        assert order[f"v{version}"].split(" ")[:3] == [order[name] for name in STATUSES], order
+        n_versions += version
+        if order["step"] == "settled":
+            assert where == [], f"settled, yet in {where}: {order}"
+            continue
+        n_unsettled += 1
+        assert len(where) == 1, f"in {where}: {order}"
+        assert where[0].endswith(":dead") == (order["status"] == "needs_review"), order
+    for id_, where in places.items():
+        assert id_.startswith("update_") and len(where) == 1, f"{id_} in {where}"
+    assert count.get("placed", 0) == count.get("settled", 0) + n_unsettled
+    assert count.get("settled", 0) == sum(
+        count.get(name, 0) for name in ("delivered", "payment_failed", "cancelled"))
+    assert found["events"] == n_versions
+    assert len(places) == count.get("updates_accepted", 0) - count.get("updates_published", 0)
+
+
+def check_ledger(found):
+    """Nobody paid twice, nothing was delivered unpaid, what was sent back was there."""
+    ledger, owner = dict(found["ledger"]), {}
+    for order in found["orders"]:
+        key, paid = order.get("payment_key"), order["payment_status"]
+        entry = ledger.get(key, {})
+        captures, refunds = int(entry.get("captures", 0)), int(entry.get("refunds", 0))
+        if key:
+            assert key not in owner, f"{order} shares its key"
+            owner[key] = order["id"]
+        assert captures <= 1 and refunds <= captures, (order, entry)
+        if captures:
+            assert entry["amount_cents"] == order["amount_cents"], (order, entry)
+            assert entry["currency"] == order["currency"], (order, entry)
+        assert {"paid": captures == 1 and (refunds == 0 or order["status"] == "cancelled"),
+                "refunded": captures == 1 and refunds == 1,
+                "declined": entry.get("result") == "declined",
+                "not_charged": not key,
+                "pending": order["step"] != "settled"}[paid], (order, entry)
+        if order["status"] == "delivered":
+            assert captures == 1 and paid == "paid", (order, entry)
+    assert set(ledger) <= set(owner), "a charge that belongs to no order"

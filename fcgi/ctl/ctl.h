@@ -1,0 +1,87 @@
+/* tiffin-ctl: what its files share. A short-lived tool: whatever goes wrong ends it with one clear
+ * line (ctl_die). Order ids are shown whole here: an operator needs them. */
+#ifndef TIFFIN_CTL_CTL_H
+#define TIFFIN_CTL_CTL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rds.h"
+#include "base/rds_sync.h"
+
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,     /* Redis is away, no such id, not dead … */
+    EXIT_USAGE = 2,      /* the command line */
+    EXIT_VIOLATIONS = 3, /* fsck found something that is still there */
+};
+
+/* What the command line said, and the connection. */
+struct ctl {
+    struct rds_sync *redis;
+    const char *argument; /* an id or a place; NULL when the command has none */
+    int is_json;
+    int is_repairing;
+    int limit;
+};
+
+/* Prints "tiffin-ctl: ..." on stderr and ends with EXIT_FAILED. */
+void ctl_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* ---- commands: each returns its exit code ---------------------------------------------------- */
+
+int cmd_status(struct ctl *c);  /* status.c */
+int cmd_order(struct ctl *c);   /* show.c */
+int cmd_jobs(struct ctl *c);    /* jobs.c */
+int cmd_requeue(struct ctl *c); /* hands.c */
+int cmd_discard(struct ctl *c); /* hands.c */
+int cmd_pause(struct ctl *c);   /* hands.c */
+int cmd_resume(struct ctl *c);  /* hands.c */
+int cmd_fsck(struct ctl *c);    /* fsck.c */
+
+/* ---- asking Redis (ask.c) ---------------------------------------------------------------------- */
+
+struct key {
+    char text[512];
+};
+/* By value: lives as long as the caller's full expression or variable. An id that is longer than
+ * any of ours is cut, and then found nowhere. */
+struct key key_of(const char *prefix, const char *id);
+struct key key_of_job(const char *id); /* order:… or update:… */
+
+/* A good reply, to be freed; anything else ends the program. */
+struct redisReply *ask_argv(struct ctl *c, size_t n, const char *const argv[]);
+#define ask(c, ...) \
+    ask_argv((c), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \
+             (const char *const[]){__VA_ARGS__})
+struct redisReply *ask_args(struct ctl *c, struct rds_args *cmd); /* empties cmd */
+
+/* The next answer of a pipeline (rds_sync_put); NULL when Redis answered with an error. A lost
+ * connection ends the program. */
+struct redisReply *ask_next(struct ctl *c);
+
+/* Now, by Redis' clock, in ms since the epoch. */
+int64_t ask_now(struct ctl *c);
+
+/* The registered workers: SMEMBERS, sorted; a list of texts. */
+struct names {
+    char **items;
+    size_t n, capacity;
+};
+void names_add(struct names *names, const char *name); /* unless it is there already */
+void names_release(struct names *names);
+void ask_workers(struct ctl *c, struct names *ret);
+
+struct store_stats;
+/* Counters and places of one moment. */
+void ask_stats(struct ctl *c, struct store_stats *ret);
+
+/* An integer reply or text; `otherwise` when it is none. */
+int64_t int_or(const struct redisReply *reply, int64_t otherwise);
+/* The same of a field of a flat field-value array. */
+int64_t field_int(const struct redisReply *hash, const char *name, int64_t otherwise);
+
+/* Has this the form of an order's or update's id? */
+int job_id_is_valid(const char *id);
+
+#endif

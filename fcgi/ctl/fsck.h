@@ -1,0 +1,132 @@
+/* What the parts of fsck share: findings (findings.c), who stands where in the queue
+ * (standings.c), the walks over the store (walk.c), the counters (counts.c), the repairs
+ * (repair.c), and the command itself (fsck.c). */
+#ifndef TIFFIN_CTL_FSCK_H
+#define TIFFIN_CTL_FSCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctl/ctl.h"
+#include "ctl/judge.h"
+
+/* ---- findings -------------------------------------------------------------------------------- */
+
+struct finding {
+    char *id; /* of an order or update; else a key; "" = the store as a whole */
+    enum check check;
+    enum fix fix;
+    char *text;
+    char *repair;       /* what --repair does; NULL: left to people */
+    const char *result; /* found, repaired, not_repaired, gone; static */
+    char *done;         /* what was done to it; NULL: nothing */
+};
+
+struct findings {
+    struct finding *items;
+    size_t n, capacity;
+};
+
+void findings_add(struct findings *f, const char *id, const struct problem *problem);
+/* A judge_found_fn; arg is the struct findings. */
+void findings_found(void *arg, const char *id, const struct problem *problem);
+/* Formats what is wrong; nothing repairs it. */
+void findings_say(struct findings *f, const char *id, enum check check, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Sorts them, and drops what was found twice. */
+void findings_sort(struct findings *f);
+void findings_release(struct findings *f);
+
+/* ---- who stands where ------------------------------------------------------------------------ */
+
+enum at { AT_READY, AT_ACTIVE, AT_ASTRAY, AT_DELAYED, AT_DEAD, AT_COUNT };
+
+struct standing {
+    char *id;
+    enum at at;
+    int is_known; /* a job of this id was met */
+};
+
+struct standings {
+    struct standing *items;
+    size_t n, capacity;
+    size_t n_at[AT_COUNT];
+};
+
+struct look;
+void standings_add(struct standings *s, const char *id, enum at at);
+/* After the last standings_add(), before the first standings_fill(). */
+void standings_sort(struct standings *s);
+/* Writes into the look how often its id stands where, and marks the id as known. */
+void standings_fill(struct standings *s, struct look *look);
+void standings_release(struct standings *s);
+
+/* ---- what was walked ------------------------------------------------------------------------- */
+
+enum kind {
+    KIND_UNSETTLED,
+    KIND_DELIVERED,
+    KIND_PAYMENT_FAILED,
+    KIND_CANCELLED,
+    KIND_UPDATE,
+    KIND_OTHER,
+    KIND_COUNT
+};
+
+struct walked {
+    char *id;
+    char *payment_key; /* NULL = none */
+    enum kind kind;
+};
+
+struct entry {
+    char *key; /* the payment key */
+    int64_t captures, refunds;
+    int64_t ttl_ms; /* -1: it never expires */
+};
+
+struct fsck {
+    struct ctl *c;
+    struct findings findings;
+    struct names lists; /* workers that are registered or have an active list */
+    struct standings standings;
+    struct walked *jobs;
+    size_t n_jobs, jobs_capacity;
+    struct entry *entries;
+    size_t n_entries, entries_capacity;
+    size_t n_idem, n_user_lists, n_index, n_workers;
+    size_t n_rechecked;
+    size_t n_user_expired, n_index_expired, n_idem_expired, n_entries_expired;
+    size_t n_kind[KIND_COUNT];
+    int64_t retention_ms;
+};
+
+/* Takes a close look at one job and adds what is wrong with it, at one moment. */
+void fsck_recheck(struct fsck *f, const char *id);
+
+/* In this order; each adds to the findings. */
+void walk_library(struct fsck *f);
+void walk_aside(struct fsck *f);   /* ledger, active lists, Idempotency-Keys, users' lists */
+void walk_queue(struct fsck *f);   /* who stands where */
+void walk_jobs(struct fsck *f);    /* orders and updates */
+void walk_strays(struct fsck *f);  /* what stands in the queue and is no job */
+void walk_index(struct fsck *f);
+void walk_ledger(struct fsck *f);  /* entries without an order, orders with the same key */
+
+/* ---- counters -------------------------------------------------------------------------------- */
+
+struct counts {
+    int64_t placed, settled, delivered, payment_failed, cancelled;
+};
+void counts_read(struct ctl *c, struct counts *ret);
+/* Do the counters agree with one another, and with the places, at this moment? */
+void counts_check(struct ctl *c, struct findings *findings);
+/* Do they agree with what was walked between two readings? */
+void counts_compare(struct fsck *f, const struct counts *before, const struct counts *after);
+
+/* ---- repairs --------------------------------------------------------------------------------- */
+
+/* Does what is safe, looks again, and writes the findings' results. */
+void repair_all(struct fsck *f);
+
+#endif

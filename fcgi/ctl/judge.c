@@ -1,0 +1,403 @@
+#include "ctl/judge.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ctl/ctl.h"
+#include "ctl/look.h"
+#include "order/order.h"
+
+#define TEXT_SIZE 320
+
+static const char *const CHECK_NAMES[CHECK_COUNT] = {
+    [CHECK_TYPE] = "type",         [CHECK_ID] = "id",
+    [CHECK_PLACE] = "place",       [CHECK_DEAD] = "dead",
+    [CHECK_LIST] = "active_list",  [CHECK_HISTORY] = "history",
+    [CHECK_STEP] = "step",         [CHECK_EXPIRY] = "expiry",
+    [CHECK_INDEX] = "index",       [CHECK_LEDGER] = "ledger",
+    [CHECK_COUNTERS] = "counters", [CHECK_IDEM] = "idempotency",
+    [CHECK_USER] = "user_orders",  [CHECK_LIBRARY] = "library",
+};
+
+const char *check_name(enum check check)
+{
+    return CHECK_NAMES[check];
+}
+
+struct judge {
+    const struct look *look;
+    judge_found_fn found;
+    void *arg;
+    /* of an order whose last line of history can be read */
+    struct order_change now;
+    int is_readable;
+};
+
+__attribute__((format(printf, 5, 6))) static void say(struct judge *j, enum check check,
+                                                      enum fix fix, const char *repair,
+                                                      const char *format, ...)
+{
+    char text[TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct problem problem = {check, fix, text, fix == FIX_NONE ? NULL : repair};
+    j->found(j->arg, j->look->id, &problem);
+}
+
+static const char *field(const struct judge *j, const char *name)
+{
+    return rds_field(j->look->hash, name);
+}
+
+static int is(const char *text, const char *word)
+{
+    return text && strcmp(text, word) == 0;
+}
+
+/* ---- the queue ------------------------------------------------------------------------------- */
+
+/* "ready and dead" */
+static void name_places(const struct look *look, char out[TEXT_SIZE])
+{
+    const struct {
+        int n;
+        const char *name;
+    } ALL[] = {
+        {look->n_ready, "ready"},     {look->n_active, "active"}, {look->n_astray, "a stray list"},
+        {look->n_delayed, "delayed"}, {look->n_dead, "dead"},
+    };
+    size_t at = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof ALL / sizeof ALL[0]; i++) {
+        if (ALL[i].n == 0)
+            continue;
+        at += (size_t)snprintf(out + at, TEXT_SIZE - at, "%s%s", at ? " and " : "", ALL[i].name);
+        if (ALL[i].n > 1)
+            at += (size_t)snprintf(out + at, TEXT_SIZE - at, " %d times", ALL[i].n);
+    }
+}
+
+static void judge_unwanted(struct judge *j, enum fix fix, const char *why)
+{
+    char places[TEXT_SIZE];
+    if (look_places(j->look) == 0)
+        return;
+    name_places(j->look, places);
+    say(j, CHECK_PLACE, fix, "remove it from the queue", "%s, yet it is in %.200s", why,
+        places);
+}
+
+/* An unsettled job. Without a step no worker could go on, so it is left to people. */
+static void judge_place(struct judge *j, int needs_review)
+{
+    const struct look *look = j->look;
+    enum fix fix = field(j, "step") ? FIX_PLACE : FIX_NONE;
+    const char *back = needs_review ? "put it into dead" : "put it back to ready";
+    char places[TEXT_SIZE];
+
+    if (look_places(look) == 0)
+        say(j, CHECK_PLACE, fix, back, "lost: it is not settled and in no queue");
+    if (look_places(look) > 1) {
+        name_places(look, places);
+        say(j, CHECK_PLACE, fix, "keep it in one place", "it is in %.200s", places);
+    }
+    if (look->n_astray)
+        say(j, CHECK_LIST, fix, "put it back to ready, if that worker has no heartbeat",
+            "it is in the list of worker %.60s, which is not registered: nobody reaps that",
+            look->worker);
+}
+
+static void judge_dead(struct judge *j, int needs_review)
+{
+    const struct look *look = j->look;
+    if (look->n_dead && !needs_review)
+        say(j, CHECK_DEAD, field(j, "dead_reason") ? FIX_NONE : FIX_PLACE, "put it back to ready",
+            "it is in dead, but its status is %.40s", field(j, "status") ? field(j, "status") : "-");
+    if (needs_review && look_places(look) == 1 && !look->n_dead)
+        say(j, CHECK_DEAD, FIX_PLACE, "put it into dead", "it is needs_review, but in %s",
+            look_place(look));
+    if (needs_review && !field(j, "resume_status"))
+        say(j, CHECK_DEAD, FIX_NONE, NULL, "it is needs_review without a status to go back to");
+}
+
+/* ---- statuses, step, history ------------------------------------------------------------------- */
+
+/* Every state an order can be in, and the steps that may come next. */
+static const struct {
+    enum order_status status;
+    enum payment_status payment;
+    enum kitchen_status kitchen;
+    const char *steps[3];
+} STATES[] = {
+    {ORDER_PLACED, PAYMENT_PENDING, KITCHEN_PENDING, {"payment"}},
+    {ORDER_PLACED, PAYMENT_PAID, KITCHEN_PENDING, {"kitchen"}},
+    {ORDER_PLACED, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"preparing_food"}},
+    {ORDER_PREPARING_FOOD, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"quality_check"}},
+    {ORDER_QUALITY_CHECK, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"out_for_delivery"}},
+    {ORDER_OUT_FOR_DELIVERY, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"delivered"}},
+    {ORDER_DELIVERED, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"settled"}},
+    {ORDER_PAYMENT_FAILED, PAYMENT_DECLINED, KITCHEN_CANCELLED, {"settled"}},
+    {ORDER_CANCELLED, PAYMENT_PENDING, KITCHEN_PENDING, {"payment"}},
+    {ORDER_CANCELLED, PAYMENT_PAID, KITCHEN_PENDING, {"kitchen", "refund"}},
+    {ORDER_CANCELLED, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"refund"}}, /* discarded */
+    {ORDER_CANCELLED, PAYMENT_REFUNDED, KITCHEN_CANCELLED, {"settled"}},
+    {ORDER_CANCELLED, PAYMENT_DECLINED, KITCHEN_CANCELLED, {"settled"}},
+    {ORDER_CANCELLED, PAYMENT_NOT_CHARGED, KITCHEN_CANCELLED, {"settled"}},
+};
+#define STATE_COUNT (sizeof STATES / sizeof STATES[0])
+
+/* needs_review hides the status: any will do there (-1). */
+static int state_is(size_t state, int status, const struct order_change *change)
+{
+    return (status < 0 || (int)STATES[state].status == status) &&
+           STATES[state].payment == change->payment && STATES[state].kitchen == change->kitchen;
+}
+
+static int change_is_legal(const struct order_change *change)
+{
+    int status = change->status == ORDER_NEEDS_REVIEW ? -1 : (int)change->status;
+    for (size_t i = 0; i < STATE_COUNT; i++)
+        if (state_is(i, status, change) && !(status < 0 && is(STATES[i].steps[0], "settled")))
+            return 1;
+    return 0;
+}
+
+static void judge_step(struct judge *j)
+{
+    const char *step = field(j, "step");
+    int status = (int)j->now.status;
+    if (j->now.status == ORDER_NEEDS_REVIEW)
+        status = order_status_parse(field(j, "resume_status"));
+    for (size_t i = 0; step && i < STATE_COUNT; i++)
+        for (int s = 0; state_is(i, status, &j->now) && s < 3; s++)
+            if (is(STATES[i].steps[s], step))
+                return;
+    say(j, CHECK_STEP, FIX_NONE, NULL, "step %.40s does not fit %.40s, %s, %s",
+        step ? step : "(none)", order_status_name(j->now.status),
+        payment_status_name(j->now.payment), kitchen_status_name(j->now.kitchen));
+}
+
+/* "order_placed paid pending 2026-11-22T11:00:58.123Z" */
+static int line_parse(const char *line, int version, struct order_change *ret)
+{
+    char status[32], payment[32], kitchen[32], at[32], more;
+    if (!line || sscanf(line, "%31s %31s %31s %31s %c", status, payment, kitchen, at, &more) != 4)
+        return -EPROTO;
+    int s = order_status_parse(status), p = payment_status_parse(payment);
+    int k = kitchen_status_parse(kitchen);
+    if (s < 0 || p < 0 || k < 0 || clock_parse_rfc3339(at) == 0 || strlen(at) >= sizeof ret->at)
+        return -EPROTO;
+    *ret = (struct order_change){version, (enum order_status)s, (enum payment_status)p,
+                                 (enum kitchen_status)k, ""};
+    snprintf(ret->at, sizeof ret->at, "%.24s", at);
+    return change_is_legal(ret) ? 0 : -EPROTO;
+}
+
+static int count_lines(const struct judge *j)
+{
+    int n = 0;
+    for (size_t i = 0; i + 1 < rds_len(j->look->hash); i += 2) {
+        const char *name = rds_str(rds_at(j->look->hash, i));
+        if (name && name[0] == 'v' && name[1] && strspn(name + 1, "0123456789") == strlen(name + 1))
+            n++;
+    }
+    return n;
+}
+
+static void judge_history(struct judge *j)
+{
+    int64_t version = field_int(j->look->hash, "version", 0);
+    int n_lines = count_lines(j);
+    if (version != n_lines || version < 1) {
+        say(j, CHECK_HISTORY, FIX_NONE, NULL, "version %lld, but %d lines of history",
+            (long long)version, n_lines);
+        return;
+    }
+    for (int v = 1; v <= n_lines; v++) {
+        char name[16];
+        snprintf(name, sizeof name, "v%d", v);
+        if (line_parse(field(j, name), v, &j->now)) {
+            say(j, CHECK_HISTORY, FIX_NONE, NULL, "%s is missing or cannot be: %.120s", name,
+                field(j, name) ? field(j, name) : "(none)");
+            return;
+        }
+        if (v == 1 && (j->now.status != ORDER_PLACED || j->now.payment != PAYMENT_PENDING))
+            say(j, CHECK_HISTORY, FIX_NONE, NULL, "v1 is not a placed order: %.120s",
+                field(j, name));
+    }
+    j->is_readable = 1;
+    if (!is(field(j, "status"), order_status_name(j->now.status)) ||
+        !is(field(j, "payment_status"), payment_status_name(j->now.payment)) ||
+        !is(field(j, "kitchen_status"), kitchen_status_name(j->now.kitchen)))
+        say(j, CHECK_HISTORY, FIX_NONE, NULL, "it is %.40s, %.40s, %.40s, but v%d says %s, %s, %s",
+            field(j, "status") ? field(j, "status") : "-",
+            field(j, "payment_status") ? field(j, "payment_status") : "-",
+            field(j, "kitchen_status") ? field(j, "kitchen_status") : "-", n_lines,
+            order_status_name(j->now.status), payment_status_name(j->now.payment),
+            kitchen_status_name(j->now.kitchen));
+}
+
+/* ---- money ------------------------------------------------------------------------------------- */
+
+static void judge_captured(struct judge *j)
+{
+    const struct redisReply *entry = j->look->ledger;
+    if (!is(rds_field(entry, "amount_cents"), field(j, "amount_cents")) ||
+        !is(rds_field(entry, "currency"), field(j, "currency")))
+        say(j, CHECK_LEDGER, FIX_NONE, NULL, "captured %.20s %.8s, the order costs %.20s %.8s",
+            rds_field(entry, "amount_cents") ? rds_field(entry, "amount_cents") : "-",
+            rds_field(entry, "currency") ? rds_field(entry, "currency") : "-",
+            field(j, "amount_cents") ? field(j, "amount_cents") : "-",
+            field(j, "currency") ? field(j, "currency") : "-");
+}
+
+/* What the ledger must say for each payment_status. */
+static void judge_payment(struct judge *j, int64_t captures, int64_t refunds)
+{
+    int is_cancelled =
+        j->now.status == ORDER_CANCELLED ||
+        (j->now.status == ORDER_NEEDS_REVIEW && is(field(j, "resume_status"), "cancelled"));
+    int is_right = 0;
+    switch (j->now.payment) {
+    case PAYMENT_PENDING: /* a charge, too, may be on its way */
+        is_right = refunds == 0;
+        break;
+    case PAYMENT_PAID: /* a refund may be on its way */
+        is_right = captures == 1 && (refunds == 0 || is_cancelled);
+        break;
+    case PAYMENT_REFUNDED:
+        is_right = captures == 1 && refunds == 1;
+        break;
+    case PAYMENT_DECLINED:
+        is_right = captures == 0 && is(rds_field(j->look->ledger, "result"), "declined");
+        break;
+    case PAYMENT_NOT_CHARGED:
+        is_right = captures == 0 && !field(j, "payment_key");
+        break;
+    case PAYMENT_STATUS_COUNT:
+        break;
+    }
+    if (!is_right)
+        say(j, CHECK_LEDGER, FIX_NONE, NULL, "%s and %s, but the ledger has %s%lld captures, %lld refunds",
+            order_status_name(j->now.status), payment_status_name(j->now.payment),
+            field(j, "payment_key") ? "" : "no payment key: ", (long long)captures,
+            (long long)refunds);
+}
+
+static void judge_ledger(struct judge *j)
+{
+    const struct redisReply *entry = j->look->ledger;
+    int64_t captures = field_int(entry, "captures", 0), refunds = field_int(entry, "refunds", 0);
+    int64_t changed_ms = clock_parse_rfc3339(j->now.at);
+    int may_have_expired = rds_len(entry) == 0 && field(j, "payment_key") &&
+                           j->look->now_ms - changed_ms > LEDGER_KEEP_MS;
+    if (may_have_expired)
+        return;
+    if (captures > 1)
+        say(j, CHECK_LEDGER, FIX_NONE, NULL, "captured %lld times", (long long)captures);
+    if (refunds > captures)
+        say(j, CHECK_LEDGER, FIX_NONE, NULL, "refunded %lld times, captured %lld times",
+            (long long)refunds, (long long)captures);
+    if (captures > 0)
+        judge_captured(j);
+    if (captures <= 1 && refunds <= captures)
+        judge_payment(j, captures, refunds);
+}
+
+/* ---- expiry and index -------------------------------------------------------------------------- */
+
+static void judge_expiry(struct judge *j, int is_over)
+{
+    int64_t ttl_ms = j->look->ttl_ms;
+    if (is_over && ttl_ms == -1)
+        say(j, CHECK_EXPIRY, FIX_RECORD, "make it expire", "it is over, but never expires");
+    if (!is_over && ttl_ms >= 0)
+        say(j, CHECK_EXPIRY, field(j, "step") ? FIX_RECORD : FIX_NONE, "keep it from expiring",
+            "it is not settled, but expires in %lld s", (long long)(ttl_ms / 1000));
+}
+
+static void judge_index(struct judge *j)
+{
+    if (j->look->is_indexed)
+        return;
+    int is_dated = field(j, "created_at") && clock_parse_rfc3339(field(j, "created_at")) > 0;
+    say(j, CHECK_INDEX, is_dated ? FIX_RECORD : FIX_NONE, "add it to the index",
+        "it is not in the index");
+}
+
+/* ---- all together ------------------------------------------------------------------------------ */
+
+static void judge_update(struct judge *j)
+{
+    int is_over = look_is_over(j->look);
+    if (!is_over && !is(field(j, "step"), "broadcast"))
+        say(j, CHECK_STEP, FIX_NONE, NULL, "an update has no step %.40s",
+            field(j, "step") ? field(j, "step") : "(none)");
+    if (is_over)
+        judge_unwanted(j, FIX_PLACE, "it is published");
+    else
+        judge_place(j, 0);
+    judge_expiry(j, is_over);
+}
+
+static void judge_order(struct judge *j)
+{
+    int is_over = look_is_over(j->look);
+    int needs_review = is(field(j, "status"), "needs_review");
+    judge_history(j);
+    int is_final = j->is_readable && order_is_settled(&j->now);
+    if (is_over) {
+        judge_unwanted(j, is_final ? FIX_PLACE : FIX_NONE, "its step says settled");
+    } else {
+        judge_place(j, needs_review);
+        judge_dead(j, needs_review);
+    }
+    judge_index(j);
+    if (!j->is_readable) {
+        if (!is_over)
+            judge_expiry(j, is_over);
+        return;
+    }
+    judge_step(j);
+    judge_ledger(j);
+    /* A hash that is settled by its step alone must not be made to expire. */
+    if (is_over == is_final)
+        judge_expiry(j, is_over);
+}
+
+static void judge_missing(struct judge *j)
+{
+    judge_unwanted(j, FIX_PLACE,
+                   job_is_update(j->look->id) ? "there is no such update"
+                                                 : "there is no such order");
+    if (j->look->is_indexed)
+        say(j, CHECK_INDEX, FIX_RECORD, "remove it from the index",
+            "it is in the index, but there is no such order");
+}
+
+void judge_job(const struct look *look, judge_found_fn found, void *arg)
+{
+    struct judge j = {.look = look, .found = found, .arg = arg};
+    if (look->ttl_ms == -2) {
+        judge_missing(&j);
+        return;
+    }
+    if (rds_len(look->hash) == 0) {
+        say(&j, CHECK_TYPE, FIX_NONE, NULL, "its key does not hold a hash");
+        return;
+    }
+    if (!job_id_is_valid(look->id))
+        say(&j, CHECK_ID, FIX_NONE, NULL, "this is not the form of an id");
+    if (!is(field(&j, "id"), look->id))
+        say(&j, CHECK_ID, FIX_NONE, NULL, "its own id is %.60s",
+            field(&j, "id") ? field(&j, "id") : "(none)");
+    if (job_is_update(look->id))
+        judge_update(&j);
+    else
+        judge_order(&j);
+}
