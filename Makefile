@@ -73,7 +73,8 @@ SRC_LOAD := $(wildcard redis/*.c)
 SRC_WS := $(wildcard ws-bridge/*.c)
 SRC_UNIT := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 SRC_UNIT_SUPPORT := $(wildcard tests/unit/support/*.c)
-SRC_ALL := $(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS) $(SRC_UNIT) $(SRC_UNIT_SUPPORT)
+SRC_BENCH := $(wildcard tests/bench/*.c)
+SRC_ALL := $(SRC_BENCH) $(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS) $(SRC_UNIT) $(SRC_UNIT_SUPPORT)
 HEADERS := $(wildcard fcgi/*/*.h redis/*.h ws-bridge/*.h tests/unit/*.h tests/unit/*/*.h)
 
 LIB_TIFFIN := $(BUILD)/lib/libtiffin.a
@@ -177,6 +178,21 @@ test: deps-test ## all tests on this machine (SANITIZER=address,undefined as wel
 test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/test_*.c
 	@code=0; for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; code=1; }; done; exit $$code
 
+# ---- fuzzing --------------------------------------------------------------------
+FUZZ_SECONDS ?= 60
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/order_view.c
+.PHONY: fuzz
+fuzz: deps-lint $(FUZZ:%=build/fuzz/%) ## feed the parsers random input, FUZZ_SECONDS=60 each
+	@for t in $(FUZZ); do mkdir -p build/fuzz/corpus/$$t; \
+		build/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 -verbosity=0 \
+			-print_final_stats=1 -dict=tests/fuzz/$$t.dict -artifact_prefix=build/fuzz/$$t- \
+			build/fuzz/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
+build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(FUZZ_SRC) $(HEADERS)
+	@mkdir -p $(@D)
+	$(Q)clang $(CPPFLAGS_ALL) -std=c11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_SRC) $(LIBS_BASE)
+
 test-functions: all ## the Redis functions, on a private redis-server
 	@if [ -d tests/functions ]; then $(PYTEST) tests/functions $(PYTEST_ARGS); fi
 
@@ -197,8 +213,20 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call unit_libs,/unit/$$*) 
 		$(if $(findstring /unit/api/,$@),$(LIBS_API)) \
 		$(if $(findstring /unit/ws-bridge/,$@),$(LIBS_WS)) $(LIBS_BASE)
 
+# ---- load tools -----------------------------------------------------------------
+LOAD_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_TIFFIN)
+	@mkdir -p $(@D)
+	$(link) $^ $(LIBS_BASE)
+.PHONY: bench bench-requests bench-streams
+bench: bench-requests bench-streams ## measure, side by side with what nginx and Redis do alone
+bench-requests: all
+	@tests/bench/requests.sh
+bench-streams: all $(LOAD_TOOLS)
+	@/usr/bin/python3 -B tests/bench/streams.py
+
 # ---- checks -------------------------------------------------------------------
-FORMATTED = $(SRC_ALL) $(HEADERS)
+FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch])
 
 .PHONY: lint format check-format check-tidy check-cppcheck check-scripts
 lint: deps-lint ## every check of the sources, the scripts and the nginx configuration

@@ -28,14 +28,23 @@ struct json_object *catalogue_info(const struct redisReply *reply)
     json_object_object_add(info, "cuisine", json_text(rds_str(rds_at(reply, 2))));
     /* With its own text, or 4.7 would be written as 4.7000000000000002. */
     json_object_object_add(info, "rating",
-                           rating ? json_object_new_double_s(atof(rating), rating) : NULL);
+                           rating ? json_object_new_double_s(strtod(rating, NULL), rating) : NULL);
     return info;
+}
+
+/* The JSON array in a text; NULL when there is none. */
+static struct json_object *parse_list(const char *text)
+{
+    struct json_object *list = text ? json_tokener_parse(text) : NULL;
+    if (json_object_is_type(list, json_type_array))
+        return list;
+    json_object_put(list);
+    return NULL;
 }
 
 struct json_object *catalogue_menu(const struct redisReply *reply)
 {
-    const char *text = rds_str(rds_at(reply, 0));
-    struct json_object *items = text ? json_tokener_parse(text) : NULL;
+    struct json_object *items = parse_list(rds_str(rds_at(reply, 0)));
     if (!items)
         return NULL;
     struct json_object *names = json_object_new_array();
@@ -52,8 +61,7 @@ struct json_object *catalogue_menu(const struct redisReply *reply)
 
 struct json_object *catalogue_reviews(const struct redisReply *reply)
 {
-    const char *text = rds_str(rds_at(reply, 0));
-    struct json_object *list = text ? json_tokener_parse(text) : NULL;
+    struct json_object *list = parse_list(rds_str(rds_at(reply, 0)));
     if (!list)
         return NULL;
     struct json_object *reviews = json_object_new_object();

@@ -8,6 +8,7 @@
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/version.h"
 
 #define ROUNDS_MAX 3
@@ -76,10 +77,8 @@ static void on_counts(void *arg, const struct rds_result *result)
             {"payment_failed", &f->payment_failed},
             {"chat_messages", &f->chat_messages},
         };
-        for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++) {
-            const char *text = rds_field(result->reply, FIELDS[i].name);
-            *FIELDS[i].to = text ? atoll(text) : 0;
-        }
+        for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++)
+            *FIELDS[i].to = text_to_int_or(rds_field(result->reply, FIELDS[i].name), 0);
     }
     finish_if_last(g);
 }

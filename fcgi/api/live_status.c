@@ -35,6 +35,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/text.h"
 #include "order/store.h"
 
 #define BUCKETS 16384 /* of the table by order id; a power of two */
@@ -175,7 +176,7 @@ static int last_event_id(const struct req *r)
         text = params_get(&r->params, "last_event_id");
     if (!text || strlen(text) > 9 || strspn(text, "0123456789") != strlen(text))
         return 0;
-    return atoi(text);
+    return (int)text_to_int_or(text, 0);
 }
 
 void get_live_status(struct req *r)
@@ -185,7 +186,7 @@ void get_live_status(struct req *r)
         return;
     }
     struct live *l = mem_calloc(1, sizeof *l);
-    strcpy(l->id, r->arg);
+    (void)text_copy(l->id, sizeof l->id, r->arg); /* its form was checked */
     l->req = r;
     l->sent = last_event_id(r);
     r->context = l;

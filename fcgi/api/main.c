@@ -48,10 +48,11 @@ static void on_redis_state(void *arg, int is_up)
         log_warn("Redis is away (%s); answering 503 until it is back", rds_reason(api.rds));
 }
 
+/* The number behind a field of INFO, 0 when it is not there. */
 static double info_number(const char *info, const char *field)
 {
     const char *at = info ? strstr(info, field) : NULL;
-    return at ? atof(at + strlen(field)) : 0;
+    return at ? strtod(at + strlen(field), NULL) : 0;
 }
 
 static void on_memory(void *arg, const struct rds_result *result)

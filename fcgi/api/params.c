@@ -167,7 +167,7 @@ int params_add_json(struct params *p, const char *body, size_t n)
         status = fail(p, 400, "The body is not JSON: %s.",
                       error == json_tokener_continue ? "it ends too early"
                                                      : json_tokener_error_desc(error));
-    else if (parsed + strspn(body + parsed, " \t\r\n") < n)
+    else if (parsed < n && parsed + strspn(body + parsed, " \t\r\n") < n)
         status = fail(p, 400, "The body is not JSON: something follows the value.");
     else if (json_object_get_type(root) != json_type_object)
         status = fail(p, 422, "The JSON body must be an object.");

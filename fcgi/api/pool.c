@@ -18,6 +18,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define BACKLOG 16384 /* the kernel cuts it to net.core.somaxconn */
 #define SOON_MS 1000  /* a child that dies earlier than this waits before it is started again */
@@ -50,9 +51,8 @@ static struct {
 static int listen_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
+    if (text_copy(address.sun_path, sizeof address.sun_path, path))
         return -ENAMETOOLONG;
-    strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
@@ -73,7 +73,7 @@ static int listen_tcp(const char *text, int number)
     const char *colon = strrchr(text, ':');
     char host[256], port[16];
     snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-    snprintf(port, sizeof port, "%d", atoi(colon + 1) + number);
+    snprintf(port, sizeof port, "%d", (int)text_to_int_or(colon + 1, 0) + number);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     if (getaddrinfo(*host ? host : NULL, port, &hints, &found))
         return -EADDRNOTAVAIL;

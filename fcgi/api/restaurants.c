@@ -130,7 +130,7 @@ static void on_ids(struct req *r, const struct rds_result *result)
     if (reply_redis_failure(r, result))
         return;
     size_t n = rds_len(result->reply);
-    struct listing *list = mem_calloc(1, sizeof *list + n * sizeof list->rows[0]);
+    struct listing *list = mem_calloc(1, sizeof *list + n * sizeof(void *));
     list->n = list->pending = n;
     r->context = list;
     r->release = release_listing;

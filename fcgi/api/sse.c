@@ -1,5 +1,6 @@
 #include "api/sse.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <stdio.h>
@@ -57,7 +58,9 @@ struct sse_record *sse_encode(int id, const char *event, const char *data)
         (void)buf_addf(&text, "event: %s\n", event);
     if (id >= 0)
         (void)buf_addf(&text, "id: %d\n", id);
-    (void)buf_addf(&text, "data: %s\n\n", data);
+    int err = buf_addf(&text, "data: %s\n\n", data);
+    assert(!err);
+    (void)err;
     struct sse_record *record = encode(text.data, text.len);
     buf_release(&text);
     return record;

@@ -18,8 +18,8 @@ struct sse_record {
     unsigned char bytes[];
 };
 
-/* The data's bytes must have no line breaks (JSON as json-c writes it has none). id < 0 and
- * event NULL leave that field away. The caller frees the result. */
+/* The data must have no line breaks (JSON as json-c writes it has none) and less than 60 KB: one
+ * record. id < 0 and event NULL leave that field away. The caller frees the result. */
 struct sse_record *sse_encode(int id, const char *event, const char *data);
 
 struct sse_owner {

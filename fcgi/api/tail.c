@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/rds.h"
+#include "base/text.h"
 #include "order/order.h"
 #include "order/store.h"
 
@@ -29,9 +30,8 @@ static void take_entry(const struct redisReply *entry)
 {
     const char *id = rds_str(rds_at(entry, 0)), *order_id;
     struct order_change change;
-    if (!id || strlen(id) >= sizeof tail.last_id)
+    if (!id || text_copy(tail.last_id, sizeof tail.last_id, id))
         return;
-    strcpy(tail.last_id, id);
     if (order_event_parse(rds_at(entry, 1), &order_id, &change)) {
         log_warn("event %s is not readable; skipped", id);
         return;

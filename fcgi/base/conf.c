@@ -232,6 +232,9 @@ int conf_secret(const char *user, char *out, size_t size)
     fclose(f);
     if (!line)
         return -ENODATA;
-    out[strcspn(out, "\r\n")] = '\0';
-    return *out ? 0 : -ENODATA;
+    size_t length = strcspn(out, "\r\n");
+    if (!out[length] && length + 1 == size)
+        return -EMSGSIZE;
+    out[length] = '\0';
+    return length ? 0 : -ENODATA;
 }

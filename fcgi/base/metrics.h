@@ -2,7 +2,8 @@
  * of them to Redis, where readers (status, monitor, /metrics) sum over the processes.
  *
  * A gauge is a present number (open streams), a counter only rises. Latencies go into buckets
- * whose bounds grow by the square root of two, so that a quantile is right within 20 %. */
+ * whose bounds grow by the square root of two: a quantile is never told too low, and at most 41 %
+ * too high. */
 #ifndef TIFFIN_BASE_METRICS_H
 #define TIFFIN_BASE_METRICS_H
 

@@ -1,6 +1,5 @@
 #include "base/rds.h"
 
-#include <errno.h>
 #include <ev.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
@@ -14,6 +13,7 @@
 #include "base/crash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/text.h"
 
 #define BACKOFF_FIRST_MS 10
 #define BACKOFF_MAX_MS 1000
@@ -228,13 +228,11 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop, (void)revents;
     struct rds *r = w->data;
     struct rds_cmd *oldest = TAILQ_FIRST(&r->pending);
-    if (r->state == RDS_CONNECTING) {
+    double timeout_s = r->options.timeout_ms / 1000.0 - 1e-6;
+    if (r->state == RDS_CONNECTING || (oldest && ev_now(loop) - oldest->sent_at >= timeout_s))
         go_down(r, RDS_TIMEOUT, "Redis does not answer");
-    } else if (oldest && ev_now(loop) - oldest->sent_at >= r->options.timeout_ms / 1000.0 - 1e-6) {
-        go_down(r, RDS_TIMEOUT, "Redis does not answer");
-    } else {
+    else
         arm_deadline(r);
-    }
 }
 
 /* ---- hiredis' event hooks ------------------------------------------------------------------ */
@@ -404,7 +402,7 @@ static redisAsyncContext *open_context(const char *address)
         return redisAsyncConnectUnix(address);
     char host[256];
     snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
-    return redisAsyncConnect(host, atoi(colon + 1));
+    return redisAsyncConnect(host, (int)text_to_int_or(colon + 1, 0));
 }
 
 static void greet(struct rds *r)
@@ -474,6 +472,8 @@ struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
     ev_timer_init(&r->probe, on_probe, 0., PROBE_EVERY_S);
     ev_prepare_init(&r->settle, on_settle);
     ev_set_priority(&r->settle, EV_MINPRI);
+    /* After a pause of this process, answers that have come are read before anything is late. */
+    ev_set_priority(&r->deadline, EV_MINPRI + 1);
     r->read_watcher.data = r->write_watcher.data = r;
     r->deadline.data = r->retry.data = r->probe.data = r->settle.data = r;
     try_connect(r);
@@ -550,16 +550,7 @@ int rds_int(const struct redisReply *reply, int64_t *ret)
         *ret = reply->integer;
         return 0;
     }
-    const char *text = rds_str(reply);
-    if (!text || !*text)
-        return -EPROTO;
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno || *end)
-        return -EPROTO;
-    *ret = value;
-    return 0;
+    return text_to_int(rds_str(reply), ret);
 }
 
 const char *rds_field(const struct redisReply *reply, const char *name)

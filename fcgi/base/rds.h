@@ -38,7 +38,9 @@ struct rds_result {
     const char *text;               /* never NULL: the error in one line */
 };
 
-/* Exactly once for each command that is not cancelled. May call any rds_ function but rds_free. */
+/* Exactly once for each command that is not cancelled. May call any rds_ function but rds_free.
+ * While a lost connection's commands are completed, rds_is_up() may still say 1; a command sent
+ * again at once is then RDS_UNSENT, and so in a circle: wait for on_state, or for a timer. */
 typedef void (*rds_reply_fn)(void *arg, const struct rds_result *result);
 /* The connection came up (is_up 1) or went down (0). May issue commands. */
 typedef void (*rds_state_fn)(void *arg, int is_up);
@@ -55,7 +57,8 @@ struct rds_options {
 
 /* Starts connecting; never fails: a Redis that is away is an ordinary state. */
 struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options);
-/* Drops the connection; pending commands are cancelled, not completed. NULL ok. */
+/* Drops the connection; pending commands are cancelled, not completed, and must not be handed to
+ * rds_cancel() any more. NULL ok. */
 void rds_free(struct rds *r);
 
 int rds_is_up(const struct rds *r);

@@ -39,7 +39,8 @@ int cmd_pause(struct ctl *c);   /* hands.c */
 int cmd_resume(struct ctl *c);  /* hands.c */
 int cmd_fsck(struct ctl *c);    /* fsck.c */
 
-/* ---- asking Redis (ask.c) ---------------------------------------------------------------------- */
+/* ---- asking Redis (ask.c) ----------------------------------------------------------------------
+ */
 
 struct key {
     char text[512];

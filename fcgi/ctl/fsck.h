@@ -106,12 +106,12 @@ void fsck_recheck(struct fsck *f, const char *id);
 
 /* In this order; each adds to the findings. */
 void walk_library(struct fsck *f);
-void walk_aside(struct fsck *f);   /* ledger, active lists, Idempotency-Keys, users' lists */
-void walk_queue(struct fsck *f);   /* who stands where */
-void walk_jobs(struct fsck *f);    /* orders and updates */
-void walk_strays(struct fsck *f);  /* what stands in the queue and is no job */
+void walk_aside(struct fsck *f);  /* ledger, active lists, Idempotency-Keys, users' lists */
+void walk_queue(struct fsck *f);  /* who stands where */
+void walk_jobs(struct fsck *f);   /* orders and updates */
+void walk_strays(struct fsck *f); /* what stands in the queue and is no job */
 void walk_index(struct fsck *f);
-void walk_ledger(struct fsck *f);  /* entries without an order, orders with the same key */
+void walk_ledger(struct fsck *f); /* entries without an order, orders with the same key */
 
 /* ---- counters -------------------------------------------------------------------------------- */
 

@@ -36,9 +36,8 @@ struct judge {
     int is_readable;
 };
 
-__attribute__((format(printf, 5, 6))) static void say(struct judge *j, enum check check,
-                                                      enum fix fix, const char *repair,
-                                                      const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void
+say(struct judge *j, enum check check, enum fix fix, const char *repair, const char *format, ...)
 {
     char text[TEXT_SIZE];
     va_list args;
@@ -88,8 +87,7 @@ static void judge_unwanted(struct judge *j, enum fix fix, const char *why)
     if (look_places(j->look) == 0)
         return;
     name_places(j->look, places);
-    say(j, CHECK_PLACE, fix, "remove it from the queue", "%s, yet it is in %.200s", why,
-        places);
+    say(j, CHECK_PLACE, fix, "remove it from the queue", "%s, yet it is in %.200s", why, places);
 }
 
 /* An unsettled job. Without a step no worker could go on, so it is left to people. */
@@ -117,7 +115,8 @@ static void judge_dead(struct judge *j, int needs_review)
     const struct look *look = j->look;
     if (look->n_dead && !needs_review)
         say(j, CHECK_DEAD, field(j, "dead_reason") ? FIX_NONE : FIX_PLACE, "put it back to ready",
-            "it is in dead, but its status is %.40s", field(j, "status") ? field(j, "status") : "-");
+            "it is in dead, but its status is %.40s",
+            field(j, "status") ? field(j, "status") : "-");
     if (needs_review && look_places(look) == 1 && !look->n_dead)
         say(j, CHECK_DEAD, FIX_PLACE, "put it into dead", "it is needs_review, but in %s",
             look_place(look));
@@ -125,7 +124,8 @@ static void judge_dead(struct judge *j, int needs_review)
         say(j, CHECK_DEAD, FIX_NONE, NULL, "it is needs_review without a status to go back to");
 }
 
-/* ---- statuses, step, history ------------------------------------------------------------------- */
+/* ---- statuses, step, history -------------------------------------------------------------------
+ */
 
 /* Every state an order can be in, and the steps that may come next. */
 static const struct {
@@ -242,7 +242,8 @@ static void judge_history(struct judge *j)
             kitchen_status_name(j->now.kitchen));
 }
 
-/* ---- money ------------------------------------------------------------------------------------- */
+/* ---- money -------------------------------------------------------------------------------------
+ */
 
 static void judge_captured(struct judge *j)
 {
@@ -283,7 +284,8 @@ static void judge_payment(struct judge *j, int64_t captures, int64_t refunds)
         break;
     }
     if (!is_right)
-        say(j, CHECK_LEDGER, FIX_NONE, NULL, "%s and %s, but the ledger has %s%lld captures, %lld refunds",
+        say(j, CHECK_LEDGER, FIX_NONE, NULL,
+            "%s and %s, but the ledger has %s%lld captures, %lld refunds",
             order_status_name(j->now.status), payment_status_name(j->now.payment),
             field(j, "payment_key") ? "" : "no payment key: ", (long long)captures,
             (long long)refunds);
@@ -309,7 +311,8 @@ static void judge_ledger(struct judge *j)
         judge_payment(j, captures, refunds);
 }
 
-/* ---- expiry and index -------------------------------------------------------------------------- */
+/* ---- expiry and index --------------------------------------------------------------------------
+ */
 
 static void judge_expiry(struct judge *j, int is_over)
 {
@@ -330,7 +333,8 @@ static void judge_index(struct judge *j)
         "it is not in the index");
 }
 
-/* ---- all together ------------------------------------------------------------------------------ */
+/* ---- all together ------------------------------------------------------------------------------
+ */
 
 static void judge_update(struct judge *j)
 {
@@ -374,7 +378,7 @@ static void judge_missing(struct judge *j)
 {
     judge_unwanted(j, FIX_PLACE,
                    job_is_update(j->look->id) ? "there is no such update"
-                                                 : "there is no such order");
+                                              : "there is no such order");
     if (j->look->is_indexed)
         say(j, CHECK_INDEX, FIX_RECORD, "remove it from the index",
             "it is in the index, but there is no such order");

@@ -8,7 +8,9 @@
 #include "order/keys.h"
 #include "order/order.h"
 
-#define ATTEMPTS 50 /* each fails only when a worker came, or a payment key, at that very moment */
+#define ATTEMPTS \
+    50 /* each fails only when a worker came, or a payment key, at that very moment \
+        */
 
 /* The answers of the MULTI, in the order in which they are asked. */
 enum part { HASH, TTL, INDEXED, READY, DELAYED, DEAD, REGISTERED, TIME, LEDGER, ACTIVE };

@@ -22,8 +22,8 @@ void out_init(void)
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     const char *no_colour = getenv("NO_COLOR"); /* https://no-color.org */
     const char *term = getenv("TERM");
-    has_colour = isatty(STDOUT_FILENO) && !(no_colour && *no_colour) &&
-                 !(term && strcmp(term, "dumb") == 0);
+    has_colour =
+        isatty(STDOUT_FILENO) && !(no_colour && *no_colour) && !(term && strcmp(term, "dumb") == 0);
 }
 
 const char *out_bold(void)

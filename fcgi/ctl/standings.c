@@ -63,8 +63,8 @@ static size_t find(const struct standings *s, const char *id)
 void standings_fill(struct standings *s, struct look *look)
 {
     int *const TO[AT_COUNT] = {
-        [AT_READY] = &look->n_ready,     [AT_ACTIVE] = &look->n_active,
-        [AT_ASTRAY] = &look->n_astray,   [AT_DELAYED] = &look->n_delayed,
+        [AT_READY] = &look->n_ready,   [AT_ACTIVE] = &look->n_active,
+        [AT_ASTRAY] = &look->n_astray, [AT_DELAYED] = &look->n_delayed,
         [AT_DEAD] = &look->n_dead,
     };
     for (size_t i = find(s, look->id); i < s->n && strcmp(s->items[i].id, look->id) == 0; i++) {

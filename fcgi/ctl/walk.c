@@ -43,9 +43,8 @@ static void scan(struct fsck *f, const char *key, const char *match, page_fn on_
 {
     char cursor[32] = "0";
     do {
-        struct redisReply *reply =
-            key ? ask(f->c, "ZSCAN", key, cursor, "COUNT", PAGE)
-                : ask(f->c, "SCAN", cursor, "MATCH", match, "COUNT", PAGE);
+        struct redisReply *reply = key ? ask(f->c, "ZSCAN", key, cursor, "COUNT", PAGE)
+                                       : ask(f->c, "SCAN", cursor, "MATCH", match, "COUNT", PAGE);
         const char *next = rds_str(rds_at(reply, 0));
         snprintf(cursor, sizeof cursor, "%s", next ? next : "0");
         on_page(f, rds_at(reply, 1));
@@ -324,7 +323,8 @@ static const char *job_of_key(const char *key)
     return id ? id : after(key, KEY_UPDATE_PREFIX);
 }
 
-/* Judged with what the walk knows, which is a little old; the caller rechecks when it looks wrong. */
+/* Judged with what the walk knows, which is a little old; the caller rechecks when it looks wrong.
+ */
 static int looks_wrong(struct fsck *f, struct look *look)
 {
     int is_wrong = 0;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/rds.h"
+#include "base/text.h"
 #include "order/store.h"
 
 #define PERIOD_S 1.0
@@ -52,7 +53,7 @@ void live_start(struct ev_loop *loop, struct rds *r, const char *program)
 {
     char host[48];
     if (gethostname(host, sizeof host))
-        strcpy(host, "host");
+        (void)text_copy(host, sizeof host, "host");
     host[sizeof host - 1] = '\0';
     connection = r;
     snprintf(process_name, sizeof process_name, "%s-%s-%d", program, host, (int)getpid());
@@ -69,8 +70,8 @@ static int bucket_of(const char *field)
     size_t digits = strspn(field + prefix, "0123456789");
     if (digits < 1 || digits > 2 || field[prefix + digits])
         return -1;
-    int bucket = atoi(field + prefix);
-    return bucket < LATENCY_BUCKETS ? bucket : -1;
+    int64_t bucket = text_to_int_or(field + prefix, -1);
+    return bucket < LATENCY_BUCKETS ? (int)bucket : -1;
 }
 
 void live_add(struct live_sum *sum, const struct redisReply *reply)

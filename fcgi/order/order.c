@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "base/rds.h"
+#include "base/text.h"
 
 #define SHARD_DIGITS "00" /* one shard today */
 #define ID_RANDOM 20      /* characters of 5 bits */
@@ -94,13 +95,12 @@ static int change_set(struct order_change *c, int version, const char *status, c
     int s = order_status_parse(status);
     int p = payment_status_parse(payment);
     int k = kitchen_status_parse(kitchen);
-    if (version < 1 || s < 0 || p < 0 || k < 0 || !at || strlen(at) >= sizeof c->at)
+    if (version < 1 || s < 0 || p < 0 || k < 0 || !at || text_copy(c->at, sizeof c->at, at))
         return -EPROTO;
     c->version = version;
     c->status = (enum order_status)s;
     c->payment = (enum payment_status)p;
     c->kitchen = (enum kitchen_status)k;
-    strcpy(c->at, at);
     return 0;
 }
 
@@ -113,19 +113,6 @@ static int history_parse(const char *line, int version, struct order_change *ret
         line[end])
         return -EPROTO;
     return change_set(ret, version, status, payment, kitchen, at);
-}
-
-static int parse_int(const char *text, int64_t *ret)
-{
-    char *end;
-    if (!text || !*text)
-        return -EPROTO;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno || *end)
-        return -EPROTO;
-    *ret = value;
-    return 0;
 }
 
 int order_parse(const struct redisReply *reply, struct order *ret)
@@ -141,9 +128,9 @@ int order_parse(const struct redisReply *reply, struct order *ret)
     ret->currency = rds_field(reply, "currency");
     ret->created_at = rds_field(reply, "created_at");
     if (!ret->id || !ret->item || !ret->restaurant_id || !ret->restaurant || !ret->currency ||
-        !ret->created_at || parse_int(rds_field(reply, "quantity"), &ret->quantity) ||
-        parse_int(rds_field(reply, "amount_cents"), &ret->amount_cents) ||
-        parse_int(rds_field(reply, "version"), &version) || version < 1 || version > INT32_MAX)
+        !ret->created_at || text_to_int(rds_field(reply, "quantity"), &ret->quantity) ||
+        text_to_int(rds_field(reply, "amount_cents"), &ret->amount_cents) ||
+        text_to_int(rds_field(reply, "version"), &version) || version < 1 || version > INT32_MAX)
         return -EPROTO;
 
     int64_t first = version > ORDER_HISTORY_MAX ? version - ORDER_HISTORY_MAX + 1 : 1;
@@ -151,11 +138,10 @@ int order_parse(const struct redisReply *reply, struct order *ret)
     for (int64_t v = first; v <= version; v++) {
         char field[16];
         snprintf(field, sizeof field, "v%d", (int)v);
-        if (history_parse(rds_field(reply, field), (int)v, &ret->history[ret->n_history]))
+        if (history_parse(rds_field(reply, field), (int)v, &ret->now))
             return -EPROTO;
-        ret->n_history++;
+        ret->history[ret->n_history++] = ret->now;
     }
-    ret->now = ret->history[ret->n_history - 1];
     return 0;
 }
 
@@ -164,7 +150,7 @@ int order_event_parse(const struct redisReply *fields, const char **ret_id,
 {
     int64_t version;
     const char *id = rds_field(fields, "order");
-    if (!id || parse_int(rds_field(fields, "version"), &version) || version < 1 ||
+    if (!id || text_to_int(rds_field(fields, "version"), &version) || version < 1 ||
         version > INT32_MAX)
         return -EPROTO;
     int err = change_set(ret, (int)version, rds_field(fields, "status"),

@@ -10,6 +10,7 @@
 #include "base/conf.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "order/keys.h"
 
 #define KEY_SIZE 256   /* longest: idem:{s00}: and 128 characters */
@@ -114,9 +115,8 @@ int store_place_parse(const struct redisReply *reply, enum place_outcome *ret,
             continue;
         if (WORDS[i].outcome == PLACE_DONE || WORDS[i].outcome == PLACE_REPLAY) {
             const char *id = rds_str(rds_at(reply, 1));
-            if (!id || strlen(id) >= ORDER_ID_SIZE)
+            if (!id || text_copy(ret_id, ORDER_ID_SIZE, id))
                 return -EPROTO;
-            strcpy(ret_id, id);
         }
         *ret = WORDS[i].outcome;
         return 0;
@@ -287,10 +287,7 @@ struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, r
 static int copy_text(const struct redisReply *reply, char *out, size_t size)
 {
     const char *text = rds_str(reply);
-    if (!text || strlen(text) >= size)
-        return -EPROTO;
-    strcpy(out, text);
-    return 0;
+    return text && text_copy(out, size, text) == 0 ? 0 : -EPROTO;
 }
 
 int store_begin_parse(const struct redisReply *reply, struct job_view *ret)
@@ -447,10 +444,11 @@ struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const
                           fn, arg);
 }
 
-struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, rds_reply_fn fn, void *arg)
+struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, size_t skip, rds_reply_fn fn,
+                                   void *arg)
 {
     return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_INDEX, "-inf", number_of(before_ms).text,
-                    "LIMIT", "0", number_of(STORE_BATCH_MAX).text);
+                    "LIMIT", number_of((int64_t)skip).text, number_of(STORE_BATCH_MAX).text);
 }
 
 struct rds_cmd *store_trim(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,

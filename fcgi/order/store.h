@@ -175,8 +175,10 @@ struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_
 /* Answer: ["reaped", moved, left] or ["alive"]. */
 struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, const char *const ids[],
                            size_t n, rds_reply_fn fn, void *arg);
-/* Orders created before `before_ms`, oldest first, at most STORE_BATCH_MAX. */
-struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, rds_reply_fn fn, void *arg);
+/* Orders placed before `before_ms`, oldest first, at most STORE_BATCH_MAX after the first `skip`.
+ */
+struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, size_t skip, rds_reply_fn fn,
+                                   void *arg);
 /* Drops those that have expired from the index. Answer: ["trimmed", n]. */
 struct rds_cmd *store_trim(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
                            void *arg);

@@ -14,6 +14,7 @@
 #include "worker/job.h"
 #include "worker/leave.h"
 #include "worker/reaper.h"
+#include "worker/trimmer.h"
 
 #define WORKER_ID_SIZE 65
 
@@ -27,6 +28,7 @@ struct worker {
     struct intake intake;
     struct reaper reaper;
     struct leave leave;
+    struct trimmer trimmer;
 };
 
 /* <host>-<pid>-<random>, of [a-z0-9-] and at most 64 characters. */

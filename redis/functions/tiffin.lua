@@ -378,7 +378,7 @@ local function step(keys, argv)
         redis.call('EXPIRE', order, keep_seconds)
         return { 'settled', tonumber(o.version) }
     end
-    if wait > 0 then
+    if wait > 0 and next_step ~= 'refund' then -- money owed does not wait for a stage
         redis.call('LREM', active, 1, id)
         redis.call('ZADD', delayed, now + wait, id)
         return { 'delayed', tonumber(o.version), next_step }

@@ -30,6 +30,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define LINE_MAX_BYTES 65536
 #define TICK_S 0.01
@@ -115,12 +116,14 @@ static void read_line(struct stream *s, const char *line)
     if (*line == '\0') {
         end_of_event(s);
     } else if (strncmp(line, "id: ", 4) == 0) {
-        s->id = atol(line + 4);
+        s->id = (long)text_to_int_or(line + 4, -1);
     } else if (strncmp(line, "event: ", 7) == 0) {
         snprintf(s->event, sizeof s->event, "%s", line + 7);
     } else if (strncmp(line, "data: ", 6) == 0) {
         const char *time = strstr(line, TIMESTAMP);
-        s->at_ms = time ? clock_parse_rfc3339(time + sizeof TIMESTAMP - 1) : -1;
+        char at[32];
+        snprintf(at, sizeof at, "%.24s", time ? time + sizeof TIMESTAMP - 1 : "");
+        s->at_ms = time ? clock_parse_rfc3339(at) : -1;
     }
 }
 
@@ -326,16 +329,16 @@ static void read_options(int argc, char **argv)
     while ((c = getopt_long(argc, argv, "", LONG, NULL)) != -1) {
         switch (c) {
         case 'p':
-            option.port = atoi(optarg);
+            option.port = (int)text_to_int_or(optarg, 0);
             break;
         case 'r':
-            option.rate = atoi(optarg);
+            option.rate = (int)text_to_int_or(optarg, 0);
             break;
         case 'n':
-            option.repeat = atoi(optarg);
+            option.repeat = (int)text_to_int_or(optarg, 0);
             break;
         case 's':
-            option.seconds = atoi(optarg);
+            option.seconds = (int)text_to_int_or(optarg, 0);
             break;
         case 'o':
             option.opened_file = optarg;

@@ -1,6 +1,6 @@
-"""A model of the queue that walks at random: what may be called next, what it must answer, and where
-every job must be then. It knows all of that without asking, so a caller may send a whole walk, or
-many, before it reads the first reply."""
+"""A model of the queue that walks at random: what may be called next, what it must answer, and
+where every job must be then. It knows all of that without asking, so a caller may send a whole
+walk, or many, before it reads the first reply."""
 import collections
 import random
 
@@ -306,7 +306,7 @@ class Model:
             self.count[job.status] += 1
             self.met[f"settled {job.status} {job.payment}"] += 1
             return command, ["settled", job.version]
-        if wait:
+        if wait and job.step != "refund":
             self.active[name].remove(job.id)
             self.delayed[job.id] = None
             return command, ["delayed", job.version, job.step]

@@ -2,12 +2,14 @@
 would leave half a fact: so every function is called as every user, and each user's own commands are
 asked for too. (That the right users get through every branch is shown by the other tests here: they
 sign in as api, worker and gateway, never as admin.)"""
+import re
 import stat
 
 import pytest
 import redis
 
 import functions_client as fc
+import functions_pipe as fp
 import functions_server as fs
 from functions_client import job_key, new_id
 
@@ -51,10 +53,11 @@ CALLS = {
 }
 
 
-@pytest.fixture
-def busy(server, api, worker, gateway):
+def make_busy(server):
     """An order and an update in w1's hands, one order waiting, one of each dead, one order that is
     gone but for its place in the index, a charge, a paused queue."""
+    admin = server.client("admin")
+    api, worker, gateway = (fc.Functions(server.client(u)) for u in ("api", "worker", "gateway"))
     api.place(ORDER)
     api.accept_update(UPDATE)
     api.place(DEAD_ORDER)
@@ -67,9 +70,13 @@ def busy(server, api, worker, gateway):
     worker.intent("w1", ORDER, 1, "pay")
     api.place(new_id())
     gateway.charge("paid")
-    admin = server.client("admin")
     admin.zadd(fc.INDEX, {GONE: 1})
     fc.Functions(admin).pause()
+
+
+@pytest.fixture
+def busy(server):
+    make_busy(server)
     return server
 
 
@@ -119,7 +126,7 @@ MAY = {
         f"XREAD BLOCK 1 STREAMS {fc.EVENTS} $", f"XRANGE {fc.EVENTS} - +",
         f"XREVRANGE {fc.EVENTS} + - COUNT 1", f"XINFO STREAM {fc.EVENTS}"],
     "worker": SESSION + LIVE_WRITES + [
-        "INFO", f"LRANGE {ACTIVE} 0 -1", f"LLEN {ACTIVE}", f"SMEMBERS {fc.WORKERS}",
+        f"LRANGE {ACTIVE} 0 -1", f"LLEN {ACTIVE}", f"SMEMBERS {fc.WORKERS}",
         f"EXISTS {BEAT}", f"BLMOVE {fc.READY} {fc.READY} RIGHT RIGHT 1",
         f"HMGET {ORDER_KEY} step", f"ZRANGEBYSCORE {fc.INDEX} -inf 1 LIMIT 0 100"],
     "ws": SESSION + LIVE_WRITES + [
@@ -136,13 +143,18 @@ MAY = {
     "metrics": SESSION + [
         "INFO", "HGETALL count:{s00}", f"HGETALL {LIVE_ONE}", f"LLEN {fc.READY}", f"LLEN {ACTIVE}",
         f"ZCARD {fc.DELAYED}", f"ZCARD {fc.DEAD}", f"SMEMBERS {fc.WORKERS}", f"EXISTS {BEAT}",
-        f"XLEN {fc.EVENTS}", f"ZRANGEBYSCORE {LIVE} 0 1"],
+        f"XLEN {fc.EVENTS}", f"XLEN {fc.CHAT_LOG}", "HMGET count:{s00} placed settled",
+        "HGET count:{s00} placed", f"SCARD {fc.WORKERS}", f"ZCARD {PRESENT}",
+        f"ZCOUNT {PRESENT} 0 1", f"ZCARD {fc.INDEX}", f"ZCOUNT {fc.INDEX} 0 1",
+        f"ZCARD {LIVE}", f"ZCOUNT {LIVE} 0 1", f"ZRANGE {LIVE} 0 -1",
+        f"ZRANGEBYSCORE {LIVE} 0 1"],
     "reader": SESSION + [
         "INFO", "COMMAND", "COMMAND DOCS get", "SCAN 0", f"HGETALL {ORDER_KEY}",
         f"TYPE {ORDER_KEY}",
         f"LRANGE {fc.READY} 0 -1", f"ZRANGE {fc.DEAD} 0 -1", f"XREAD STREAMS {fc.EVENTS} 0",
         f"XINFO STREAM {fc.EVENTS}", f"MEMORY USAGE {ORDER_KEY}", f"OBJECT ENCODING {ORDER_KEY}",
-        "HGETALL gateway:{s00}:pay", f"TTL {ORDER_KEY}", "SUBSCRIBE chat:{s00}"],
+        "HGETALL gateway:{s00}:pay", f"TTL {ORDER_KEY}", "SUBSCRIBE chat:{s00}", "UNSUBSCRIBE",
+        "PSUBSCRIBE chat:{s*}", "PUNSUBSCRIBE", "ECHO x", "SELECT 0", "CLIENT GETNAME"],
 }
 
 NOBODY = ["FLUSHALL", "CONFIG GET x", "CONFIG SET save x", "SHUTDOWN", "DEBUG SLEEP 0", "KEYS *",
@@ -159,12 +171,12 @@ MAY_NOT = {
             f"LRANGE {ACTIVE} 0 -1", f"ZRANGE {fc.DEAD} 0 -1", f"ZRANGE {fc.DELAYED} 0 -1",
             f"SET {fc.PAUSED} 1", f"DEL {fc.PAUSED}", f"ZREM {fc.INDEX} x",
             f"FCALL stats 2 {fc.COUNT} {fc.DEAD}", f"FCALL_RO x 1 {ORDER_KEY}"],
-    "worker": ["HGETALL gateway:{s00}:pay", "GET idem:{s00}:k", "HGETALL user:{s00}:123",
+    "worker": ["INFO", "HGETALL gateway:{s00}:pay", "GET idem:{s00}:k", "HGETALL user:{s00}:123",
                "SUBSCRIBE chat:{s00}", f"ZREM {fc.DEAD} x", f"ZRANGE {fc.DEAD} 0 -1",
                f"XRANGE {fc.EVENTS} - +", f"SET {fc.PAUSED} 1", f"DEL {fc.PAUSED}",
                f"ZADD {fc.INDEX} 1 x", f"ZRANGE {fc.INDEX} 0 -1", f"DEL {ORDER_KEY}",
                f"FCALL place 2 {fc.READY} {fc.INDEX}", f"HGETALL {fc.COUNT}"],
-    "ws": ORDER_WRITES + [f"HGETALL {ORDER_KEY}", f"XRANGE {fc.EVENTS} - +",
+    "ws": ORDER_WRITES + ["INFO", f"HGETALL {ORDER_KEY}", f"XRANGE {fc.EVENTS} - +",
                           "HGETALL user:{s00}:123", f"ZRANGE {fc.INDEX} 0 -1"],
     "gateway": ORDER_WRITES + ["INFO", f"HGETALL {ORDER_KEY}", "HGETALL count:{s00}",
                                "DEL gateway:{s00}:pay"],
@@ -196,15 +208,94 @@ def test_what_each_user_is_refused(admin, user):
 # each right is needed
 
 
-def seen_inside(server):
-    """Every command that a function was seen to call, and the call itself: {function: {...}}."""
-    watch, do = fw.Pipe(server, "admin"), fw.Pipe(server, "admin")
-    watch.send(fw.encode(("MONITOR",)))
+def family(part):
+    """What the template tells apart: a key without its id."""
+    if "{s00}" not in part:
+        return ""
+    return re.sub(r"^((?:jobs|chat|orders):[^:]+:\w+|\w+:[^:]+).*?(:orders)?$", r"\1\2", part)
+
+
+def needs_of(server):
+    """What each user must be able to run: what its functions call inside, seen by MONITOR while
+    short walks and the calls above go through every branch, and its own commands.
+    -> {user: [command, ...]}, one of a kind"""
+    watch, do = fp.Pipe(server, "admin"), fp.Pipe(server, "admin")
+    watch.send(fp.encode(("MONITOR",)))
     assert watch.receive(1) == ["+OK"]
-    batch = fw.Batch(range(400))
+    batch = fp.Batch("rights", range(120))
     do.send("".join(batch.text))
     batch.compare(do.receive(len(batch.lines)))
-    return watch
+    make_busy(server)
+    for _, call in CALLS.values():
+        try:
+            call(fc.Functions(server.client("admin")))
+        except redis.ResponseError:
+            pass  # an earlier one has moved the job on
+    server.client("admin").echo("that was all")
+
+    needs, users = {user: {} for user in MAY}, ()
+    for line in watch.receive_until("that was all"):
+        command = [part.encode().decode("unicode_escape")
+                   for part in re.findall(r'"((?:[^"\\]|\\.)*)"', line)]
+        if command[0].upper() in ("FCALL", "FCALL_RO"):
+            users = CALLS[command[1]][0] - ({"worker"} if command[1] == "cancel" else set())
+        elif " lua]" not in line:
+            users = ()
+        for user in users:
+            kind = (command[0].lower(), frozenset(map(family, command[1:])))
+            needs[user].setdefault(kind, command)
+    for user, lines in MAY.items():
+        needs[user].update({line: line.split(" ") for line in lines})
+    return {user: list(commands.values()) for user, commands in needs.items()}
+
+
+def rules():
+    """The template: {user: [token or [token, ...] for a bracket, ...]}."""
+    text = re.sub(r"(?m)^\s*#.*$", "", (fs.REDIS_DIR / "users.acl").read_text())
+    found = {}
+    for user, rest in re.findall(r"(?ms)^user (\w+) on @PASSWORD@(.*?)(?=^user |\Z)", text):
+        found[user] = [part[2:-2].split() if part[0] == "(" else part
+                       for part in re.findall(r"\( .*? \)|\S+", " ".join(rest.split()))]
+    return found
+
+
+def without_one(parts):
+    """-> (the right that is left out, the rest as arguments of ACL SETUSER), for each right"""
+    for i, part in enumerate(parts):
+        for k in range(len(part)) if isinstance(part, list) else [None]:
+            token = part if k is None else part[k]
+            if token[0] not in "+%~&":
+                continue
+            rest = [] if k is None else [part[:k] + part[k + 1:]]
+            yield token, [p if isinstance(p, str) else "(" + " ".join(p) + ")"
+                          for p in parts[:i] + rest + parts[i + 1:]]
+
+
+def concerns(token, command):
+    """May this command depend on this right at all?"""
+    if token[0] == "+":
+        return token[1] == "@" or token[1:].split("|")[0] == command[0].lower()
+    prefix = token.lstrip("%R~&").split("{")[0].rstrip("*")
+    return any(part.startswith(prefix) for part in command[1:])
+
+
+def test_each_right_is_needed(server, admin):
+    needs, needless = needs_of(server), []
+    for user in MAY:
+        parts = rules()[user]
+        refused = [command for command in needs[user]
+                   if admin.execute_command("ACL", "DRYRUN", user, *command) != "OK"]
+        assert refused == [], user
+        for token, rest in without_one(parts):
+            pipe = admin.pipeline(transaction=False)
+            pipe.execute_command("ACL", "SETUSER", "mutant", "reset", *rest)
+            for command in needs[user]:
+                if concerns(token, command):
+                    pipe.execute_command("ACL", "DRYRUN", "mutant", *command)
+            if set(pipe.execute()[1:]) <= {"OK"}:
+                needless.append(f"{user}: {token}")
+    admin.acl_deluser("mutant")
+    assert needless == []
 
 
 def test_nobody_comes_in_without_a_name(server):

@@ -42,3 +42,21 @@ def test_refund_of_nothing(gateway, admin):
     assert gateway.refund("k1") == ["nothing"]
     assert gateway.refund("k2") == ["nothing"]
     assert fc.snapshot(admin) == before
+
+
+DAYS_90 = 90 * 86400
+
+
+def test_an_entry_expires_90_days_after_its_last_use(gateway, admin):
+    entry = "gateway:{s00}:k1"
+    for use in (lambda: gateway.charge("k1"), lambda: gateway.charge("k1"),
+                lambda: gateway.refund("k1")):
+        if admin.exists(entry):
+            admin.expire(entry, 1000)
+        use()
+        assert DAYS_90 - 5 <= admin.ttl(entry) <= DAYS_90
+
+
+def test_a_refund_of_nothing_leaves_no_entry(gateway, admin):
+    gateway.refund("k2")
+    assert not admin.exists("gateway:{s00}:k2")

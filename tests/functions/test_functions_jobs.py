@@ -232,6 +232,18 @@ def test_step_with_a_wait_puts_the_job_into_the_delayed_set(api, worker, admin, 
     assert worker.step("w1", id_, epoch, "kitchen") == ["fenced"]
 
 
+def test_a_refund_does_not_wait(api, worker, w1):
+    early, late = placed(api, 2)
+    w1.take(2)
+    epoch = w1.begin(early)
+    worker.intent("w1", early, epoch, "pay")
+    api.cancel(early)
+    assert worker.step("w1", early, epoch, "payment", wait=fc.HOUR_MS) == ["held", 3, "refund", 2]
+    epoch = w1.charge(late, w1.begin(late))[3]
+    api.cancel(late)
+    assert worker.step("w1", late, epoch, "kitchen", wait=fc.HOUR_MS)[:3] == ["held", 3, "refund"]
+
+
 def test_step_held_gives_a_new_epoch(api, worker, w1):
     id_, = placed(api)
     epoch = w1.claim(id_)

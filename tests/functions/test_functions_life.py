@@ -144,7 +144,6 @@ def test_one_detour_through_review_and_it_still_shows_under_1_kb(api, worker, ad
     fc.Functions(admin).requeue(id_)
     assert w.finish(id_, pay_with_the_longest_key(w, id_, w.claim(id_))) == ["settled", 9]
     order = admin.hgetall(fc.job_key(id_))
-    print(text_bytes(order), weight(admin, id_))
     assert text_bytes(order) < 1024
     assert weight(admin, id_) < 1280
 

@@ -1,5 +1,5 @@
-"""What people do to the queue: requeue, discard, pause, resume; and what is looked at or swept away:
-stats, trim."""
+"""What people do to the queue: requeue, discard, pause, resume; and what is looked at or swept
+away: stats, trim."""
 import pytest
 import redis
 

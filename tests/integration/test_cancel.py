@@ -7,7 +7,7 @@ import shapes
 from shapes import check_json, check_problem
 from tiffin_store import GOOD_LIFE
 
-SLOW = {"PAYMENT_MS": 300, "KITCHEN_MS": 700}
+SLOW = {"PAYMENT_MS": 200, "KITCHEN_MS": 500}
 
 
 def cancel(http, id_):
@@ -59,7 +59,7 @@ def test_after_the_charge_before_the_kitchen(http, store, stack):
 
 
 def test_too_late(http, store, stack):
-    with stack.only_worker(STAGE_MIN_MS=500, STAGE_MAX_MS=500):
+    with stack.only_worker(STAGE_MIN_MS=300, STAGE_MAX_MS=300):
         id_ = http.place().json["order_id"]
         with http.live(id_) as stream:
             stream.wait_for(kitchen_status="acknowledged")

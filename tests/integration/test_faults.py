@@ -13,7 +13,7 @@ import shapes
 from shapes import check_json, check_problem
 from tiffin_http import versions
 from tiffin_stack import BIN_DIR, eventually
-from tiffin_store import CHAT_LOG, DELAYED, GOOD_LIFE, READY, WORKERS
+from tiffin_store import CHAT_LOG, DELAYED, EVENTS, GOOD_LIFE, PAUSED, READY, WORKERS
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_worker_killed_before_it_paid(world):
 def test_worker_killed_after_it_paid(world):
     """The money has moved, but nobody wrote it down: asked again, the gateway says the same."""
     store = world.store
-    with world.stack.only_worker(PAYMENT_MS=1000, PAYMENT_LOST_REPLY_PCT=100) as victim:
+    with world.stack.only_worker(PAYMENT_MS=500, PAYMENT_LOST_REPLY_PCT=100) as victim:
         id_ = world.http.place().json["order_id"]
         eventually(lambda: store.ledger(id_).get("captures") == "1", "the capture")
         victim.kill()
@@ -285,8 +285,11 @@ def test_redis_away(world):
                      "/restaurants/resto_123/full-details", "/users/123/dashboard",
                      "/order/order_00" + "e" * 20):
             check_problem(http_.get(path), 503)
-        assert "Nothing was stored" in check_problem(http_.place(), 503)["detail"]
-        check_problem(http_.post("/new-update-and-broadcast", data={"message": "Hi"}), 503)
+        with concurrent.futures.ThreadPoolExecutor() as pool:  # each waits for its deadline
+            order = pool.submit(http_.place)
+            update = pool.submit(http_.post, "/new-update-and-broadcast", data={"message": "Hi"})
+        assert "Nothing was stored" in check_problem(order.result(), 503)["detail"]
+        check_problem(update.result(), 503)
         check_problem(http_.post("/order/order_00" + "e" * 20 + "/cancel"), 503)
     eventually(http_.answers, "the stack")
     eventually(lambda: http_.status()["status"] == "ok", "a healthy /status")
@@ -342,17 +345,58 @@ def test_missing_function_library(world):
     check_json(world.http.get("/readyz"), 200, {})
 
 
-# ---- dead jobs: the last test, since the order stays --------------------------------------------------
+# ---- dead jobs, a paused queue --------------------------------------------------------------------
+
+def fcall(store, name, keys, *args):
+    return store.redis.execute_command("FCALL", name, len(keys), *keys, *args)
+
 
 def test_an_order_that_no_try_settles_needs_review(world):
     store, http_ = world.store, world.http
     with world.stack.without("worker"):
         id_ = http_.place().json["order_id"]
         store.redis.hset("order:{s00}:" + id_, "tries", 7)  # seven took minutes; this is the last
-        with http_.live(id_) as stream, world.stack.own_worker(PAYMENT_ERROR_PCT=100):
-            event = stream.wait_for(status="needs_review")
-            assert event.json["payment_status"] == "pending", "unknown is not declined"
-            check_problem(http_.post(f"/order/{id_}/cancel"), 409)
-            eventually(lambda: http_.status()["jobs"]["dead"] == 1, "the dead job in /status")
-            assert not stream.is_over, "not final: its stream is held"
-    assert store.order(id_)["dead_reason"]
+        with http_.live(id_) as stream:
+            with world.stack.own_worker(PAYMENT_ERROR_PCT=100):
+                event = stream.wait_for(status="needs_review")
+                assert event.json["payment_status"] == "pending", "unknown is not declined"
+                check_problem(http_.post(f"/order/{id_}/cancel"), 409)
+                eventually(lambda: http_.status()["jobs"]["dead"] == 1, "the dead job in /status")
+                store.check_everything()
+            assert store.order(id_)["dead_reason"] and not stream.is_over, "its stream is held"
+            assert fcall(store, "requeue", ["order:{s00}:" + id_, READY, "jobs:{s00}:dead", EVENTS],
+                         id_) == ["requeued", "payment"]
+            with world.stack.own_worker():
+                list(stream)
+        assert stream.events[-1].json == {"status": "delivered"}
+        seen = versions(stream.events)
+        assert seen == list(range(1, len(seen) + 1))
+    assert store.history(id_) == [GOOD_LIFE[0], ("needs_review", "pending", "pending"), *GOOD_LIFE]
+    assert store.ledger(id_)["captures"] == "1"
+
+
+def test_a_paused_queue_takes_orders_and_starts_none(world):
+    store = world.store
+    assert fcall(store, "pause", [PAUSED]) == ["paused"]
+    try:
+        ids = [world.http.place().json["order_id"] for _ in range(5)]
+        eventually(lambda: world.http.status()["jobs"]["paused"] is True, "the pause in /status")
+        assert set(store.redis.lrange(READY, 0, -1)) == set(ids)
+    finally:
+        assert fcall(store, "resume", [PAUSED]) == ["resumed"]
+    assert {order["status"] for order in store.wait_settled(ids).values()} == {"delivered"}
+
+
+# ---- the supervisors: the last test, a new start ----------------------------------------------------
+
+def test_down_and_up_after_the_supervisors_were_killed(world):
+    id_ = world.http.place().json["order_id"]
+    world.store.wait_settled([id_])
+    for pid, name in world.stack.processes().items():
+        if name.startswith("s6-"):
+            os.kill(pid, signal.SIGKILL)
+    assert world.stack.processes(), "the services live on alone"
+    assert world.stack.down().returncode == 0
+    assert world.stack.processes() == {}
+    world.stack.up()
+    assert world.http.order(id_)["status"] == "delivered"

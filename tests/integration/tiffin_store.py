@@ -8,6 +8,7 @@ from tiffin_stack import DEADLINE_S, eventually
 
 READY = "jobs:{s00}:ready"
 DELAYED = "jobs:{s00}:delayed"
+PAUSED = "jobs:{s00}:paused"
 WORKERS = "workers:{s00}"
 COUNT = "count:{s00}"
 EVENTS = "events:{s00}"

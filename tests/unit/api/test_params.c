@@ -364,7 +364,7 @@ static void json_members_count_too(void **state)
     for (int i = 0; i < PARAMS_MAX + 1; i++)
         snprintf(body + strlen(body), sizeof body - strlen(body), "%s\"p%d\":%d", i ? "," : "", i,
                  i);
-    strcat(body, "}");
+    snprintf(body + strlen(body), sizeof body - strlen(body), "}");
     assert_int_equal(params_add_json(&params, body, strlen(body)), 422);
     assert_int_equal(params.n, PARAMS_MAX);
 }

@@ -597,7 +597,8 @@ static void read_only_server_is_left_for_a_new_connection(void **state)
     assert_works();
 }
 
-/* ---- blocking commands ------------------------------------------------------------------------ */
+/* ---- blocking commands ------------------------------------------------------------------------
+ */
 
 static void blocking_connection_waits_for_its_command(void **state)
 {
@@ -639,7 +640,8 @@ static void forced_unblock_is_an_error_and_a_new_connection(void **state)
     rds_client_release(&blocked);
 }
 
-/* ---- the end ----------------------------------------------------------------------------------- */
+/* ---- the end -----------------------------------------------------------------------------------
+ */
 
 static void free_with_commands_pending_completes_none(void **state)
 {

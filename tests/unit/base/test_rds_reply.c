@@ -137,8 +137,8 @@ static void field_survives_odd_shapes(void **state)
     assert_null(rds_field(reply_text("a"), "a"));
     assert_null(rds_field(reply_array(2, reply_text("a"), reply_nil()), "a"));
     assert_null(rds_field(reply_array(2, reply_text("a"), reply_int(1)), "a"));
-    redis_reply *hash = reply_array(4, reply_int(1), reply_text("x"), reply_text("a"),
-                                    reply_text("found"));
+    redis_reply *hash =
+        reply_array(4, reply_int(1), reply_text("x"), reply_text("a"), reply_text("found"));
     assert_string_equal(rds_field(hash, "a"), "found");
 }
 

@@ -149,7 +149,8 @@ static int remove_dir(void **state)
     return rmdir(dir);
 }
 
-/* ---- greetings -------------------------------------------------------------------------------- */
+/* ---- greetings --------------------------------------------------------------------------------
+ */
 
 static void time_of_redis_is_taken_over(void **state)
 {
@@ -243,7 +244,8 @@ static void silence_after_connecting_is_given_up(void **state)
     assert_in_range(clock_mono_ms() - began, 900, WAIT_MS);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers -----------------------------------------------------------------------------------
+ */
 
 static void lost_by(const char *answer, int hangs_up)
 {

@@ -65,8 +65,7 @@ static void every_registered_function_has_its_name_in_c_once(void **state)
     collect_both(&in_c, &in_lua);
     for (size_t i = 0; i < in_lua.n; i++)
         if (count(&in_c, in_lua.list[i]) != 1)
-            fail_msg("%s stands %zu times in keys.h", in_lua.list[i],
-                     count(&in_c, in_lua.list[i]));
+            fail_msg("%s stands %zu times in keys.h", in_lua.list[i], count(&in_c, in_lua.list[i]));
 }
 
 /* Whatever is registered in another way would escape the tests above. */
@@ -99,9 +98,9 @@ static void library_versions_are_equal(void **state)
 static void lua_uses_the_status_words_of_c(void **state)
 {
     static const char *const WORDS[] = {
-        "order_placed", "preparing_food", "quality_check", "out_for_delivery", "delivered",
-        "payment_failed", "cancelled", "needs_review", "pending", "paid", "declined", "refunded",
-        "not_charged", "acknowledged"};
+        "order_placed",   "preparing_food", "quality_check", "out_for_delivery", "delivered",
+        "payment_failed", "cancelled",      "needs_review",  "pending",          "paid",
+        "declined",       "refunded",       "not_charged",   "acknowledged"};
     (void)state;
     char *text = read_source("redis/functions/tiffin.lua");
     for (size_t i = 0; i < LENGTH(WORDS); i++) {

@@ -12,7 +12,8 @@
 #define AT "2026-11-22T11:00:58.123Z"
 #define AT_2 "2026-11-22T11:01:00.000Z"
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------
+ */
 
 static void names_make_the_round_trip(void **state)
 {
@@ -27,11 +28,10 @@ static void names_make_the_round_trip(void **state)
 
 static void names_are_those_of_the_wire(void **state)
 {
-    static const char *const STATUS[] = {
-        "order_placed", "preparing_food", "quality_check", "out_for_delivery",
-        "delivered",    "payment_failed", "cancelled",     "needs_review"};
-    static const char *const PAYMENT[] = {"pending", "paid", "declined", "refunded",
-                                          "not_charged"};
+    static const char *const STATUS[] = {"order_placed",     "preparing_food", "quality_check",
+                                         "out_for_delivery", "delivered",      "payment_failed",
+                                         "cancelled",        "needs_review"};
+    static const char *const PAYMENT[] = {"pending", "paid", "declined", "refunded", "not_charged"};
     static const char *const KITCHEN[] = {"pending", "acknowledged", "cancelled"};
     (void)state;
     assert_int_equal(LENGTH(STATUS), ORDER_STATUS_COUNT);
@@ -61,14 +61,10 @@ static void settled_for_every_status_and_payment(void **state)
 {
     /* columns: pending, paid, declined, refunded, not_charged */
     static const int SETTLED[ORDER_STATUS_COUNT][PAYMENT_STATUS_COUNT] = {
-        [ORDER_PLACED] = {0, 0, 0, 0, 0},
-        [ORDER_PREPARING_FOOD] = {0, 0, 0, 0, 0},
-        [ORDER_QUALITY_CHECK] = {0, 0, 0, 0, 0},
-        [ORDER_OUT_FOR_DELIVERY] = {0, 0, 0, 0, 0},
-        [ORDER_DELIVERED] = {1, 1, 1, 1, 1},
-        [ORDER_PAYMENT_FAILED] = {1, 1, 1, 1, 1},
-        [ORDER_CANCELLED] = {0, 0, 1, 1, 1},
-        [ORDER_NEEDS_REVIEW] = {0, 0, 0, 0, 0},
+        [ORDER_PLACED] = {0, 0, 0, 0, 0},        [ORDER_PREPARING_FOOD] = {0, 0, 0, 0, 0},
+        [ORDER_QUALITY_CHECK] = {0, 0, 0, 0, 0}, [ORDER_OUT_FOR_DELIVERY] = {0, 0, 0, 0, 0},
+        [ORDER_DELIVERED] = {1, 1, 1, 1, 1},     [ORDER_PAYMENT_FAILED] = {1, 1, 1, 1, 1},
+        [ORDER_CANCELLED] = {0, 0, 1, 1, 1},     [ORDER_NEEDS_REVIEW] = {0, 0, 0, 0, 0},
     };
     (void)state;
     for (int s = 0; s < ORDER_STATUS_COUNT; s++)
@@ -84,27 +80,45 @@ static void settled_for_every_status_and_payment(void **state)
             }
 }
 
-/* ---- parsing a hash ----------------------------------------------------------------------------- */
+/* ---- parsing a hash -----------------------------------------------------------------------------
+ */
 
 /* A whole order, as HGETALL gives it. */
 static const char *const HASH[] = {
-    "id",           ID,
-    "restaurant_id", "resto_123",
-    "restaurant",   "The Spicy Spoon",
-    "item",         "Curry",
-    "quantity",     "2",
-    "amount_cents", "2598",
-    "currency",     "USD",
-    "created_at",   AT,
-    "user_id",      "123",
-    "step",         "kitchen",
-    "epoch",        "3",
-    "status",       "order_placed",
-    "payment_status", "paid",
-    "kitchen_status", "pending",
-    "version",      "2",
-    "v1",           "order_placed pending pending " AT,
-    "v2",           "order_placed paid pending " AT_2,
+    "id",
+    ID,
+    "restaurant_id",
+    "resto_123",
+    "restaurant",
+    "The Spicy Spoon",
+    "item",
+    "Curry",
+    "quantity",
+    "2",
+    "amount_cents",
+    "2598",
+    "currency",
+    "USD",
+    "created_at",
+    AT,
+    "user_id",
+    "123",
+    "step",
+    "kitchen",
+    "epoch",
+    "3",
+    "status",
+    "order_placed",
+    "payment_status",
+    "paid",
+    "kitchen_status",
+    "pending",
+    "version",
+    "2",
+    "v1",
+    "order_placed pending pending 2026-11-22T11:00:58.123Z",
+    "v2",
+    "order_placed paid pending 2026-11-22T11:01:00.000Z",
 };
 
 /* The whole order, with one field's value changed (NULL: the field left out). */
@@ -182,8 +196,8 @@ static void empty_or_absent_hash_is_no_order(void **state)
 static void every_needed_field_is_missed(void **state)
 {
     static const char *const NEEDED[] = {
-        "id",      "restaurant_id", "restaurant", "item", "quantity", "amount_cents", "currency",
-        "created_at", "version",    "v1",         "v2"};
+        "id",       "restaurant_id", "restaurant", "item", "quantity", "amount_cents",
+        "currency", "created_at",    "version",    "v1",   "v2"};
     (void)state;
     struct order o;
     for (size_t i = 0; i < LENGTH(NEEDED); i++)
@@ -304,17 +318,28 @@ static void highest_version_there_can_be(void **state)
 {
     (void)state;
     struct order o;
-    assert_int_equal(order_parse(long_order((int64_t)INT32_MAX - ORDER_HISTORY_MAX + 1, INT32_MAX), &o),
-                     0);
+    assert_int_equal(
+        order_parse(long_order((int64_t)INT32_MAX - ORDER_HISTORY_MAX + 1, INT32_MAX), &o), 0);
     assert_int_equal(o.n_history, ORDER_HISTORY_MAX);
     assert_int_equal(o.now.version, INT32_MAX);
 }
 
-/* ---- events ------------------------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------------------------------
+ */
 
 static const char *const EVENT[] = {
-    "order",  ID,           "version",        "4",       "status", "preparing_food",
-    "payment_status", "paid", "kitchen_status", "acknowledged", "at",     AT,
+    "order",
+    ID,
+    "version",
+    "4",
+    "status",
+    "preparing_food",
+    "payment_status",
+    "paid",
+    "kitchen_status",
+    "acknowledged",
+    "at",
+    AT,
 };
 
 static redis_reply *event_with(const char *field, const char *value)
@@ -389,7 +414,8 @@ static void corrupt_events(void **state)
     assert_int_equal(order_event_parse(reply_array(0), &id, &change), -EPROTO);
 }
 
-/* ---- ids ---------------------------------------------------------------------------------------- */
+/* ---- ids ----------------------------------------------------------------------------------------
+ */
 
 static void new_ids_have_their_form(void **state)
 {

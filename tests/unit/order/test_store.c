@@ -66,14 +66,10 @@ static void place_words(void **state)
         enum place_outcome outcome;
         int has_id;
     } TABLE[] = {
-        {"placed", PLACE_DONE, 1},
-        {"accepted", PLACE_DONE, 1},
-        {"replay", PLACE_REPLAY, 1},
-        {"mismatch", PLACE_MISMATCH, 0},
-        {"late", PLACE_LATE, 0},
-        {"no_restaurant", PLACE_NO_RESTAURANT, 0},
-        {"no_item", PLACE_NO_ITEM, 0},
-        {"no_user", PLACE_NO_USER, 0},
+        {"placed", PLACE_DONE, 1},     {"accepted", PLACE_DONE, 1},
+        {"replay", PLACE_REPLAY, 1},   {"mismatch", PLACE_MISMATCH, 0},
+        {"late", PLACE_LATE, 0},       {"no_restaurant", PLACE_NO_RESTAURANT, 0},
+        {"no_item", PLACE_NO_ITEM, 0}, {"no_user", PLACE_NO_USER, 0},
         {"full", PLACE_FULL, 0},
     };
     (void)state;
@@ -94,12 +90,12 @@ static void place_with_an_id_that_does_not_fit(void **state)
     enum place_outcome outcome = PLACE_LATE;
     char id[ORDER_ID_SIZE] = "untouched";
     const char longest[] = "1234567890123456789012345678901";
-    assert_int_equal(store_place_parse(reply_words("placed", "12345678901234567890123456789012"),
-                                       &outcome, id),
-                     -EPROTO);
-    assert_int_equal(store_place_parse(reply_array(2, reply_text("replay"), reply_int(7)), &outcome,
-                                       id),
-                     -EPROTO);
+    assert_int_equal(
+        store_place_parse(reply_words("placed", "12345678901234567890123456789012"), &outcome, id),
+        -EPROTO);
+    assert_int_equal(
+        store_place_parse(reply_array(2, reply_text("replay"), reply_int(7)), &outcome, id),
+        -EPROTO);
     assert_int_equal(outcome, PLACE_LATE);
     assert_string_equal(id, "untouched");
     assert_int_equal(sizeof longest, ORDER_ID_SIZE);
@@ -135,7 +131,8 @@ static void step_names_make_the_round_trip(void **state)
         assert_int_equal(job_step_parse(OTHERS[i]), -1);
 }
 
-/* ---- begin -------------------------------------------------------------------------------------- */
+/* ---- begin --------------------------------------------------------------------------------------
+ */
 
 static redis_reply *begun(const char *step, const char *status, const char *currency,
                           const char *payment_key)
@@ -149,7 +146,8 @@ static void begin_of_an_order(void **state)
 {
     (void)state;
     struct job_view job;
-    assert_int_equal(store_begin_parse(begun("payment", "order_placed", "USD", "pay_abc"), &job), 0);
+    assert_int_equal(store_begin_parse(begun("payment", "order_placed", "USD", "pay_abc"), &job),
+                     0);
     assert_int_equal(job.epoch, 7);
     assert_int_equal(job.step, STEP_PAYMENT);
     assert_int_equal(job.tries, 2);
@@ -172,9 +170,9 @@ static void begin_of_an_update(void **state)
 {
     (void)state;
     struct job_view job;
-    redis_reply *reply = reply_array(8, reply_text("begun"), reply_int(1), reply_text("broadcast"),
-                                     reply_int(0), reply_text(""), reply_int(0), reply_text(""),
-                                     reply_text(""));
+    redis_reply *reply =
+        reply_array(8, reply_text("begun"), reply_int(1), reply_text("broadcast"), reply_int(0),
+                    reply_text(""), reply_int(0), reply_text(""), reply_text(""));
     assert_int_equal(store_begin_parse(reply, &job), 0);
     assert_int_equal(job.step, STEP_BROADCAST);
     assert_int_equal(job.is_cancelled, 0);
@@ -218,18 +216,18 @@ static void begin_cut_short_or_of_other_types(void **state)
     struct job_view job;
     for (size_t n = 1; n < 8; n++) {
         redis_reply *reply = begun("payment", "order_placed", "USD", "");
-        redis_reply *cut = reply_array(8, rds_at(reply, 0), n > 1 ? rds_at(reply, 1) : reply_nil(),
-                                       n > 2 ? rds_at(reply, 2) : reply_nil(),
-                                       n > 3 ? rds_at(reply, 3) : reply_nil(),
-                                       n > 4 ? rds_at(reply, 4) : reply_nil(),
-                                       n > 5 ? rds_at(reply, 5) : reply_nil(),
-                                       n > 6 ? rds_at(reply, 6) : reply_nil(), reply_nil());
+        redis_reply *cut = reply_array(
+            8, rds_at(reply, 0), n > 1 ? rds_at(reply, 1) : reply_nil(),
+            n > 2 ? rds_at(reply, 2) : reply_nil(), n > 3 ? rds_at(reply, 3) : reply_nil(),
+            n > 4 ? rds_at(reply, 4) : reply_nil(), n > 5 ? rds_at(reply, 5) : reply_nil(),
+            n > 6 ? rds_at(reply, 6) : reply_nil(), reply_nil());
         if (store_begin_parse(cut, &job) != -EPROTO)
             fail_msg("nil from element %zu on", n);
     }
 }
 
-/* ---- intent, step ---------------------------------------------------------------------------------- */
+/* ---- intent, step
+ * ---------------------------------------------------------------------------------- */
 
 static void intent_words(void **state)
 {
@@ -240,9 +238,9 @@ static void intent_words(void **state)
     assert_int_equal(store_intent_parse(reply_words("ok"), key), -EPROTO);
     assert_int_equal(store_intent_parse(reply_array(2, reply_text("ok"), reply_int(1)), key),
                      -EPROTO);
-    assert_int_equal(store_intent_parse(reply_words("ok", "1234567890123456789012345678901234567890"),
-                                        key),
-                     -EPROTO);
+    assert_int_equal(
+        store_intent_parse(reply_words("ok", "1234567890123456789012345678901234567890"), key),
+        -EPROTO);
     assert_string_equal(key, "untouched");
     assert_int_equal(store_intent_parse(reply_words("ok", "pay_abc"), key), 0);
     assert_string_equal(key, "pay_abc");
@@ -282,7 +280,8 @@ static void step_answers_that_are_incomplete(void **state)
     assert_int_equal(store_step_parse(reply_words("moved", "3", "kitchen", "4"), &next), -EPROTO);
 }
 
-/* ---- health and figures ------------------------------------------------------------------------------ */
+/* ---- health and figures
+ * ------------------------------------------------------------------------------ */
 
 static void library_version_is_compared_whole(void **state)
 {
@@ -327,8 +326,13 @@ static void stats_in_their_order(void **state)
 static void violations_count_what_is_missing_or_too_many(void **state)
 {
     (void)state;
-    struct store_stats s = {.placed = 10, .settled = 4, .updates_pending = 2,
-                            .ready = 1, .active = 3, .delayed = 3, .dead = 1};
+    struct store_stats s = {.placed = 10,
+                            .settled = 4,
+                            .updates_pending = 2,
+                            .ready = 1,
+                            .active = 3,
+                            .delayed = 3,
+                            .dead = 1};
     assert_int_equal(store_stats_violations(&s), 0);
     s.active = 1;
     assert_int_equal(store_stats_violations(&s), 2);
@@ -350,7 +354,8 @@ static void events_entries_of_an_xread(void **state)
     assert_null(store_events_entries(reply_array(1, reply_text("x"))));
 }
 
-/* ---- commands: bounds only, sent to nobody --------------------------------------------------------------- */
+/* ---- commands: bounds only, sent to nobody
+ * --------------------------------------------------------------- */
 
 static struct rds_client nobody;
 
@@ -400,11 +405,14 @@ static void endless_texts_are_cut_not_overrun(void **state)
     struct seen seen = {0};
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    struct order_request order = {.restaurant_id = text, .item = text, .quantity = 20,
-                                  .user_id = text, .idempotency_key = text,
+    struct order_request order = {.restaurant_id = text,
+                                  .item = text,
+                                  .quantity = 20,
+                                  .user_id = text,
+                                  .idempotency_key = text,
                                   .deadline_ms = INT64_MAX};
-    struct update_request update = {.message = text, .delay_ms = INT32_MAX, .idempotency_key = text,
-                                    .deadline_ms = INT64_MIN};
+    struct update_request update = {
+        .message = text, .delay_ms = INT32_MAX, .idempotency_key = text, .deadline_ms = INT64_MIN};
     order_id_new(order.id);
     update_id_new(update.id);
     store_place(nobody.rds, &order, seen_fill, &seen);

@@ -38,10 +38,9 @@ void rds_client_open(struct rds_client *c, const struct rds_options *options)
 
 void rds_client_init(struct rds_client *c, const char *address, const char *user)
 {
-    rds_client_open(c, &(struct rds_options){.address = address,
-                                             .user = user,
-                                             .client_name = "tiffin-unit",
-                                             .timeout_ms = 5000});
+    rds_client_open(
+        c, &(struct rds_options){
+               .address = address, .user = user, .client_name = "tiffin-unit", .timeout_ms = 5000});
 }
 
 void rds_client_release(struct rds_client *c)

@@ -41,7 +41,8 @@ void seen_fill(void *arg, const struct rds_result *result);
 #define WAIT_FOR(c, condition) \
     do { \
         for (int64_t end_ = clock_mono_ms() + WAIT_MS; !(condition); rds_client_turn(c)) \
-            if (clock_mono_ms() > end_) fail_msg("waited in vain for %s", #condition); \
+            if (clock_mono_ms() > end_) \
+                fail_msg("waited in vain for %s", #condition); \
     } while (0)
 
 #endif

@@ -13,7 +13,7 @@ struct made {
     redisReply reply;
 };
 
-static SLIST_HEAD(, made) all = SLIST_HEAD_INITIALIZER(all);
+static SLIST_HEAD(made_list, made) all = SLIST_HEAD_INITIALIZER(all);
 
 static redisReply *make(int type)
 {
@@ -69,7 +69,7 @@ static redisReply *make_array(size_t n)
 {
     redisReply *reply = make(REDIS_REPLY_ARRAY);
     reply->elements = n;
-    reply->element = mem_calloc(n + 1, sizeof *reply->element);
+    reply->element = mem_calloc(n + 1, sizeof(redisReply *));
     return reply;
 }
 

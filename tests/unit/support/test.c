@@ -29,6 +29,7 @@ char *guarded(const void *bytes, size_t n)
     static char *pages;
     size_t page = (size_t)sysconf(_SC_PAGESIZE), size = GUARDED_PAGES * page;
     if (!pages) {
+        /* cppcheck-suppress invalidFunctionArg ; -1 is right for MAP_ANONYMOUS */
         pages = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         assert_true(pages != MAP_FAILED);
         assert_int_equal(mprotect(pages + size, page, PROT_NONE), 0);

@@ -1,0 +1,37 @@
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int text_copy(char *out, size_t size, const char *text)
+{
+    size_t n = strlen(text);
+    if (n >= size) {
+        out[0] = '\0';
+        return -ENAMETOOLONG;
+    }
+    memcpy(out, text, n + 1);
+    return 0;
+}
+
+int text_to_int(const char *text, int64_t *ret)
+{
+    char *end;
+    if (!text || !(isdigit((unsigned char)text[0]) || text[0] == '-'))
+        return -EPROTO; /* strtoll would take spaces and a plus sign */
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || end == text || *end)
+        return -EPROTO;
+    *ret = value;
+    return 0;
+}
+
+int64_t text_to_int_or(const char *text, int64_t fallback)
+{
+    int64_t value = fallback;
+    (void)text_to_int(text, &value);
+    return value;
+}

@@ -1,0 +1,18 @@
+/* Small things done to C strings, with their errors. */
+#ifndef TIFFIN_BASE_TEXT_H
+#define TIFFIN_BASE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Copies a string with its NUL. 0, or -ENAMETOOLONG when it does not fit; out is then "". */
+int text_copy(char *out, size_t size, const char *text);
+
+/* A whole number in decimal, nothing before or after it. 0, or -EPROTO (NULL, empty, other
+ * characters, out of range) and *ret untouched. */
+int text_to_int(const char *text, int64_t *ret);
+
+/* The same, but `fallback` for what is not a number. */
+int64_t text_to_int_or(const char *text, int64_t fallback);
+
+#endif

@@ -1,0 +1,197 @@
+/* order <id>: everything that is known of one order (or update). */
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ctl/ctl.h"
+#include "ctl/look.h"
+#include "ctl/output.h"
+#include "order/order.h"
+
+/* The hash, without what is shown elsewhere: its history and its job. */
+static const char *const TEXTS[] = {
+    "status",   "payment_status", "kitchen_status", "restaurant_id", "restaurant",  "item",
+    "currency", "user_id",        "created_at",     "message",       "accepted_at",
+};
+static const char *const NUMBERS[] = {"quantity", "amount_cents", "version"};
+
+static void add_fields(struct json_object *document, const struct redisReply *hash)
+{
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
+        if (rds_field(hash, TEXTS[i]))
+            add_text(document, TEXTS[i], rds_field(hash, TEXTS[i]));
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof NUMBERS[0]; i++)
+        if (rds_field(hash, NUMBERS[i]))
+            add_int(document, NUMBERS[i], field_int(hash, NUMBERS[i], 0));
+}
+
+static void add_history(struct json_object *document, const struct redisReply *hash)
+{
+    struct json_object *list = add_array(document, "history");
+    int64_t version = field_int(hash, "version", 0);
+    for (int64_t v = 1; v <= version; v++) {
+        char name[24], word[4][40] = {"", "", "", ""};
+        snprintf(name, sizeof name, "v%lld", (long long)v);
+        const char *line = rds_field(hash, name);
+        if (!line)
+            continue; /* fsck complains about it */
+        (void)sscanf(line, "%39s %39s %39s %39s", word[0], word[1], word[2], word[3]);
+        struct json_object *row = json_object_new_object();
+        add_int(row, "version", v);
+        add_text(row, "status", word[0]);
+        add_text(row, "payment_status", word[1]);
+        add_text(row, "kitchen_status", word[2]);
+        add_text(row, "at", word[3]);
+        json_object_array_add(list, row);
+    }
+}
+
+static void add_job(struct json_object *document, const struct look *look)
+{
+    struct json_object *job = add_object(document, "job");
+    const struct redisReply *hash = look->hash;
+    add_text(job, "place", look_place(look));
+    add_text(job, "step", rds_field(hash, "step"));
+    add_text(job, "worker", *look->worker ? look->worker : NULL);
+    add_time(job, "due_at", look->due_ms);
+    add_time(job, "dead_at", look->dead_ms);
+    add_text(job, "reason", rds_field(hash, "dead_reason"));
+    add_text(job, "resume_status", rds_field(hash, "resume_status"));
+    add_int(job, "epoch", field_int(hash, "epoch", 0));
+    add_int(job, "tries", field_int(hash, "tries", 0));
+    add_int(job, "crashes", field_int(hash, "crashes", 0));
+}
+
+static void add_payment(struct json_object *document, const struct look *look)
+{
+    const char *key = rds_field(look->hash, "payment_key");
+    if (!key) {
+        add_null(document, "payment");
+        return;
+    }
+    struct json_object *payment = add_object(document, "payment");
+    add_text(payment, "key", key);
+    add_text(payment, "result", rds_field(look->ledger, "result"));
+    add_int(payment, "requests", field_int(look->ledger, "requests", 0));
+    add_int(payment, "captures", field_int(look->ledger, "captures", 0));
+    add_int(payment, "refunds", field_int(look->ledger, "refunds", 0));
+    add_int(payment, "amount_cents", field_int(look->ledger, "amount_cents", 0));
+    add_text(payment, "currency", rds_field(look->ledger, "currency"));
+}
+
+/* ---- for people ------------------------------------------------------------------------------ */
+
+static struct json_object *part(struct json_object *object, const char *name)
+{
+    return json_object_object_get(object, name);
+}
+
+static const char *text(struct json_object *object, const char *name)
+{
+    const char *found = json_object_get_string(part(object, name));
+    return found ? found : "-";
+}
+
+/* A line of it, when there is such a time. */
+static void print_time(struct json_object *object, const char *label, const char *name,
+                       int64_t now_ms)
+{
+    const char *at = json_object_get_string(part(object, name));
+    char age[OUT_AGE_SIZE];
+    if (!at)
+        return;
+    out_age(now_ms - clock_parse_rfc3339(at), age);
+    out_line(stdout, label, "%s (%s)", at, age);
+}
+
+static void print_order(struct json_object *d)
+{
+    long long cents = (long long)json_object_get_int64(part(d, "amount_cents"));
+    out_line(stdout, "Status", "%s, payment %s, kitchen %s", text(d, "status"),
+             text(d, "payment_status"), text(d, "kitchen_status"));
+    out_line(stdout, "What", "%s x %s of %s (%s), %lld.%02lld %s", text(d, "quantity"),
+             text(d, "item"), text(d, "restaurant"), text(d, "restaurant_id"), cents / 100,
+             cents % 100, text(d, "currency"));
+    if (part(d, "user_id"))
+        out_line(stdout, "User", "%s", text(d, "user_id"));
+}
+
+static void print_job(struct json_object *d, int64_t now_ms)
+{
+    struct json_object *job = part(d, "job");
+    if (part(job, "worker"))
+        out_line(stdout, "Job", "%s, held by %s", text(job, "place"), text(job, "worker"));
+    else
+        out_line(stdout, "Job", "%s", text(job, "place"));
+    out_line(stdout, "Step", "%s: epoch %s, tries %s, crashes %s", text(job, "step"),
+             text(job, "epoch"), text(job, "tries"), text(job, "crashes"));
+    print_time(job, "Due", "due_at", now_ms);
+    print_time(job, "Dead since", "dead_at", now_ms);
+    if (part(job, "reason"))
+        out_line(stdout, "Reason", "%s; requeue goes back to %s", text(job, "reason"),
+                 text(job, "resume_status"));
+}
+
+static void print_payment(struct json_object *d)
+{
+    struct json_object *p = part(d, "payment");
+    if (!p)
+        out_line(stdout, "Payment", "none was started");
+    else
+        out_line(stdout, "Payment", "%s: %s requests, %s captures, %s refunds, result %s",
+                 text(p, "key"), text(p, "requests"), text(p, "captures"), text(p, "refunds"),
+                 text(p, "result"));
+}
+
+static void print_all(struct json_object *d, int64_t now_ms, int is_update)
+{
+    static const struct column COLUMNS[] = {
+        {"VERSION", "version", COLUMN_NUMBER},
+        {"STATUS", "status", COLUMN_TEXT},
+        {"PAYMENT", "payment_status", COLUMN_TEXT},
+        {"KITCHEN", "kitchen_status", COLUMN_TEXT},
+        {"AT", "at", COLUMN_TIME},
+    };
+    out_line(stdout, "Id", "%s", text(d, "id"));
+    if (is_update)
+        out_line(stdout, "Message", "%s", text(d, "message"));
+    else
+        print_order(d);
+    print_time(d, "Created", is_update ? "accepted_at" : "created_at", now_ms);
+    print_job(d, now_ms);
+    if (!is_update)
+        print_payment(d);
+    print_time(d, "Expires", "expires_at", now_ms);
+    if (!is_update) {
+        putchar('\n');
+        out_table(stdout, part(d, "history"), COLUMNS, 5, now_ms);
+    }
+}
+
+int cmd_order(struct ctl *c)
+{
+    struct look look;
+    int is_update = job_is_update(c->argument);
+    look_take(c, c->argument, NULL, &look);
+    if (rds_len(look.hash) == 0) {
+        look_release(&look);
+        ctl_die("there is no %s %s", is_update ? "update" : "order", c->argument);
+    }
+    struct json_object *document = json_object_new_object();
+    add_text(document, "id", c->argument);
+    add_fields(document, look.hash);
+    add_job(document, &look);
+    if (!is_update) {
+        add_payment(document, &look);
+        add_history(document, look.hash);
+    }
+    add_time(document, "expires_at", look.ttl_ms > 0 ? look.now_ms + look.ttl_ms : 0);
+    if (c->is_json)
+        out_json(stdout, document);
+    else
+        print_all(document, look.now_ms, is_update);
+    json_object_put(document);
+    look_release(&look);
+    return EXIT_OK;
+}

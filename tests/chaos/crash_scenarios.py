@@ -1,0 +1,277 @@
+"""What a worker can be doing when it is killed. Each scenario makes its state by calling the
+functions themselves, lets a worker loose on it, and says what must have become of it in the end,
+whoever did which part."""
+import contextlib
+import signal
+
+import redis
+
+import functions_client as fc
+from chaos_bench import wait_until, worker_of
+from tiffin_store import GOOD_LIFE
+
+PLACED = ("order_placed", "pending", "pending")
+CANCELLED = ("cancelled", "pending", "pending")
+CANCELLED_PAID = ("cancelled", "paid", "pending")
+REFUNDED = ("cancelled", "refunded", "cancelled")
+REVIEW = ("needs_review", "pending", "pending")
+BATCH = 100  # jobs that one call of leave or reap moves
+
+
+class Scenario:
+    """settings: of the victim; `successor`: of who comes after it, where they differ. `only`: the
+    calls it is about, where its others are as in another scenario."""
+
+    settings = {}
+    successor = None
+    only = None
+
+    def prepare(self, bench):
+        """-> ids of the jobs that must be over in the end"""
+        return bench.place()
+
+    def accompany(self, bench, victim, ids):
+        """What people do while the victim is at work. Ends by itself when the victim is dead."""
+
+    def resume(self, bench, ids):
+        """What people do once the victim is dead, before a successor is started."""
+
+    def check(self, bench, ids):
+        for id_ in ids:
+            assert bench.history(id_) == GOOD_LIFE
+            assert bench.ledger(id_)["captures"] == 1
+            assert "refunds" not in bench.ledger(id_)
+
+
+def alive(victim):
+    return victim.poll() is None
+
+
+def while_alive(victim, condition, what):
+    """Waits for it as long as the victim lives. -> the answer; None when it died first"""
+    return wait_until(lambda: not alive(victim) or condition(), what) and (
+        alive(victim) and condition() or None)
+
+
+# ---- an order's life -------------------------------------------------------------------------------
+
+class Life(Scenario):
+    """All waits are 0: one claim, then the job stays in hand."""
+
+
+class LifeWithWaits(Scenario):
+    """Every stage waits among the delayed, and is claimed anew."""
+    settings = {"PAYMENT_MS": 5, "KITCHEN_MS": 5, "STAGE_MIN_MS": 15, "STAGE_MAX_MS": 15}
+
+
+class LifeWithTimers(Scenario):
+    """Long enough for heartbeats, the clock, the figures and the reaper to run beside the job."""
+    settings = {"PAYMENT_MS": 600, "KITCHEN_MS": 700}
+
+
+class TwoAtOnce(Scenario):
+    """Two orders and an update of one claim, their calls in one write."""
+    only = ("take", "begin", "intent", "gateway_charge", "publish_update")
+
+    def prepare(self, bench):
+        update = fc.new_id("update")
+        assert bench.people.accept_update(update)[0] == "accepted"
+        return [*bench.place(2), update]
+
+    def check(self, bench, ids):
+        super().check(bench, ids[:2])
+
+
+class Update(Scenario):
+    """Two broadcasts: one that is due, one to come."""
+
+    def prepare(self, bench):
+        ids = [fc.new_id("update") for _ in range(2)]
+        for id_, delay in zip(ids, (0, 60)):
+            assert bench.people.accept_update(id_, "Soup of " + id_, delay)[0] == "accepted"
+        return ids
+
+    def check(self, bench, ids):
+        texts = sorted(fields["text"] for _, fields in bench.admin.xrange(fc.CHAT_LOG))
+        assert texts == sorted("Soup of " + id_ for id_ in ids)
+
+
+# ---- money ------------------------------------------------------------------------------------------
+
+class Decline(Scenario):
+    settings = {"PAYMENT_DECLINE_PCT": 100}
+
+    def check(self, bench, ids):
+        assert bench.history(ids[0]) == [PLACED, ("payment_failed", "declined", "cancelled")]
+        assert "captures" not in bench.ledger(ids[0])
+
+
+class CancelBeforeIntent(Scenario):
+    def prepare(self, bench):
+        ids = bench.place()
+        assert bench.people.cancel(ids[0]) == ["cancelled"]
+        return ids
+
+    def check(self, bench, ids):
+        assert bench.history(ids[0]) == [PLACED, CANCELLED,
+                                         ("cancelled", "not_charged", "cancelled")]
+        assert not bench.admin.keys("gateway:*"), "nobody was ever charged"
+
+
+class CancelAfterIntent(Scenario):
+    """A worker stored the key and went; whether it charged, nobody knows. Then came the cancel: the
+    charge is finished under its key, and refunded."""
+
+    def prepare(self, bench):
+        ids = bench.place()
+        before = fc.Worker(bench.people, "gone")
+        epoch = before.claim(ids[0])
+        assert bench.people.intent("gone", ids[0], epoch, "pay_" + ids[0])[0] == "ok"
+        assert bench.people.leave("gone", ids) == ["left", 1, 0]
+        assert bench.people.cancel(ids[0]) == ["cancelled"]
+        return ids
+
+    def check(self, bench, ids):
+        assert bench.history(ids[0]) == [PLACED, CANCELLED, CANCELLED_PAID, REFUNDED]
+        assert (bench.ledger(ids[0])["captures"], bench.ledger(ids[0])["refunds"]) == (1, 1)
+
+
+class CancelAfterCharge(Scenario):
+    """Paid, then cancelled: the kitchen's step finds the mark and the money goes back."""
+
+    def prepare(self, bench):
+        ids = bench.place()
+        before = fc.Worker(bench.people, "gone")
+        epoch = before.claim(ids[0])
+        key = "pay_" + ids[0]
+        assert bench.people.intent("gone", ids[0], epoch, key)[0] == "ok"
+        assert bench.people.charge(key)[0] == "captured"
+        assert bench.people.step("gone", ids[0], epoch, "payment")[0] == "held"
+        assert bench.people.cancel(ids[0]) == ["cancelled"]
+        assert bench.people.leave("gone", ids) == ["left", 1, 0]
+        return ids
+
+    def check(self, bench, ids):
+        assert bench.history(ids[0]) == [PLACED, ("order_placed", "paid", "pending"),
+                                         CANCELLED_PAID, REFUNDED]
+        assert (bench.ledger(ids[0])["captures"], bench.ledger(ids[0])["refunds"]) == (1, 1)
+
+
+class GatewayFails(Scenario):
+    """The last two tries, both errors: retried once, then dead, and never charged."""
+    settings = {"PAYMENT_ERROR_PCT": 100}
+
+    def prepare(self, bench):
+        ids = bench.place()
+        bench.admin.hset(fc.job_key(ids[0]), "tries", 6)
+        return ids
+
+    def check(self, bench, ids):
+        order = bench.order(ids[0])
+        assert bench.history(ids[0]) == [PLACED, REVIEW]
+        assert order["dead_reason"] and order["step"] == "payment" and order["tries"] == "8"
+        assert bench.admin.zrange(fc.DEAD, 0, -1) == ids
+        assert bench.ledger(ids[0]) == {}
+
+
+class GatewayForgets(GatewayFails):
+    """Captured each time it is asked, and each answer lost: unknown to the end, charged once."""
+    settings = {"PAYMENT_LOST_REPLY_PCT": 100}
+
+    def check(self, bench, ids):
+        assert bench.history(ids[0]) == [PLACED, REVIEW]
+        assert bench.ledger(ids[0])["captures"] == 1
+
+
+# ---- other workers -----------------------------------------------------------------------------------
+
+class Reap(Scenario):
+    """Another worker has died with two orders and an update, and one that its crashes have used up."""
+    only = ("SMEMBERS", "EXISTS", "LRANGE", "reap", "beat", "take", "begin")
+
+    def prepare(self, bench):
+        update = fc.new_id("update")
+        assert bench.people.accept_update(update)[0] == "accepted"
+        ids = bench.place(3)
+        bench.admin.hset(fc.job_key(ids[2]), "crashes", 7)
+        dead = fc.Worker(bench.people, "dead")
+        assert len(dead.take(10)) == 4
+        dead.begin(ids[0])
+        bench.admin.delete(fc.heartbeat_key("dead"))
+        return [*ids, update]
+
+    def check(self, bench, ids):
+        super().check(bench, ids[:2])
+        assert bench.history(ids[2]) == [PLACED, REVIEW]
+        assert bench.order(ids[2])["dead_reason"] == "its workers keep dying"
+        assert "dead" not in bench.admin.smembers(fc.WORKERS)
+
+
+class ReapMany(Scenario):
+    """More than one call can move."""
+    only = ("LRANGE", "reap")
+
+    def prepare(self, bench):
+        ids = bench.place(BATCH + 1)
+        assert len(fc.Worker(bench.people, "dead").take(200)) == BATCH + 1
+        bench.admin.delete(fc.heartbeat_key("dead"))
+        return ids
+
+
+class Leave(Scenario):
+    """Asked to stop, with no time to finish what it holds. The successor charges at once."""
+    settings = {"PAYMENT_MS": 20000, "DRAIN_MS": 0}
+    successor = {}
+    only = ("LRANGE", "leave", "begin", "intent", "take")
+    jobs = 2
+
+    def prepare(self, bench):
+        return bench.place(self.jobs)
+
+    def accompany(self, bench, victim, ids):
+        def all_intended():
+            pipe = bench.admin.pipeline(transaction=False)
+            for id_ in ids:
+                pipe.hexists(fc.job_key(id_), "payment_key")
+            return all(pipe.execute())
+        if while_alive(victim, all_intended, "all in hand"):
+            victim.send_signal(signal.SIGTERM)
+
+
+class LeaveMany(Leave):
+    only = ("LRANGE", "leave")
+    jobs = BATCH + 1
+
+
+class Adopt(Scenario):
+    """A claim was executed, its answer never came: the job is in the worker's list, not in its mind.
+    The comparison after a reconnect finds it."""
+    only = ("beat", "LRANGE", "begin", "intent", "gateway_charge", "step")
+
+    def prepare(self, bench):
+        bench.people.pause()  # so that the only way is adoption
+        return bench.place()
+
+    def accompany(self, bench, victim, ids):
+        admin = bench.admin
+        mine = while_alive(victim, lambda: worker_of(admin, victim.pid), "its registration")
+        if mine is None:
+            return
+        if while_alive(victim, lambda: bench.points_passed()["after LRANGE"], "its first look"):
+            admin.lmove(fc.READY, fc.active_key(mine), "RIGHT", "LEFT")
+            for client in admin.client_list():
+                if client["name"] == "tiffin-worker":
+                    with contextlib.suppress(redis.ResponseError):
+                        admin.client_kill_filter(_id=client["id"])
+
+    def resume(self, bench, ids):
+        bench.people.resume()
+
+
+SCENARIOS = {
+    "life": Life(), "waits": LifeWithWaits(), "timers": LifeWithTimers(), "two": TwoAtOnce(),
+    "update": Update(), "decline": Decline(), "cancel": CancelBeforeIntent(),
+    "cancel-intent": CancelAfterIntent(), "refund": CancelAfterCharge(),
+    "gateway-fails": GatewayFails(), "gateway-forgets": GatewayForgets(), "reap": Reap(),
+    "reap-many": ReapMany(), "leave": Leave(), "leave-many": LeaveMany(), "adopt": Adopt(),
+}

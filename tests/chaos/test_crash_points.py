@@ -1,0 +1,144 @@
+"""A process dies before or after each single call to Redis (and so to the simulated gateway), and
+the others go on: nothing is lost, nothing doubled, nobody charged twice.
+
+First each scenario runs undisturbed and notes the points that its worker passes; each point
+"<phase> <call> <k>" is then a test: a worker of the crash build (base/crash.h) is killed exactly
+there. Nothing is random. The runs are mostly waiting, so several go on at once, each on a Redis of
+its own; a test waits for its own run."""
+import concurrent.futures
+import os
+import queue
+import signal
+
+import pytest
+
+from chaos_bench import CRASH_BIN_DIR, Bench, wait_until
+from crash_scenarios import SCENARIOS, alive
+
+AT_ONCE = int(os.environ.get("TIFFIN_CHAOS_AT_ONCE", 8))
+REACHED_S = 20  # idle workers pass some points only every two seconds
+PHASES = ("before", "after")
+
+
+# ---- one run --------------------------------------------------------------------------------------
+
+def run(bench, name, crash=None):
+    """One scenario. crash: where its worker dies; None: undisturbed. -> the points it passed"""
+    scenario = SCENARIOS[name]
+    bench.clear()
+    ids = scenario.prepare(bench)
+    victim = bench.worker(scenario.settings, crash, is_watched=True)
+    scenario.accompany(bench, victim, ids)
+
+    def has_ended():
+        bench.hurry()
+        return not alive(victim) or (not crash and bench.are_over(ids))
+    wait_until(has_ended, f"{name}: the point {crash}\n{bench.log()}", REACHED_S)
+    if crash:
+        assert victim.returncode == -signal.SIGKILL, f"it ended otherwise: {bench.log()}"
+        assert not (bench.folder / "crash").exists()
+    else:
+        try:
+            victim.wait(0.2)  # for the answers that are on their way
+        except Exception:
+            victim.kill()
+            victim.wait()
+    passed = bench.points_passed()
+
+    scenario.resume(bench, ids)
+    successor = bench.worker(scenario.settings if scenario.successor is None
+                             else scenario.successor)
+
+    def is_over():
+        bench.hurry()
+        return bench.are_over(ids)
+    wait_until(is_over, f"{name}, crash {crash}: all jobs over, in\n{bench.log()}")
+    bench.check()
+    scenario.check(bench, ids)
+    assert alive(successor), bench.log()
+    return passed
+
+
+class Benches:
+    """Some benches, and runs that wait for a free one."""
+
+    def __init__(self, n):
+        self.pool = concurrent.futures.ThreadPoolExecutor(n)
+        self.free, self.all = queue.SimpleQueue(), []
+        for bench in self.pool.map(lambda _: Bench(), range(n)):
+            self.all.append(bench)
+            self.free.put(bench)
+
+    def submit(self, *what):
+        return self.pool.submit(self._run, what)
+
+    def _run(self, what):
+        bench = self.free.get()
+        try:
+            return run(bench, *what)
+        finally:
+            self.free.put(bench)
+
+    def end(self):
+        self.pool.shutdown(cancel_futures=True)
+        for bench in self.all:
+            bench.end()
+
+
+# ---- which points there are -----------------------------------------------------------------------
+
+def points_of(name, passed):
+    """["<phase> <call> <k>", ...] in a fixed order."""
+    only = SCENARIOS[name].only
+    points = []
+    for point, times in sorted(passed.items()):
+        phase, call = point.split()
+        assert phase in PHASES, point
+        if only is None or call in only:
+            points += [f"{point} {k}" for k in range(1, times + 1)]
+    return points
+
+
+def prepared(config):
+    """The benches, and what the undisturbed runs passed: made once, when tests are collected."""
+    if not hasattr(config, "tiffin_benches"):
+        if not (CRASH_BIN_DIR / "tiffin-worker").exists():
+            raise RuntimeError("the crash build is missing: make CRASH_POINTS=1")
+        config.tiffin_benches = benches = Benches(AT_ONCE)
+        config.add_cleanup(benches.end)
+        futures = {name: benches.submit(name) for name in SCENARIOS}
+        config.tiffin_passed = {name: future.result() for name, future in futures.items()}
+    return config.tiffin_benches, config.tiffin_passed
+
+
+def pytest_generate_tests(metafunc):
+    if "point" not in metafunc.fixturenames:
+        return
+    _, passed = prepared(metafunc.config)
+    points = [(name, point) for name in SCENARIOS for point in points_of(name, passed[name])]
+    metafunc.parametrize("point", points, ids=[f"{name}-{point.replace(' ', '-')}"
+                                               for name, point in points])
+
+
+@pytest.fixture(scope="session")
+def runs(request):
+    """{(scenario, point): future} of the selected tests, all begun at once."""
+    benches, _ = prepared(request.config)
+    chosen = [item.callspec.params["point"] for item in request.session.items
+              if item.name.startswith("test_killed[")]
+    return {point: benches.submit(*point) for point in chosen}
+
+
+def test_the_list_is_whole(request):
+    """Every function a worker calls in these scenarios is one of the points, before and after."""
+    _, passed = prepared(request.config)
+    calls = {point for counts in passed.values() for point in counts}
+    names = {point.split()[1] for point in calls}
+    assert {"beat", "take", "begin", "intent", "step", "fail", "publish_update", "reap", "leave",
+            "gateway_charge", "gateway_refund", "LRANGE", "BLMOVE", "SMEMBERS", "EXISTS", "TIME",
+            "HSET"} <= names
+    assert calls >= {f"{phase} {name}" for phase in PHASES for name in names}
+
+
+def test_killed(runs, point):
+    runs[point].result()

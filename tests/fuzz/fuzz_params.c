@@ -1,0 +1,83 @@
+/* The parameters of a request. The input's first byte says what the rest is:
+ *
+ *   q  a query         f  a form body      j  a JSON body
+ *   b  a query, a newline, a JSON body: both of one request
+ *   e  an If-None-Match header */
+#include <string.h>
+
+#include "api/order_view.h"
+#include "api/params.h"
+#include "base/utf8.h"
+#include "tests/fuzz/fuzz.h"
+
+static void check_text(const char *text)
+{
+    MUST(utf8_length(text, strlen(text)) >= 0);
+    MUST(!utf8_has_control(text, strlen(text)));
+}
+
+static void check(struct params *p, int status)
+{
+    int number = 77;
+    MUST(status == 0 || status == 400 || status == 415 || status == 422);
+    MUST(p->n <= PARAMS_MAX);
+    if (status)
+        MUST(p->error[0] != '\0' && memchr(p->error, '\0', sizeof p->error));
+    for (size_t i = 0; i < p->n; i++) {
+        check_text(p->items[i].name);
+        check_text(p->items[i].value);
+        MUST(params_get(p, p->items[i].name) == p->items[i].value); /* given once */
+        if (params_get_int(p, p->items[i].name, -5, 20, 1, &number) == 0)
+            MUST(number >= -5 && number <= 20);
+        else
+            MUST(number == 77);
+        number = 77;
+    }
+}
+
+static int add_both(struct params *p, char *text, size_t n)
+{
+    char *body = memchr(text, '\n', n);
+    if (!body)
+        return params_add_query(p, text);
+    *body++ = '\0';
+    int status = params_add_query(p, text);
+    return status ? status
+                  : params_add_body(p, "application/json", body, n - (size_t)(body - text));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    struct params p = {.n = 0};
+    size_t n = size - 1;
+    char *text = malloc(n + 1); /* of its exact size, so that reading beyond is seen */
+    memcpy(text, data + 1, n);
+    text[n] = '\0';
+    switch (data[0]) {
+    case 'q':
+        check(&p, params_add_query(&p, text));
+        break;
+    case 'f':
+        check(&p, params_add_body(&p, "application/x-www-form-urlencoded", text, n));
+        break;
+    case 'j':
+        check(&p, params_add_body(&p, "application/json; charset=utf-8", text, n));
+        break;
+    case 'b':
+        check(&p, add_both(&p, text, n));
+        break;
+    case 'e':
+        (void)etag_matches(text, 3);
+        break;
+    default:
+        check(&p, params_add_body(&p, text, text, n));
+        (void)is_token(text, 1, 64);
+        (void)is_token(text, 16, 128);
+        break;
+    }
+    params_release(&p);
+    free(text);
+    return 0;
+}

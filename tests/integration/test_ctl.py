@@ -1,0 +1,636 @@
+"""tiffin-ctl on a running stack: each command for people and for programs, exit codes, and fsck:
+clean on a healthy system at work, and each kind of damage found, then repaired or told."""
+import concurrent.futures
+import contextlib
+import json
+import re
+import subprocess
+import time
+
+import pytest
+
+from tiffin_stack import BIN_DIR, DEADLINE_S, SANITIZER, eventually
+from tiffin_store import COUNT, DELAYED, EVENTS, READY, WORKERS
+
+OK, FAILED, USAGE, VIOLATIONS = 0, 1, 2, 3
+DEAD = "jobs:{s00}:dead"
+INDEX = "orders:{s00}:index"
+KEY = "key-of-the-ctl-tests-"
+NOBODY = "order_00" + "a" * 20
+
+
+def order_key(id_):
+    return "order:{s00}:" + id_
+
+
+class Ctl:
+    """The program as a user calls it."""
+
+    def __init__(self, world):
+        self.world = world
+
+    def run(self, *args, **settings):
+        done = subprocess.run([BIN_DIR / "tiffin-ctl", *args], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=DEADLINE_S,
+                              env=self.world.stack.environment(**settings))
+        assert not SANITIZER.search(done.stderr), done.stderr
+        return done
+
+    def ok(self, *args):
+        done = self.run(*args)
+        assert (done.returncode, done.stderr) == (OK, ""), done
+        return done.stdout
+
+    def json(self, *args, code=OK):
+        done = self.run(*args, "--json")
+        assert (done.returncode, done.stderr) == (code, ""), done
+        return json.loads(done.stdout)
+
+    def fails(self, *args, code=FAILED):
+        done = self.run(*args)
+        assert (done.returncode, done.stdout) == (code, ""), done
+        assert done.stderr.startswith("tiffin-ctl: ") and done.stderr.count("\n") == 1, done.stderr
+        return done.stderr
+
+    def findings(self):
+        return self.json("fsck", code=VIOLATIONS)["findings"]
+
+
+@pytest.fixture
+def world(own_world):
+    """Nothing is lost or doubled, whatever a test did to the store: it has to clean up."""
+    yield own_world
+    own_world.store.redis.delete("jobs:{s00}:paused")
+    own_world.store.check_everything()
+
+
+@pytest.fixture
+def ctl(world):
+    return Ctl(world)
+
+
+def place(world, **parameters):
+    answer = world.http.place(**parameters)
+    assert answer.status == 201, answer
+    return answer.json["order_id"]
+
+
+@contextlib.contextmanager
+def paused(world):
+    """Orders that are placed inside stay in ready."""
+    ctl = Ctl(world)
+    ctl.ok("pause")
+    try:
+        yield
+    finally:
+        ctl.ok("resume")
+
+
+def bury(world, ids, reason="the oven is cold"):
+    """Kills jobs that stand in ready, by the worker's own function."""
+    r = world.store.redis
+    fcall = lambda name, keys, *args: r.execute_command("FCALL", name, len(keys), *keys, *args)
+    active = "jobs:{s00}:active:undertaker"
+    fcall("beat", [WORKERS, "worker:{s00}:undertaker"], "undertaker", 60000)
+    for id_ in ids:
+        job = order_key(id_) if id_.startswith("order_") else "update:{s00}:" + id_
+        assert r.lrem(READY, 0, id_) == 1
+        r.lpush(active, id_)
+        epoch = fcall("begin", [job, active], id_)[1]
+        answer = fcall("fail", [job, active, DELAYED, DEAD, EVENTS], id_, epoch, 0, 1, reason)
+        assert answer[0] == "dead", answer
+    fcall("leave", [WORKERS, "worker:{s00}:undertaker", active, READY], "undertaker")
+
+
+def dead_order(world, **parameters):
+    with paused(world):
+        id_ = place(world, **parameters)
+        bury(world, [id_])
+    return id_
+
+
+def settled_order(world, **parameters):
+    id_ = place(world, **parameters)
+    world.store.wait_settled([id_])
+    return id_
+
+
+# ---- usage ----------------------------------------------------------------------------------------
+
+
+def test_help_and_version(ctl):
+    text = ctl.ok("--help")
+    for command in ("status", "order", "jobs", "requeue", "discard", "pause", "resume", "fsck"):
+        assert re.search(rf"^  {command} ", text, re.M)
+        assert ctl.ok(command, "--help").startswith("tiffin-ctl " + command)
+    assert "order ids whole" in text
+    assert re.fullmatch(r"tiffin-ctl \d+\.\d+\.\d+\n", ctl.ok("--version"))
+
+
+@pytest.mark.parametrize("args", [
+    [], ["dance"], ["status", "more"], ["order"], ["jobs"], ["jobs", "lost"], ["--colour"],
+    ["jobs", "ready", "--limit", "0"], ["jobs", "ready", "--limit"], ["status", "--limit", "5"],
+    ["status", "--repair"], ["jobs", "ready", "--limit=many"], ["requeue"],
+])
+def test_wrong_usage(ctl, args):
+    ctl.fails(*args, code=USAGE)
+
+
+def test_redis_away(ctl):
+    done = ctl.run("status", REDIS="/nowhere/redis.sock")
+    assert done.returncode == FAILED and "no Redis at /nowhere/redis.sock" in done.stderr
+    done = ctl.run("status", SECRETS_DIR="/nowhere")
+    assert done.returncode == FAILED and "/nowhere/admin" in done.stderr
+    done = ctl.run("status", DB_MS="soon")
+    assert done.returncode == FAILED and "TIFFIN_DB_MS" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["order", "requeue", "discard"])
+def test_unknown_ids(ctl, command):
+    assert "there is no order " + NOBODY in ctl.fails(command, NOBODY)
+    assert "there is no update" in ctl.fails(command, NOBODY.replace("order", "update"))
+    assert "not the id" in ctl.fails(command, "order_1")
+
+
+# ---- looking ----------------------------------------------------------------------------------------
+
+
+def test_status(ctl, world):
+    settled_order(world)
+    with paused(world):
+        waiting = place(world)
+        time.sleep(0.01)
+        found = ctl.json("status")
+        assert found["paused"] is True and found["paused_at"].endswith("Z")
+        assert found["jobs"]["ready"] == 1 and found["orders"]["active"] == 1
+        assert found["orders"]["delivered"] >= 1
+        assert found["orders"]["placed"] == found["orders"]["settled"] + 1
+        assert 0 < found["oldest"]["ready_age_ms"] < 60000
+        assert found["oldest"]["ready_at"] == world.store.order(waiting)["created_at"]
+        assert found["invariant"] == {"holds": True, "violations": 0, "expected": 1, "found": 1}
+        assert found["library"]["fits"] is True
+        [worker] = found["workers"]
+        assert worker["alive"] is True and worker["jobs"] == 0
+        assert 0 <= worker["heartbeat_age_ms"] < 1500
+        text = ctl.ok("status")
+        assert re.search(r"^Paused +yes, since ", text, re.M)
+        assert re.search(r"^Invariant +holds: 1 expected in the queue, 1 found$", text, re.M)
+        assert re.search(rf"^{worker['id']} +yes ", text, re.M)
+        assert "\033" not in text
+    world.store.wait_settled([waiting])
+    assert ctl.json("status")["paused"] is False
+
+
+def test_status_without_workers(ctl, world):
+    with world.stack.without("worker"):
+        eventually(lambda: not ctl.json("status")["workers"], "no worker")
+        assert "No worker is registered." in ctl.ok("status")
+
+
+def test_order(ctl, world):
+    id_ = settled_order(world, user_id="123", quantity=2)
+    found, order = ctl.json("order", id_), world.store.order(id_)
+    assert found["id"] == id_ and found["status"] == "delivered" and found["user_id"] == "123"
+    assert found["quantity"] == 2 and found["amount_cents"] == int(order["amount_cents"])
+    assert [line["version"] for line in found["history"]] == list(range(1, 8))
+    assert tuple(found["history"][-1][name] for name in
+                 ("status", "payment_status", "kitchen_status")) == world.store.history(id_)[-1]
+    assert found["job"]["place"] == "nowhere" and found["job"]["step"] == "settled"
+    assert found["job"]["epoch"] == int(order["epoch"])
+    payment = found["payment"]
+    assert payment["key"] == order["payment_key"] and payment["result"] == "captured"
+    assert (payment["requests"], payment["captures"], payment["refunds"]) == (1, 1, 0)
+    assert found["expires_at"] > found["history"][-1]["at"]
+    text = ctl.ok("order", id_)
+    assert id_ in text and "2 x Curry of The Spicy Spoon (resto_123), " in text
+    assert re.search(r"^ +7  delivered +paid +acknowledged +20\S+Z \(\S.* ago\)$|"
+                     r"^ +7  delivered +paid +acknowledged +20\S+Z \(now\)$", text, re.M)
+    assert re.search(r"^Expires +20\S+Z \(in 29 days\)$", text, re.M)
+
+
+def test_order_that_waits(ctl, world):
+    with paused(world):
+        id_ = place(world)
+        found = ctl.json("order", id_)
+        assert found["job"]["place"] == "ready" and found["job"]["step"] == "payment"
+        assert found["payment"] is None and found["expires_at"] is None
+        assert re.search(r"^Payment +none was started$", ctl.ok("order", id_), re.M)
+    world.store.wait_settled([id_])
+
+
+def test_update(ctl, world):
+    with paused(world):
+        answer = world.http.post("/new-update-and-broadcast", data={"message": "Käse \u2603 今日"})
+        id_ = answer.json["update_id"]
+        found = ctl.json("order", id_)
+        assert found["message"] == "Käse \u2603 今日" and found["job"]["place"] == "delayed"
+        assert "Käse \u2603 今日" in ctl.ok("order", id_)
+        assert ctl.json("jobs", "delayed")["jobs"][0]["step"] == "broadcast"
+    eventually(lambda: ctl.json("status")["updates"]["pending"] == 0, "the broadcast")
+
+
+def test_jobs(ctl, world):
+    with paused(world):
+        ids = [place(world) for _ in range(3)]
+        found = ctl.json("jobs", "ready")
+        assert (found["place"], found["total"], found["shown"]) == ("ready", 3, 3)
+        assert [job["id"] for job in found["jobs"]] == ids  # the next one first
+        assert found["jobs"][0]["step"] == "payment" and found["jobs"][0]["tries"] == 0
+        assert [job["id"] for job in ctl.json("jobs", "ready", "--limit", "2")["jobs"]] == ids[:2]
+        text = ctl.ok("jobs", "ready", "--limit=1")
+        assert text.splitlines()[0].split() == ["ID", "STEP", "TRIES", "CRASHES", "PLACED"]
+        assert ids[0] in text and ids[1] not in text and "1 of 3" in text
+        for empty in ("active", "delayed", "dead"):
+            assert ctl.json("jobs", empty) == {"place": empty, "total": 0, "shown": 0, "jobs": []}
+            assert ctl.ok("jobs", empty) == f"No jobs are {empty}.\n"
+    world.store.wait_settled(ids)
+
+
+def test_jobs_active_and_delayed(ctl, world):
+    with world.stack.only_worker(PAYMENT_MS=3000, STAGE_MIN_MS=3000, STAGE_MAX_MS=3000):
+        id_ = place(world)
+        world.store.wait_field(id_, "payment_key")
+        [job] = ctl.json("jobs", "active")["jobs"]
+        assert job["id"] == id_ and job["worker"] == ctl.json("status")["workers"][0]["id"]
+        assert job["worker"] in ctl.ok("jobs", "active")
+        world.store.wait_field(id_, "kitchen_status", "acknowledged")
+        [job] = ctl.json("jobs", "delayed")["jobs"]
+        assert job["step"] == "preparing_food" and job["due_at"] > job["created_at"]
+        assert re.search(r" in \d s$", ctl.ok("jobs", "delayed"), re.M)
+    world.store.wait_settled([id_])
+
+
+# ---- hands ------------------------------------------------------------------------------------------
+
+
+def test_pause_keeps_orders(ctl, world):
+    assert "Paused" in ctl.ok("pause")
+    assert ctl.json("pause")["paused"] is True  # again: the same
+    id_ = place(world)
+    time.sleep(1.5)  # longer than a worker rests between two looks
+    assert world.store.order(id_)["version"] == "1"
+    assert ctl.json("resume") == {"paused": False, "paused_at": None}
+    assert "Resumed" in ctl.ok("resume")
+    world.store.wait_settled([id_])
+
+
+def test_requeue(ctl, world):
+    id_ = dead_order(world)
+    [job] = ctl.json("jobs", "dead")["jobs"]
+    assert job["id"] == id_ and job["reason"] == "the oven is cold" and job["tries"] == 1
+    assert job["status"] == "needs_review"
+    assert "the oven is cold" in ctl.ok("jobs", "dead")
+    found = ctl.json("order", id_)["job"]
+    assert found["place"] == "dead" and found["resume_status"] == "order_placed"
+    assert "the oven is cold; requeue goes back to order_placed" in ctl.ok("order", id_)
+    assert ctl.json("requeue", id_) == {"id": id_, "requeued": True, "step": "payment"}
+    assert world.store.wait_settled([id_])[id_]["status"] == "delivered"
+    assert "it is over" in ctl.fails("requeue", id_)
+
+
+def test_discard(ctl, world):
+    id_ = dead_order(world)
+    assert ctl.ok("discard", id_) == f"{id_}: discarded; the next step is payment\n"
+    order = world.store.wait_settled([id_])[id_]
+    assert (order["status"], order["payment_status"]) == ("cancelled", "not_charged")
+    assert "it is over" in ctl.fails("discard", id_)
+
+
+def test_discard_an_update(ctl, world):
+    with paused(world):
+        id_ = world.http.post("/new-update-and-broadcast", data={"message": "x"}).json["update_id"]
+        world.store.redis.zrem(DELAYED, id_)
+        world.store.redis.lpush(READY, id_)
+        bury(world, [id_])
+    assert id_ in ctl.ok("jobs", "dead")
+    assert ctl.json("discard", id_) == {"id": id_, "discarded": True, "step": None}
+    assert "there is no update" in ctl.fails("order", id_)
+    assert ctl.json("fsck")["clean"] is True
+    # The suite's own check does not know of discarded updates.
+    world.store.redis.hincrby(COUNT, "updates_accepted", -1)
+    world.store.redis.hincrby(COUNT, "updates_discarded", -1)
+
+
+def test_only_the_dead(ctl, world):
+    with paused(world):
+        id_ = place(world)
+        assert f"{id_} is not dead: its job is ready" in ctl.fails("requeue", id_)
+        assert f"{id_} is not dead: its job is ready" in ctl.fails("discard", id_)
+    world.store.wait_settled([id_])
+
+
+# ---- fsck on a healthy system -------------------------------------------------------------------------
+
+
+def test_clean(ctl, world):
+    ids = [settled_order(world, key=KEY + "clean", user_id="124"), dead_order(world)]
+    found = ctl.json("fsck")
+    assert found["clean"] is True and found["findings"] == [] and found["left"] == 0
+    n = len(list(world.store.redis.scan_iter(match="order:{s00}:*", count=1000)))
+    assert found["checked"]["orders"] == found["checked"]["index_entries"] == n
+    assert found["checked"]["unsettled"] == found["checked"]["jobs"]["dead"] == 1
+    assert found["checked"]["idempotency_keys"] >= 1 and found["checked"]["user_lists"] >= 1
+    assert re.search(r"^Result +clean$", ctl.ok("fsck"), re.M)
+    assert ctl.json("fsck", "--repair")["clean"] is True
+    ctl.ok("discard", ids[1])
+    world.store.wait_settled(ids)
+
+
+# ---- fsck: damage that it repairs -----------------------------------------------------------------------
+
+
+def repairs(ctl, check, id_=None):
+    """The damage is found as this, told to people, then repaired, and gone."""
+    found = ctl.findings()
+    match = [f for f in found if f["check"] == check and (id_ is None or f["id"] == id_)]
+    assert match and all(f["repair"] and f["result"] == "found" for f in match), found
+    text = ctl.run("fsck")
+    assert text.returncode == VIOLATIONS and match[0]["problem"] in text.stdout
+    done = ctl.json("fsck", "--repair")
+    assert done["clean"] is True and {f["result"] for f in done["findings"]} == {"repaired"}, done
+    assert ctl.json("fsck")["clean"] is True
+    return match[0]
+
+
+def test_a_lost_job(ctl, world):
+    with paused(world):
+        id_ = place(world)
+        world.store.redis.lrem(READY, 0, id_)
+        found = ctl.findings()
+        assert {f["check"] for f in found} == {"place", "counters"}
+        assert "lost" in repairs(ctl, "place", id_)["problem"]
+        assert world.store.redis.lrange(READY, 0, -1) == [id_]
+    assert world.store.wait_settled([id_])[id_]["status"] == "delivered"
+
+
+@pytest.mark.parametrize("more", ["ready", "delayed", "dead"])
+def test_a_doubled_job(ctl, world, more):
+    with paused(world):
+        id_ = place(world)
+        if more == "ready":
+            world.store.redis.lpush(READY, id_)
+        else:
+            world.store.redis.zadd(DEAD if more == "dead" else DELAYED, {id_: 4e12})
+        assert more in repairs(ctl, "place", id_)["problem"]
+        assert ctl.json("order", id_)["job"]["place"] in ("ready", "delayed")
+        world.store.redis.zadd(DELAYED, {id_: 1}, xx=True)
+    world.store.wait_settled([id_])
+
+
+@pytest.mark.parametrize("id_", [NOBODY, NOBODY.replace("order", "update"), "garbage"])
+def test_a_job_that_never_was(ctl, world, id_):
+    with paused(world):
+        world.store.redis.lpush(READY, id_)
+        assert "there is no such" in repairs(ctl, "place", id_)["problem"]
+
+
+def test_a_settled_job_in_the_queue(ctl, world):
+    id_ = settled_order(world)
+    world.store.redis.zadd(DELAYED, {id_: 4e12})
+    assert "settled" in repairs(ctl, "place", id_)["problem"]
+
+
+def test_dead_is_needs_review(ctl, world):
+    id_ = dead_order(world)
+    with paused(world):
+        world.store.redis.zrem(DEAD, id_)
+        world.store.redis.lpush(READY, id_)
+        repairs(ctl, "dead", id_)
+        assert [job["id"] for job in ctl.json("jobs", "dead")["jobs"]] == [id_]
+        other = place(world)
+        world.store.redis.lrem(READY, 0, other)
+        world.store.redis.zadd(DEAD, {other: 1})
+        repairs(ctl, "dead", other)
+    ctl.ok("requeue", id_)
+    world.store.wait_settled([id_, other])
+
+
+def test_the_list_of_nobody(ctl, world):
+    with paused(world):
+        id_ = place(world)
+        world.store.redis.lmove(READY, "jobs:{s00}:active:nobody", "RIGHT", "LEFT")
+        found = ctl.findings()
+        assert {f["check"] for f in found} == {"active_list", "counters"}, found
+        repairs(ctl, "active_list", id_)
+    world.store.wait_settled([id_])
+
+
+def test_a_living_workers_job_is_left_to_it(ctl, world):
+    with world.stack.only_worker(PAYMENT_MS=1500):
+        id_ = place(world)
+        world.store.wait_field(id_, "payment_key")
+        world.store.redis.zadd(DEAD, {id_: 1})
+        repairs(ctl, "place", id_)
+        assert ctl.json("order", id_)["job"]["place"] == "active"
+        order = world.store.wait_settled([id_])[id_]
+        assert order["status"] == "delivered" and world.store.ledger(id_)["requests"] == "1"
+
+
+def test_expiry(ctl, world):
+    id_ = settled_order(world)
+    world.store.redis.persist(order_key(id_))
+    repairs(ctl, "expiry", id_)
+    assert world.store.redis.ttl(order_key(id_)) > 29 * 86400
+    with paused(world):
+        id_ = place(world)
+        world.store.redis.expire(order_key(id_), 1000)
+        repairs(ctl, "expiry", id_)
+        assert world.store.redis.ttl(order_key(id_)) == -1
+    world.store.wait_settled([id_])
+
+
+def test_index(ctl, world):
+    id_ = settled_order(world)
+    score = world.store.redis.zscore(INDEX, id_)
+    world.store.redis.zrem(INDEX, id_)
+    repairs(ctl, "index", id_)
+    assert world.store.redis.zscore(INDEX, id_) == score
+    now = time.time() * 1000
+    world.store.redis.zadd(INDEX, {NOBODY: now})
+    repairs(ctl, "index", NOBODY)
+    long_ago = now - 30.5 * 86400 * 1000  # has just expired: the worker will see to it
+    world.store.redis.zadd(INDEX, {NOBODY: long_ago})
+    assert ctl.json("fsck")["expired"]["index_entries"] in (0, 1)
+    world.store.redis.zrem(INDEX, NOBODY)
+
+
+@pytest.mark.parametrize("field, by", [("placed", 2), ("placed", -1), ("settled", 1),
+                                       ("updates_accepted", 3)])
+def test_counters(ctl, world, field, by):
+    settled_order(world)
+    world.store.redis.hincrby(COUNT, field, by)
+    repairs(ctl, "counters")
+    world.store.check_everything()
+
+
+# ---- fsck: damage that is left to people ------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def reported(ctl, check, id_=None):
+    """Found, not repaired, the store unchanged by --repair; the caller's block does the damage."""
+    yield
+    for args in ([], ["--repair"]):
+        found = ctl.json("fsck", *args, code=VIOLATIONS)["findings"]
+        match = [f for f in found if f["check"] == check and (id_ is None or f["id"] == id_)]
+        assert match and match[0]["repair"] is None and match[0]["result"] == "found", found
+
+
+@pytest.mark.parametrize("field, value, check", [
+    ("v2", None, "history"), ("v3", "order_placed paid gone 2026-11-22T11:00:58.123Z", "history"),
+    ("v9", "order_placed paid pending 2026-11-22T11:00:58.123Z", "history"),
+    ("version", "6", "history"), ("status", "out_for_delivery", "history"),
+    ("step", "kitchen", "step"), ("id", NOBODY, "id"), ("amount_cents", "1", "ledger"),
+    ("payment_key", None, "ledger"), ("payment_key", "pay_other", "ledger"),
+])
+def test_an_order_that_was_altered(ctl, world, field, value, check):
+    id_ = settled_order(world)
+    before = world.store.redis.hgetall(order_key(id_))
+    with reported(ctl, check, id_):
+        if value is None:
+            world.store.redis.hdel(order_key(id_), field)
+        else:
+            world.store.redis.hset(order_key(id_), field, value)
+    world.store.redis.hdel(order_key(id_), "v9")
+    world.store.redis.hset(order_key(id_), mapping=before)
+    if field == "step":  # the repair may have put it into the queue: it says unsettled
+        ctl.run("fsck", "--repair")
+    assert ctl.json("fsck")["clean"] is True
+
+
+@pytest.mark.parametrize("damage", [{"captures": 2}, {"refunds": 1}, {"captures": 0},
+                                    {"currency": "EUR"}, {"refunds": 2}])
+def test_ledger(ctl, world, damage):
+    id_ = settled_order(world)
+    entry = "gateway:{s00}:" + world.store.order(id_)["payment_key"]
+    before = world.store.redis.hgetall(entry)
+    with reported(ctl, "ledger", id_):
+        world.store.redis.hset(entry, mapping=damage)
+    world.store.redis.hdel(entry, "refunds")
+    world.store.redis.hset(entry, mapping=before)
+
+
+def test_money_of_nobody(ctl, world):
+    entry = "gateway:{s00}:pay_of_nobody"
+    world.store.redis.hset(entry, mapping={"captures": 1, "requests": 1, "result": "captured"})
+    with reported(ctl, "ledger", "pay_of_nobody"):
+        world.store.redis.expire(entry, 90 * 86400)
+    # A month after its last use the order may have expired.
+    world.store.redis.expire(entry, 59 * 86400)
+    assert ctl.json("fsck")["expired"]["ledger_entries"] == 1
+    world.store.redis.delete(entry)
+
+
+def test_two_orders_with_one_payment_key(ctl, world):
+    one, two = settled_order(world), settled_order(world)
+    mine, theirs = (world.store.order(id_)["payment_key"] for id_ in (one, two))
+    with reported(ctl, "ledger", max(one, two)):
+        world.store.redis.hset(order_key(one), "payment_key", theirs)
+    world.store.redis.hset(order_key(one), "payment_key", mine)
+
+
+def test_idempotency_and_user_lists(ctl, world):
+    r = world.store.redis
+    idem, user = "idem:{s00}:" + KEY + "lost", "user:{s00}:126:orders"
+    r.set(idem, "fingerprint " + NOBODY, ex=1000)
+    with reported(ctl, "idempotency", NOBODY):
+        pass
+    r.set(idem, "nonsense")
+    with reported(ctl, "idempotency", idem):
+        pass
+    r.delete(idem)
+    id_ = settled_order(world, user_id="123")
+    r.rpush(user, id_)
+    with reported(ctl, "user_orders", user):
+        pass
+    r.delete(user)
+    r.rpush(user, NOBODY)  # expired: counted, not wrong
+    assert ctl.json("fsck")["expired"]["user_list_entries"] == 1
+    r.delete(user)
+
+
+def test_counters_that_only_people_can_mend(ctl, world):
+    settled_order(world)
+    for fields in (["placed", "settled", "delivered"], ["delivered"]):
+        for field in fields:
+            world.store.redis.hincrby(COUNT, field, -world.store.count("delivered"))
+        found = ctl.json("fsck", "--repair", code=VIOLATIONS)["findings"]
+        assert {f["check"] for f in found} == {"counters"}
+        assert {f["result"] for f in found} <= {"found", "not_repaired"}, found
+        orders = [world.store.redis.hgetall(key) for key in
+                  world.store.redis.scan_iter(match="order:{s00}:*", count=1000)]
+        world.store.redis.hset(COUNT, mapping={
+            "placed": len(orders), "settled": len(orders),
+            "delivered": sum(order["status"] == "delivered" for order in orders)})
+
+
+def test_keys_of_another_type(ctl, world):
+    world.store.redis.set("gateway:{s00}:pay_text", "1")
+    world.store.redis.set(order_key(NOBODY), "text")
+    found = ctl.findings()
+    assert {"type"} <= {f["check"] for f in found}
+    assert {NOBODY, "gateway:{s00}:pay_text"} <= {f["id"] for f in found}
+    world.store.redis.delete("gateway:{s00}:pay_text", order_key(NOBODY))
+
+
+def test_functions_of_another_version(ctl, world):
+    r = world.store.redis
+    [library] = r.execute_command("FUNCTION", "LIST", "LIBRARYNAME", "tiffin", "WITHCODE")
+    code = dict(zip(library[::2], library[1::2]))["library_code"]
+    other = re.sub(r"local VERSION = '\w+'", "local VERSION = 'other'", code)
+    try:
+        r.execute_command("FUNCTION", "LOAD", "REPLACE", other)
+        assert "library" in {f["check"] for f in ctl.findings()}
+        assert "run tiffin-load" in ctl.ok("status")
+    finally:
+        r.execute_command("FUNCTION", "LOAD", "REPLACE", code)
+
+
+def test_ctl_answers_while_redis_is_full(ctl, world):
+    id_ = dead_order(world)
+    world.store.redis.config_set("maxmemory", 1)
+    try:
+        ctl.ok("requeue", id_)
+        ctl.ok("status")
+        ctl.ok("pause")
+        ctl.ok("resume")
+    finally:
+        world.store.redis.config_set("maxmemory", 512 * 1024 * 1024)
+    world.store.wait_settled([id_])
+
+
+# ---- at the end, for it leaves many orders: a system at work --------------------------------------------
+
+
+def test_clean_under_load(ctl, world):
+    """Orders move on at any moment of the walk: none of that may look like damage, and --repair
+    must not touch what a worker holds."""
+    ids, is_over = [], False
+
+    def load(n):
+        while not is_over:
+            time.sleep(0.02)
+            answer = world.http.place(**({"user_id": "125"} if n % 2 else {}))
+            assert answer.status == 201, answer
+            ids.append(answer.json["order_id"])
+            if len(ids) % 7 == 0:
+                world.http.post(f"/order/{ids[-1]}/cancel")
+            if len(ids) % 11 == 0:
+                world.http.post("/new-update-and-broadcast", data={"message": "Load"})
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        loads = [pool.submit(load, n) for n in range(4)]
+        rechecked = 0
+        try:
+            for i in range(12):
+                if i == 4:
+                    world.stack.kill("worker")
+                rechecked += ctl.json("fsck", *(["--repair"] if i % 3 == 2 else []))[
+                    "checked"]["rechecked"]
+        finally:
+            is_over = True
+        for each in loads:
+            each.result()
+    assert len(ids) > 50 and rechecked > 0, (len(ids), rechecked)
+    world.store.wait_settled(ids)
+    eventually(lambda: ctl.json("status")["updates"]["pending"] == 0, "the broadcasts")
+    assert ctl.json("fsck")["clean"] is True
