@@ -158,11 +158,13 @@ ctl: ## look at the queue and put things right: make ctl ARGS="status"
 	@$(MAKE) -s $(BIN)/tiffin-ctl >&2
 	@$(BIN)/tiffin-ctl $(ARGS)
 
-.PHONY: deps deps-test deps-lint
+.PHONY: deps deps-test deps-lint deps-bench
 deps: ## install the Debian packages that are missing
 	@fcgi/stack/deps.sh build run
 deps-test: ## ... those that the tests need as well
 	@fcgi/stack/deps.sh build run test
+deps-bench: ## ... those that measuring needs as well
+	@fcgi/stack/deps.sh build run bench
 deps-lint: ## ... those that the checks need as well
 	@fcgi/stack/deps.sh build run lint
 
@@ -220,9 +222,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_TIFFIN)
 	$(link) $^ $(LIBS_BASE)
 .PHONY: bench bench-requests bench-streams
 bench: bench-requests bench-streams ## measure, side by side with what nginx and Redis do alone
-bench-requests: all
+bench-requests: deps-bench all
 	@tests/bench/requests.sh
-bench-streams: all $(LOAD_TOOLS)
+bench-streams: deps-bench all $(LOAD_TOOLS)
 	@/usr/bin/python3 -B tests/bench/streams.py
 
 # ---- checks -------------------------------------------------------------------

@@ -8,10 +8,8 @@
 int text_copy(char *out, size_t size, const char *text)
 {
     size_t n = strlen(text);
-    if (n >= size) {
-        out[0] = '\0';
+    if (n >= size)
         return -ENAMETOOLONG;
-    }
     memcpy(out, text, n + 1);
     return 0;
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Copies a string with its NUL. 0, or -ENAMETOOLONG when it does not fit; out is then "". */
+/* Copies a string with its NUL. 0, or -ENAMETOOLONG and out untouched when it does not fit. */
 int text_copy(char *out, size_t size, const char *text);
 
 /* A whole number in decimal, nothing before or after it. 0, or -EPROTO (NULL, empty, other

@@ -321,7 +321,7 @@ static void judge_expiry(struct judge *j, int is_over)
         say(j, CHECK_EXPIRY, FIX_RECORD, "make it expire", "it is over, but never expires");
     if (!is_over && ttl_ms >= 0)
         say(j, CHECK_EXPIRY, field(j, "step") ? FIX_RECORD : FIX_NONE, "keep it from expiring",
-            "it is not settled, but expires in %lld s", (long long)(ttl_ms / 1000));
+            "it is not settled, but expires");
 }
 
 static void judge_index(struct judge *j)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# deps.sh GROUP...: install the Debian packages of the groups (build, run, test,
+# deps.sh GROUP...: install the Debian packages of the groups (build, run, test, bench,
 # lint) that are missing. Says one line and takes no time when none is.
 #
 # The distribution's own nginx and Redis services stay as they were: Debian would
@@ -11,6 +11,7 @@ packages() {
     case $1 in
     build) echo gcc make pkgconf libc6-dev libfcgi-dev libev-dev libhiredis-dev libjson-c-dev libssl-dev libwslay-dev ;;
     run) echo nginx redis-server redis-tools s6 curl ;;
+    bench) echo python3 wrk ;;
     test) echo libcmocka-dev python3 python3-pytest python3-redis python3-requests curl ;;
     lint) echo clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck lua-check ;;
     *)

@@ -13,6 +13,7 @@ import signal
 import pytest
 
 from chaos_bench import CRASH_BIN_DIR, Bench, wait_until
+from crash_api import REQUESTS, ApiBench
 from crash_scenarios import SCENARIOS, alive
 
 AT_ONCE = int(os.environ.get("TIFFIN_CHAOS_AT_ONCE", 8))
@@ -89,7 +90,7 @@ class Benches:
 
 def points_of(name, passed):
     """["<phase> <call> <k>", ...] in a fixed order."""
-    only = SCENARIOS[name].only
+    only = SCENARIOS[name].only if name in SCENARIOS else None
     points = []
     for point, times in sorted(passed.items()):
         phase, call = point.split()
@@ -107,15 +108,19 @@ def prepared(config):
         config.tiffin_benches = benches = Benches(AT_ONCE)
         config.add_cleanup(benches.end)
         futures = {name: benches.submit(name) for name in SCENARIOS}
+        config.tiffin_api = api = ApiBench()
+        config.add_cleanup(api.end)
+        background = api.background()
         config.tiffin_passed = {name: future.result() for name, future in futures.items()}
-    return config.tiffin_benches, config.tiffin_passed
+        config.tiffin_passed.update((name, api.points(name, background)) for name in REQUESTS)
+    return config
 
 
 def pytest_generate_tests(metafunc):
     if "point" not in metafunc.fixturenames:
         return
-    _, passed = prepared(metafunc.config)
-    points = [(name, point) for name in SCENARIOS for point in points_of(name, passed[name])]
+    passed = prepared(metafunc.config).tiffin_passed
+    points = [(name, point) for name in passed for point in points_of(name, passed[name])]
     metafunc.parametrize("point", points, ids=[f"{name}-{point.replace(' ', '-')}"
                                                for name, point in points])
 
@@ -123,18 +128,20 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="session")
 def runs(request):
     """{(scenario, point): future} of the selected tests, all begun at once."""
-    benches, _ = prepared(request.config)
+    config = prepared(request.config)
     chosen = [item.callspec.params["point"] for item in request.session.items
               if item.name.startswith("test_killed[")]
-    return {point: benches.submit(*point) for point in chosen}
+    api = concurrent.futures.ThreadPoolExecutor(1)
+    return {(name, point): api.submit(config.tiffin_api.run, name, point) if name in REQUESTS
+            else config.tiffin_benches.submit(name, point) for name, point in chosen}
 
 
 def test_the_list_is_whole(request):
-    """Every function a worker calls in these scenarios is one of the points, before and after."""
-    _, passed = prepared(request.config)
+    """Every call there should be is one of the points, before and after."""
+    passed = prepared(request.config).tiffin_passed
     calls = {point for counts in passed.values() for point in counts}
     names = {point.split()[1] for point in calls}
-    assert {"beat", "take", "begin", "intent", "step", "fail", "publish_update", "reap", "leave",
+    assert {"place", "accept_update", "cancel", "beat", "take", "begin", "intent", "step", "fail", "publish_update", "reap", "leave",
             "gateway_charge", "gateway_refund", "LRANGE", "BLMOVE", "SMEMBERS", "EXISTS", "TIME",
             "HSET"} <= names
     assert calls >= {f"{phase} {name}" for phase in PHASES for name in names}

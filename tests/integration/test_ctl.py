@@ -416,7 +416,7 @@ def test_the_list_of_nobody(ctl, world):
 
 
 def test_a_living_workers_job_is_left_to_it(ctl, world):
-    with world.stack.only_worker(PAYMENT_MS=1500):
+    with world.stack.only_worker(PAYMENT_MS=5000):
         id_ = place(world)
         world.store.wait_field(id_, "payment_key")
         world.store.redis.zadd(DEAD, {id_: 1})
