@@ -37,12 +37,13 @@ void counts_check(struct ctl *c, struct findings *findings)
     struct counts n;
     ask_stats(c, &s);
     counts_read(c, &n);
+    int64_t expected = s.placed - s.settled + s.updates_pending;
+    int64_t there = s.ready + s.active + s.delayed + s.dead;
     if (store_stats_violations(&s) != 0)
         say(findings,
             "placed %lld - settled %lld + updates %lld = %lld, but %lld jobs are in the queue",
             (long long)s.placed, (long long)s.settled, (long long)s.updates_pending,
-            (long long)(s.placed - s.settled + s.updates_pending),
-            (long long)(s.ready + s.active + s.delayed + s.dead));
+            (long long)expected, (long long)there);
     if (n.settled != n.delivered + n.payment_failed + n.cancelled)
         say(findings, "settled %lld, but delivered %lld + payment failed %lld + cancelled %lld",
             (long long)n.settled, (long long)n.delivered, (long long)n.payment_failed,
@@ -82,6 +83,7 @@ void counts_compare(struct fsck *f, const struct counts *before, const struct co
     compare_one(f, "settled", all - f->n_kind[KIND_UNSETTLED], after->settled);
     if (unsettled < at_start - (after->settled - before->settled) ||
         unsettled > at_start + (after->placed - before->placed))
-        say(&f->findings, "placed - settled says %lld unsettled orders, %lld were found",
-            (long long)at_start, (long long)unsettled);
+        findings_say(&f->findings, "", CHECK_COUNTERS,
+                     "placed - settled says %lld unsettled orders, %lld were found",
+                     (long long)at_start, (long long)unsettled);
 }

@@ -34,6 +34,9 @@ struct judge {
     /* of an order whose last line of history can be read */
     struct order_change now;
     int is_readable;
+    /* Its id, history or step cannot be trusted: nothing is repaired by them, or a worker might go
+     * on where it must not. */
+    int is_unsound;
 };
 
 __attribute__((format(printf, 5, 6))) static void
@@ -44,6 +47,10 @@ say(struct judge *j, enum check check, enum fix fix, const char *repair, const c
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (check == CHECK_ID || check == CHECK_HISTORY || check == CHECK_STEP)
+        j->is_unsound = 1;
+    if (j->is_unsound)
+        fix = FIX_NONE;
     struct problem problem = {check, fix, text, fix == FIX_NONE ? NULL : repair};
     j->found(j->arg, j->look->id, &problem);
 }
@@ -81,13 +88,14 @@ static void name_places(const struct look *look, char out[TEXT_SIZE])
     }
 }
 
-static void judge_unwanted(struct judge *j, enum fix fix, const char *why)
+static void judge_unwanted(struct judge *j, const char *why)
 {
     char places[TEXT_SIZE];
     if (look_places(j->look) == 0)
         return;
     name_places(j->look, places);
-    say(j, CHECK_PLACE, fix, "remove it from the queue", "%s, yet it is in %.200s", why, places);
+    say(j, CHECK_PLACE, FIX_PLACE, "remove it from the queue", "%s, yet it is in %.200s", why,
+        places);
 }
 
 /* An unsettled job. Without a step no worker could go on, so it is left to people. */
@@ -343,7 +351,7 @@ static void judge_update(struct judge *j)
         say(j, CHECK_STEP, FIX_NONE, NULL, "an update has no step %.40s",
             field(j, "step") ? field(j, "step") : "(none)");
     if (is_over)
-        judge_unwanted(j, FIX_PLACE, "it is published");
+        judge_unwanted(j, "it is published");
     else
         judge_place(j, 0);
     judge_expiry(j, is_over);
@@ -354,31 +362,24 @@ static void judge_order(struct judge *j)
     int is_over = look_is_over(j->look);
     int needs_review = is(field(j, "status"), "needs_review");
     judge_history(j);
-    int is_final = j->is_readable && order_is_settled(&j->now);
+    if (j->is_readable)
+        judge_step(j);
     if (is_over) {
-        judge_unwanted(j, is_final ? FIX_PLACE : FIX_NONE, "its step says settled");
+        judge_unwanted(j, "its step says settled");
     } else {
         judge_place(j, needs_review);
         judge_dead(j, needs_review);
     }
+    judge_expiry(j, is_over);
     judge_index(j);
-    if (!j->is_readable) {
-        if (!is_over)
-            judge_expiry(j, is_over);
-        return;
-    }
-    judge_step(j);
-    judge_ledger(j);
-    /* A hash that is settled by its step alone must not be made to expire. */
-    if (is_over == is_final)
-        judge_expiry(j, is_over);
+    if (j->is_readable)
+        judge_ledger(j);
 }
 
 static void judge_missing(struct judge *j)
 {
-    judge_unwanted(j, FIX_PLACE,
-                   job_is_update(j->look->id) ? "there is no such update"
-                                              : "there is no such order");
+    judge_unwanted(j, job_is_update(j->look->id) ? "there is no such update"
+                                                 : "there is no such order");
     if (j->look->is_indexed)
         say(j, CHECK_INDEX, FIX_RECORD, "remove it from the index",
             "it is in the index, but there is no such order");

@@ -177,7 +177,7 @@ static int user_of_list(const char *key, const char **ret_user)
 
 static void check_user_list(struct fsck *f, const char *key)
 {
-    const char *user;
+    const char *user = "";
     int n_user = user_of_list(key, &user);
     struct redisReply *ids = rds_sync_ask(f->c->redis, "LRANGE", key, "0", "-1");
     if (!ids) {
@@ -194,7 +194,8 @@ static void check_user_list(struct fsck *f, const char *key)
                          text_at(ids, i));
         else if (!rds_str(rds_at(order, 0)))
             f->n_user_expired++;
-        else if (!owner || strlen(owner) != (size_t)n_user || strncmp(owner, user, (size_t)n_user))
+        else if (!owner || strlen(owner) != (size_t)n_user ||
+                 strncmp(owner, user, (size_t)n_user) != 0)
             findings_say(&f->findings, key, CHECK_USER, "%s is the order of user %.60s",
                          text_at(ids, i), owner ? owner : "(none)");
         rds_sync_free(order);

@@ -605,21 +605,28 @@ end
 -- held by one registered worker stays with it, and comes out by step, fail or reap as ever; where a
 -- job is taken from a worker, its epoch is raised.
 
--- Is there nothing more to come? A step that says so alone, with statuses that do not, is not enough.
+-- Do the statuses say that nothing more is to come? (An update has none.)
+local function is_final(j)
+    return j.status == 'delivered' or j.status == 'payment_failed'
+        or (j.status == 'cancelled' and j.payment_status ~= 'pending' and j.payment_status ~= 'paid')
+end
+
+-- Is it over, by its step and its statuses? nil when the two disagree: then only people can say.
 local function is_over(j)
-    if j.step == 'published' then return true end
+    if not j.step or (j.version and not j.status) then return nil end
+    if not j.version then return j.step == 'published' end
+    if (j.step == 'settled') ~= is_final(j) then return nil end
     return j.step == 'settled'
-        and (j.status == 'delivered' or j.status == 'payment_failed' or j.status == 'cancelled')
-        and (j.status ~= 'cancelled'
-             or (j.payment_status ~= 'pending' and j.payment_status ~= 'paid'))
 end
 
 -- Where the job with this hash has to stand: 'nowhere', 'dead', 'any' (ready, delayed or an active
 -- list), 'kept' (dead, or any when it is not there: an update has no status that says so); nil when
 -- no program can know.
 local function right_place(j, exists)
-    if not exists or is_over(j) then return 'nowhere' end
-    if not j.step or j.step == 'settled' or (j.version and not j.status) then return nil end
+    if not exists then return 'nowhere' end
+    local over = is_over(j)
+    if over then return 'nowhere' end
+    if over == nil then return nil end
     if j.status == 'needs_review' then return 'dead' end
     return j.version and 'any' or 'kept'
 end
@@ -713,10 +720,11 @@ local function repair_record(keys, argv)
         redis.call('ZADD', index, created, id)
         done[#done + 1] = 'added to the index'
     end
-    if is_over(j) and ttl == -1 then
+    local over = is_over(j)
+    if over and ttl == -1 then
         redis.call('EXPIRE', job, j.version and keep_seconds or UPDATE_DONE_SECONDS)
         done[#done + 1] = 'made to expire'
-    elseif j.step and j.step ~= 'settled' and not is_over(j) and ttl >= 0 then
+    elseif over == false and ttl >= 0 then
         redis.call('PERSIST', job)
         done[#done + 1] = 'kept from expiring'
     end

@@ -94,8 +94,8 @@ def orders(stack):
     print(f"API memory {each_kb:.1f} KB a stream; GET /restaurants p99 {alone_ms:.1f} ms alone, "
           f"{with_ms:.1f} ms with the streams open: {with_ms / alone_ms:.2f}")
     ctl(stack, "resume")
-    print(tool.communicate()[0], end="")
-    return tool.returncode
+    print(tool.stdout.read(), end="")
+    return tool.wait()
 
 
 def viewers(stack):
@@ -109,8 +109,8 @@ def viewers(stack):
     time.sleep(VIEW_SECONDS / 2)
     share = (cpu_seconds(api) - cpu) / (time.monotonic() - began)
     print(f"CPU of the API: {100 * share:.0f} % of one core")
-    print(tool.communicate()[0], end="")
-    return tool.returncode
+    print(tool.stdout.read(), end="")
+    return tool.wait()
 
 
 def main():

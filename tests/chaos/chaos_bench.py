@@ -1,9 +1,11 @@
 """A bench: one private Redis on which workers of the crash build live and die, and the judge of
 what they leave. Cheap enough to have several at once; cleared, not restarted, between two runs."""
 import collections
+import concurrent.futures
 import json
 import os
 import pathlib
+import queue
 import re
 import shutil
 import subprocess
@@ -18,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CRASH_BIN_DIR = ROOT / "build" / "crash" / "bin"
 CATALOGUE = ("restaurant:", "restaurants:", "catalogue:")
 WORKER_TTL_MS = 400  # two beats may be a little late on a busy machine
+AT_ONCE = int(os.environ.get("TIFFIN_CHAOS_AT_ONCE", 8))  # benches; they mostly wait
 DEADLINE_S = 30      # of anything awaited: reached only when it will never come
 FAR_OFF_MS = 200     # a delayed job this far away is a retry, not a stage
 
@@ -185,6 +188,41 @@ class Bench:
             count.get("chat_messages", 0))
         assert [(f"{m['id']}-0", m["text"]) for m in self.published()] == [
             (id_, fields["text"]) for id_, fields in log]
+
+
+class Benches:
+    """Some benches, and work that waits for a free one."""
+
+    def __init__(self, n=AT_ONCE):
+        self.pool = concurrent.futures.ThreadPoolExecutor(n)
+        self.free, self.all = queue.SimpleQueue(), []
+        for bench in self.pool.map(lambda _: Bench(), range(n)):
+            self.all.append(bench)
+            self.free.put(bench)
+
+    def submit(self, work, *args):
+        """-> the future of work(bench, *args)"""
+        return self.pool.submit(self._run, work, args)
+
+    def _run(self, work, args):
+        bench = self.free.get()
+        try:
+            return work(bench, *args)
+        finally:
+            self.free.put(bench)
+
+    def end(self):
+        self.pool.shutdown(cancel_futures=True)
+        for bench in self.all:
+            bench.end()
+
+
+def shared_benches(config):
+    """One set for the whole pytest session."""
+    if not hasattr(config, "tiffin_benches"):
+        config.tiffin_benches = Benches()
+        config.add_cleanup(config.tiffin_benches.end)
+    return config.tiffin_benches
 
 
 def check_history(order, events):

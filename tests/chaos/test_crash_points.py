@@ -6,17 +6,14 @@ First each scenario runs undisturbed and notes the points that its worker passes
 there. Nothing is random. The runs are mostly waiting, so several go on at once, each on a Redis of
 its own; a test waits for its own run."""
 import concurrent.futures
-import os
-import queue
 import signal
 
 import pytest
 
-from chaos_bench import CRASH_BIN_DIR, Bench, wait_until
+from chaos_bench import CRASH_BIN_DIR, shared_benches, wait_until
 from crash_api import REQUESTS, ApiBench
 from crash_scenarios import SCENARIOS, alive
 
-AT_ONCE = int(os.environ.get("TIFFIN_CHAOS_AT_ONCE", 8))
 REACHED_S = 20  # idle workers pass some points only every two seconds
 PHASES = ("before", "after")
 
@@ -60,32 +57,6 @@ def run(bench, name, crash=None):
     return passed
 
 
-class Benches:
-    """Some benches, and runs that wait for a free one."""
-
-    def __init__(self, n):
-        self.pool = concurrent.futures.ThreadPoolExecutor(n)
-        self.free, self.all = queue.SimpleQueue(), []
-        for bench in self.pool.map(lambda _: Bench(), range(n)):
-            self.all.append(bench)
-            self.free.put(bench)
-
-    def submit(self, *what):
-        return self.pool.submit(self._run, what)
-
-    def _run(self, what):
-        bench = self.free.get()
-        try:
-            return run(bench, *what)
-        finally:
-            self.free.put(bench)
-
-    def end(self):
-        self.pool.shutdown(cancel_futures=True)
-        for bench in self.all:
-            bench.end()
-
-
 # ---- which points there are -----------------------------------------------------------------------
 
 def points_of(name, passed):
@@ -101,13 +72,12 @@ def points_of(name, passed):
 
 
 def prepared(config):
-    """The benches, and what the undisturbed runs passed: made once, when tests are collected."""
-    if not hasattr(config, "tiffin_benches"):
+    """What the undisturbed runs passed; found once, when tests are collected."""
+    if not hasattr(config, "tiffin_passed"):
         if not (CRASH_BIN_DIR / "tiffin-worker").exists():
             raise RuntimeError("the crash build is missing: make CRASH_POINTS=1")
-        config.tiffin_benches = benches = Benches(AT_ONCE)
-        config.add_cleanup(benches.end)
-        futures = {name: benches.submit(name) for name in SCENARIOS}
+        benches = shared_benches(config)
+        futures = {name: benches.submit(run, name) for name in SCENARIOS}
         config.tiffin_api = api = ApiBench()
         config.add_cleanup(api.end)
         background = api.background()
@@ -133,7 +103,7 @@ def runs(request):
               if item.name.startswith("test_killed[")]
     api = concurrent.futures.ThreadPoolExecutor(1)
     return {(name, point): api.submit(config.tiffin_api.run, name, point) if name in REQUESTS
-            else config.tiffin_benches.submit(name, point) for name, point in chosen}
+            else shared_benches(config).submit(run, name, point) for name, point in chosen}
 
 
 def test_the_list_is_whole(request):

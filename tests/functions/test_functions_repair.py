@@ -199,6 +199,13 @@ def test_settled_by_its_step_alone_is_for_people(hands, admin):
     admin.hset(fc.job_key(hands.id), "step", "payment")
 
 
+def test_delivered_but_at_an_earlier_step_is_for_people(hands, worker, admin):
+    hands.settle(worker)
+    admin.hset(fc.job_key(hands.id), "step", "kitchen")
+    assert hands.place() == ["undecided"] and hands.record() == ["nothing"]
+    admin.hset(fc.job_key(hands.id), "step", "settled")
+
+
 def test_updates(hands, admin):
     id_ = fc.new_id("update")
     hands.api.accept_update(id_)

@@ -1,4 +1,4 @@
-"""Whatever dies, no order that was acknowledged is lost, none is paid twice, and it heals by itself."""
+"""Whatever dies: no acknowledged order is lost, none is paid twice, and it heals by itself."""
 import concurrent.futures
 import http.client
 import os
@@ -318,7 +318,7 @@ def test_redis_nearly_full_refuses_orders_and_finishes_the_rest(world):
     store.wait_settled([placed.json["order_id"]])
 
 
-# ---- what the status page says --------------------------------------------------------------------
+# ---- what the status page says ------------------------------------------------------------------
 
 def test_no_worker(world):
     with world.stack.without("worker"):
@@ -345,7 +345,7 @@ def test_missing_function_library(world):
     check_json(world.http.get("/readyz"), 200, {})
 
 
-# ---- dead jobs, a paused queue --------------------------------------------------------------------
+# ---- dead jobs, a paused queue ------------------------------------------------------------------
 
 def fcall(store, name, keys, *args):
     return store.redis.execute_command("FCALL", name, len(keys), *keys, *args)
@@ -387,7 +387,7 @@ def test_a_paused_queue_takes_orders_and_starts_none(world):
     assert {order["status"] for order in store.wait_settled(ids).values()} == {"delivered"}
 
 
-# ---- the supervisors: the last test, a new start ----------------------------------------------------
+# ---- the supervisors: the last test, a new start ------------------------------------------------
 
 def test_down_and_up_after_the_supervisors_were_killed(world):
     id_ = world.http.place().json["order_id"]

@@ -1,4 +1,4 @@
-"""The life of an order, seen from every side: page, history, events, queue, ledger, Redis itself."""
+"""The life of an order from every side: page, history, events, queue, ledger, Redis itself."""
 import shapes
 from shapes import check_shape
 from tiffin_http import versions
@@ -67,7 +67,7 @@ def test_redis_shows_a_readable_order(http, store):
     assert store.redis.memory_usage(key) < 1300
 
 
-def test_a_settled_order_expires_one_day(http, store):
+def test_a_settled_order_is_kept_for_thirty_days(http, store):
     id_ = http.place().json["order_id"]
     store.wait_settled([id_])
     days = store.redis.ttl("order:{s00}:" + id_) / 86400

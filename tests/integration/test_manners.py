@@ -40,7 +40,7 @@ def check_refusal(stack, *words, **settings):
     return lines[0]
 
 
-# ---- what is refused at the start -----------------------------------------------------------------
+# ---- what is refused at the start ---------------------------------------------------------------
 
 @pytest.mark.parametrize("address", [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
 def test_busy_port(unborn, address):
@@ -95,7 +95,7 @@ def test_programs_that_die_at_once(new_stack):
     assert stack.processes() == {}
 
 
-# ---- up and down ----------------------------------------------------------------------------------
+# ---- up and down --------------------------------------------------------------------------------
 
 def test_up_down_up(new_stack):
     """Twice is once, orders survive, and settings of the next start count."""
@@ -138,7 +138,7 @@ def test_up_down_up(new_stack):
     check_problem(refused, 429)
 
 
-# ---- what strangers may see -----------------------------------------------------------------------
+# ---- what strangers may see ---------------------------------------------------------------------
 
 def secrets_of(stack):
     return {path.name: path.read_text().strip() for path in (stack.folder / "secrets").iterdir()}
@@ -194,6 +194,21 @@ def test_logs_shorten_order_ids(http, store, stack):
     later = http.get("/healthz").headers["X-Request-Id"]
     eventually(lambda: later in stack.log("nginx"), "the log lines")
     assert f'"GET /order/{id_[:12]}..." 200' in stack.log("nginx")
+    assert [line for line in stack.all_logs().splitlines() if id_[12:] in line] == []
+
+
+def test_nginx_own_errors_show_no_order_id(http, store, stack):
+    """While a killed API's successor binds its sockets there are none: nginx says so, at a level
+    of its own."""
+    id_ = http.place().json["order_id"]
+    with stack.without("api"):
+        for path in (stack.folder / "api").iterdir():
+            path.unlink()
+        check_problem(http.get("/order/" + id_), 503)
+        check_problem(http.post(f"/order/{id_}/cancel"), 503)
+        with http.live(id_) as stream:
+            assert stream.status == 200 and list(stream) == []
+    eventually(http.answers, "the API")
     assert [line for line in stack.all_logs().splitlines() if id_[12:] in line] == []
 
 

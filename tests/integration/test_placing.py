@@ -1,4 +1,4 @@
-"""POST /order: the three ways to give parameters, everything that is refused, one key = one order."""
+"""POST /order: three ways to give parameters, all that is refused, one key = one order."""
 import concurrent.futures
 import json
 import uuid

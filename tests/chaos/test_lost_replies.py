@@ -1,0 +1,353 @@
+"""Redis did it, and the answer never came; or did not come in time; or the connection broke before.
+The same worker goes on by itself, with no restart and no second charge; a customer of the API gets
+one order, or a 503 whose key replays it."""
+import concurrent.futures
+import contextlib
+import os
+import subprocess
+import uuid
+
+import pytest
+
+import functions_client as fc
+from chaos_bench import figures, shared_benches, wait_until
+from redis_proxy import FOREVER, HOLD, LOSE, REFUSE, SILENCE, Proxy
+from tiffin_http import Client
+from tiffin_stack import BIN_DIR, Stack
+from tiffin_store import CHAT_LOG, GOOD_LIFE, PAUSED, Store
+
+REDIS_TIMEOUT_MS = 250  # how long the worker believes in a silent connection
+ADOPTED, REAPED = "jobs_adopted_total", "jobs_reaped_total"
+
+
+# ---- between worker and Redis -------------------------------------------------------------------
+
+def start(bench, proxy, **settings):
+    return bench.worker({"REDIS_TIMEOUT_MS": REDIS_TIMEOUT_MS, **settings},
+                        redis_socket=proxy.socket, bin_dir=BIN_DIR)
+
+
+def check_unharmed(bench, worker, adopted):
+    """The process is the same; what it says of itself is what happened."""
+    def told():
+        found = figures(bench.admin, worker.pid)  # once a second
+        return found.get(ADOPTED) == adopted and found
+    assert worker.poll() is None, bench.log()
+    found = wait_until(told, f"{adopted} adopted, said by {figures(bench.admin, worker.pid)}", 5)
+    assert found[REAPED] == 0, "nobody was dead"
+    assert bench.admin.scard(fc.WORKERS) == 1
+    bench.check()
+
+
+def one_order(bench, proxy, action, call, k, adopted, **settings):
+    """The answer to the k-th such call of an order's life is lost."""
+    (id_,) = bench.place()
+    fault = proxy.on(call, k, action)
+    worker = start(bench, proxy, **settings)
+    fault.wait()
+    wait_until(lambda: bench.are_over([id_]), f"delivery: {bench.order(id_)}\n{bench.log()}")
+    assert bench.history(id_) == GOOD_LIFE
+    assert bench.ledger(id_)["captures"] == 1
+    if call == "gateway_charge":
+        assert bench.ledger(id_)["requests"] == (1 if action == REFUSE else 2)
+    check_unharmed(bench, worker, adopted)
+
+
+def one_update(bench, proxy, action, adopted):
+    """It is published once, whatever the worker heard of it."""
+    id_ = fc.new_id("update")
+    assert bench.people.accept_update(id_, "Soup")[0] == "accepted"
+    fault = proxy.on("publish_update", 1, action)
+    worker = start(bench, proxy)
+    fault.wait()
+    wait_until(lambda: bench.are_over([id_]), "the broadcast")
+    assert bench.admin.xlen(CHAT_LOG) == 1
+    check_unharmed(bench, worker, adopted)
+
+
+def one_failure(bench, proxy, action, adopted):
+    """The try is counted once, or not at all."""
+    (id_,) = bench.place()
+    fault = proxy.on("fail", 1, action)
+    worker = start(bench, proxy, PAYMENT_ERROR_PCT=100)
+    fault.wait()
+    wait_until(lambda: bench.admin.zscore(fc.DELAYED, id_), "the retry to come")
+    assert bench.order(id_)["tries"] == "1"
+    assert bench.people.pause() == ["paused"]  # the retry would come while we look
+    wait_until(lambda: figures(bench.admin, worker.pid).get(ADOPTED) == adopted, "adoption")
+    assert worker.poll() is None
+
+
+def one_refund(bench, proxy, action, adopted):
+    """Asked again, paid back once."""
+    (id_,) = bench.place()
+    fault = proxy.on("gateway_refund", 1, action)
+    worker = start(bench, proxy, PAYMENT_MS=200)
+    wait_until(lambda: "payment_key" in bench.order(id_), "the intent")
+    assert bench.people.cancel(id_) == ["cancelled"]
+    fault.wait()
+    wait_until(lambda: bench.are_over([id_]), "the refund")
+    assert bench.order(id_)["payment_status"] == "refunded"
+    assert (bench.ledger(id_)["captures"], bench.ledger(id_)["refunds"]) == (1, 1)
+    check_unharmed(bench, worker, adopted)
+
+
+def one_batch(bench, proxy, action, adopted):
+    """A claim of 150 whose answer is lost."""
+    ids = bench.place(150)
+    fault = proxy.on("take", 1, action)
+    worker = start(bench, proxy)
+    fault.wait()
+    wait_until(lambda: bench.are_over(ids), "150 deliveries")
+    assert all(bench.history(id_) == GOOD_LIFE for id_ in ids)
+    check_unharmed(bench, worker, adopted)
+
+
+def one_farewell(bench, proxy, action):
+    """It asks again to leave, and goes with nothing in its list."""
+    ids = bench.place(3)
+    fault = proxy.on("leave", 1, action)
+    worker = start(bench, proxy, PAYMENT_MS=20000, DRAIN_MS=0)
+    for id_ in ids:
+        wait_until(lambda: "payment_key" in bench.order(id_), "the intent")
+    worker.terminate()
+    fault.wait()
+    assert worker.wait(10) == 0
+    assert set(bench.admin.lrange(fc.READY, 0, -1)) == set(ids)
+    assert not any("crashes" in bench.order(id_) for id_ in ids), "leaving is no crash"
+    bench.check()
+
+
+# call, k, adopted when the answer is lost, adopted when Redis never saw the call
+CALLS = [("beat", 1, 0, 0), ("LRANGE", 1, 0, 0), ("take", 1, 1, 0), ("begin", 1, 1, 1),
+         ("intent", 1, 1, 1),
+         ("gateway_charge", 1, 0, 0),  # asked again after a pause, under the same key
+         *[("step", k, 1, 1) for k in range(1, 6)],
+         ("step", 6, 0, 1)]  # settled, so nobody's
+# The same with a wait before each stage: a job that is among the delayed is nobody's either.
+STAGES_APART = {"STAGE_MIN_MS": 30, "STAGE_MAX_MS": 30}
+CALLS_APART = [("step", 2, 0, 1), ("take", 3, 1, 0), ("step", 4, 0, 1)]
+
+
+def all_runs():
+    """{name: (function, its arguments)}"""
+    runs = {}
+    for action in (LOSE, SILENCE, REFUSE):
+        is_refused = action == REFUSE
+        for calls, name, settings in ((CALLS, "", {}), (CALLS_APART, "apart-", STAGES_APART)):
+            for call, k, lost, refused in calls:
+                runs[f"{name}{call}-{k}-{action}"] = (
+                    one_order, (action, call, k, refused if is_refused else lost), settings)
+        runs[f"update-{action}"] = one_update, (action, int(is_refused)), {}
+        runs[f"fail-{action}"] = one_failure, (action, int(is_refused)), {}
+        runs[f"refund-{action}"] = one_refund, (action, 0), {}
+        runs[f"batch-{action}"] = one_batch, (action, 0 if is_refused else 150), {}
+    runs["leave-lose"] = one_farewell, (LOSE,), {}
+    runs["leave-refuse"] = one_farewell, (REFUSE,), {}
+    return runs
+
+
+RUNS = all_runs()
+
+
+def run_one(bench, name):
+    function, args, settings = RUNS[name]
+    bench.clear()
+    with Proxy(bench.server.socket) as proxy:
+        try:
+            function(bench, proxy, *args, **settings)
+        finally:
+            bench.kill_all()
+
+
+@pytest.fixture(scope="module")
+def outcomes(request):
+    """{name: future} of the selected runs, all begun at once: they mostly wait."""
+    chosen = [item.callspec.params["name"] for item in request.session.items
+              if item.name.startswith("test_worker[")]
+    return {name: shared_benches(request.config).submit(run_one, name) for name in chosen}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_worker(outcomes, name):
+    outcomes[name].result()
+
+
+# ---- between API and Redis ------------------------------------------------------------------------
+
+class Shop:
+    """A stack whose API reaches Redis through the proxy; its worker does not."""
+
+    def __init__(self):
+        self.open = contextlib.ExitStack()
+        self.stack = Stack(WORKERS=1, PAYMENT_MS=0, KITCHEN_MS=0, STAGE_MIN_MS=0, STAGE_MAX_MS=0,
+                           BROADCAST_MS=0, API_PROCESSES=1)
+        self.open.callback(self.stack.end)
+        self.stack.up()
+        self.http, self.store = Client(self.stack.port), Store(self.stack)
+        self.open.enter_context(self.stack.without("api"))
+        self.proxy = self.open.enter_context(Proxy(self.stack.folder / "redis.sock"))
+        self.open.enter_context(self._api())
+        wait_until(self.http.answers, "the API behind the proxy")
+
+    @contextlib.contextmanager
+    def _api(self):
+        run = self.stack.folder
+        env = self.stack.environment(REDIS=self.proxy.socket, SECRETS_DIR=run / "secrets",
+                                     API_LISTEN=f"{run}/api/%d.sock")
+        with open(run / "log" / "api" / "current", "ab") as log:
+            api = subprocess.Popen([BIN_DIR / "tiffin-api"], stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=log, env=env, cwd=os.fspath(run))
+        try:
+            yield api
+        finally:
+            api.terminate()
+            api.wait(30)
+
+    @contextlib.contextmanager
+    def held_queue(self):
+        self.store.redis.execute_command("FCALL", "pause", 1, PAUSED)
+        try:
+            yield
+        finally:
+            self.store.redis.execute_command("FCALL", "resume", 1, PAUSED)
+
+
+@pytest.fixture(scope="module")
+def the_shop():
+    shop = Shop()
+    try:
+        yield shop
+    finally:
+        shop.open.close()
+
+
+@pytest.fixture
+def shop(the_shop):
+    wait_until(the_shop.http.answers, "the API")
+    yield the_shop
+    the_shop.proxy.calm()
+    wait_until(the_shop.http.answers, "the API")
+    the_shop.store.check_everything()
+
+
+def update(shop, key):
+    return shop.http.post("/new-update-and-broadcast", data={"message": "Soup"},
+                          headers={"Idempotency-Key": key})
+
+
+WRITES = {  # what is written, its function, what counts it, the answer
+    "order": (lambda shop, key: shop.http.place(key=key), "place", "placed", 201, "order_id"),
+    "update": (update, "accept_update", "updates_accepted", 202, "update_id"),
+}
+
+
+@pytest.fixture(params=WRITES)
+def write(request, shop):
+    return WRITES[request.param]
+
+
+@pytest.mark.parametrize("action", [LOSE, SILENCE, REFUSE])
+def test_api_repeats_within_its_deadline(shop, write, action):
+    """The same id is sent again: one order, and the customer notices nothing."""
+    send, function, counter, status, id_ = write
+    before, key = shop.store.count(counter), uuid.uuid4().hex
+    fault = shop.proxy.on(function, 1, action)
+    answer = send(shop, key)
+    fault.wait(0)
+    assert answer.status == status, answer
+    assert shop.store.count(counter) == before + 1
+    again = send(shop, key)
+    assert again.status == status and again.json[id_] == answer.json[id_]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert shop.store.count(counter) == before + 1
+
+
+@pytest.mark.parametrize("action", [LOSE, SILENCE])
+def test_api_that_never_hears_says_so(shop, write, action):
+    """503, stored all the same; it says that the key is safe, and the key replays what is stored."""
+    send, function, counter, status, id_ = write
+    before, key = shop.store.count(counter), uuid.uuid4().hex
+    fault = shop.proxy.on(function, 1, action, times=FOREVER)
+    answer = send(shop, key)
+    assert answer.status == 503 and answer.headers["Retry-After"], answer
+    assert "Idempotency-Key is safe" in answer.json["detail"]
+    assert fault.struck >= 1 and shop.store.count(counter) == before + 1
+    fault.heal()
+    wait_until(shop.http.answers, "the API")
+    again = send(shop, key)
+    assert again.status == status and again.headers["Idempotency-Replayed"] == "true"
+    assert shop.store.count(counter) == before + 1
+    if id_ == "order_id":
+        shop.store.wait_settled([again.json[id_]])
+        assert shop.store.history(again.json[id_]) == GOOD_LIFE
+
+
+def test_api_whose_calls_never_leave_stores_nothing(shop, write):
+    send, function, counter, status, _ = write
+    before, key = shop.store.count(counter), uuid.uuid4().hex
+    fault = shop.proxy.on(function, 1, REFUSE, times=FOREVER)
+    answer = send(shop, key)
+    assert answer.status == 503 and answer.headers["Retry-After"]
+    assert shop.store.count(counter) == before
+    fault.heal()
+    wait_until(shop.http.answers, "the API")
+    assert send(shop, key).status == status
+    assert shop.store.count(counter) == before + 1
+
+
+def test_a_write_that_arrives_after_its_503_stores_nothing(shop, write):
+    send, function, counter, status, _ = write
+    before, key = shop.store.count(counter), uuid.uuid4().hex
+    fault = shop.proxy.on(function, 1, HOLD, times=FOREVER)
+    answer = send(shop, key)
+    assert answer.status == 503, answer
+    n_held = fault.struck
+    assert n_held >= 1
+    fault.heal()
+    fault.release()
+    wait_until(shop.http.answers, "the API")
+    # What was held has been executed by now: a call behind it on its own way to Redis has.
+    calls = shop.store.redis.info("commandstats")["cmdstat_fcall"]["calls"]
+    assert calls >= n_held and shop.store.count(counter) == before
+    assert send(shop, key).status == status
+    assert shop.store.count(counter) == before + 1
+
+
+def test_many_at_once_whose_answers_are_lost(shop):
+    """Forty customers, a broken connection every few orders; each has one order in the end."""
+    before, keys = shop.store.count("placed"), [uuid.uuid4().hex for _ in range(40)]
+    for k in range(1, 60, 4):
+        shop.proxy.on("place", k, LOSE)
+
+    def order(key):
+        while (answer := shop.http.place(key=key)).status != 201:
+            assert answer.status == 503, answer
+        return answer.json["order_id"]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(order, keys))
+    assert len(ids) == len(keys) and shop.store.count("placed") == before + len(keys)
+    shop.store.wait_settled(ids)
+    assert all(shop.store.history(id_) == GOOD_LIFE for id_ in ids)
+
+
+@pytest.mark.parametrize("call, action", [("cancel", LOSE), ("cancel", SILENCE),
+                                          ("cancel", REFUSE), ("HGETALL", LOSE)])
+def test_cancel_whose_answer_is_lost(shop, call, action):
+    """200, or a 503 that promises nothing; asked again: 200, and cancelled once."""
+    with shop.held_queue():
+        id_ = shop.http.place().json["order_id"]
+        fault = shop.proxy.on(call, 1, action)
+        answer = shop.http.post(f"/order/{id_}/cancel")
+        fault.wait(0)
+        was_cancelled = shop.store.order(id_)["status"] == "cancelled"
+        assert was_cancelled == (action != REFUSE or answer.status == 200)
+        if answer.status != 200:
+            assert answer.status == 503, answer
+            assert not (was_cancelled and "Nothing was changed" in answer.json["detail"]), \
+                "it was"
+        wait_until(shop.http.answers, "the API")
+        again = shop.http.post(f"/order/{id_}/cancel")
+        assert again.status == 200 and again.json["status"] == "cancelled"
+    shop.store.wait_settled([id_])
+    assert [line[1] for line in shop.store.history(id_)] == ["pending", "pending", "not_charged"]
