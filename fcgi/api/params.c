@@ -34,6 +34,12 @@ static int fail(struct params *p, int status, const char *format, ...)
     return status;
 }
 
+/* A name for a message: nobody reads one that is longer, and a cut could split a character. */
+static const char *shown(const char *name)
+{
+    return strlen(name) <= 40 ? name : "(with the long name)";
+}
+
 /* Takes ownership of name and value in every case. With their lengths: a NUL inside counts as a
  * control character. */
 static int add(struct params *p, char *name, size_t name_n, char *value, size_t value_n)
@@ -44,7 +50,7 @@ static int add(struct params *p, char *name, size_t name_n, char *value, size_t 
     else if (utf8_has_control(name, name_n) || utf8_has_control(value, value_n))
         status = fail(p, 422, "A parameter has control characters.");
     else if (params_get(p, name))
-        status = fail(p, 422, "Parameter %.40s is given more than once.", name);
+        status = fail(p, 422, "Parameter %s is given more than once.", shown(name));
     else if (p->n == PARAMS_MAX)
         status = fail(p, 422, "More than %d parameters.", PARAMS_MAX);
     if (status) {
@@ -127,7 +133,7 @@ static int add_json_member(struct params *p, const char *name, struct json_objec
         return add(p, mem_strdup(name), strlen(name), text, strlen(text));
     }
     if (type != json_type_string)
-        return fail(p, 422, "Parameter %.40s must be a string or a whole number.", name);
+        return fail(p, 422, "Parameter %s must be a string or a whole number.", shown(name));
     size_t n = (size_t)json_object_get_string_len(value);
     char *text = mem_alloc(n + 1);
     memcpy(text, json_object_get_string(value), n + 1);
@@ -163,7 +169,9 @@ int params_add_json(struct params *p, const char *body, size_t n)
     size_t parsed = json_tokener_get_parse_end(tokener);
     int status = 0;
 
-    if (error != json_tokener_success)
+    if (utf8_length(body, n) < 0) /* json-c lets overlong forms and surrogates pass */
+        status = fail(p, 400, "The body is not JSON: it is not valid UTF-8.");
+    else if (error != json_tokener_success)
         status = fail(p, 400, "The body is not JSON: %s.",
                       error == json_tokener_continue ? "it ends too early"
                                                      : json_tokener_error_desc(error));

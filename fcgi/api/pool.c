@@ -47,18 +47,22 @@ static struct {
 /* ---- listening ------------------------------------------------------------------------------ */
 
 /* A socket of a path: private by its folder, open to the folder's group (nginx) where the stack
- * runs as root. 0 or -errno. */
+ * runs as root. It takes the place of a killed master's in one step, when it already listens, so
+ * that the path is never missing. The descriptor, or -errno. */
 static int listen_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (text_copy(address.sun_path, sizeof address.sun_path, path))
+    const char *fresh = address.sun_path;
+    if (snprintf(address.sun_path, sizeof address.sun_path, "%s.new", path) >=
+        (int)sizeof address.sun_path)
         return -ENAMETOOLONG;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    (void)unlink(path); /* a killed master's; two masters never share a run directory */
+    (void)unlink(fresh);
     mode_t mask = umask(0117);
-    int err = bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG);
+    int err = bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG) ||
+              rename(fresh, path);
     int saved = errno;
     umask(mask);
     if (!err)

@@ -2,6 +2,7 @@
 # make down: stop the stack of TIFFIN_RUN_DIR in order (nginx drains, then the
 # programs, then Redis). Orders stay in TIFFIN_RUN_DIR/redis.
 . "$(dirname "$0")/lib.sh"
+LENIENT=1
 load_settings
 svc_dir
 

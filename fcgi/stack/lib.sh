@@ -30,10 +30,16 @@ die() {
 # ---- settings ---------------------------------------------------------------
 
 # setting NAME DEFAULT MIN MAX: export NAME, DEFAULT when unset or empty; a value
-# that is not a whole number within MIN..MAX ends the start.
+# that is not a whole number within MIN..MAX ends the start. With LENIENT=1 (who stops
+# a stack must not be kept from it) the default is taken instead.
+LENIENT=0
 setting() {
     local value=${!1:-$2}
     if ! [[ $value =~ ^(0|[1-9][0-9]{0,9})$ ]] || ((value < $3 || value > $4)); then
+        if ((LENIENT)); then
+            export "$1=$2"
+            return
+        fi
         die "$1=$value is not a whole number from $3 to $4"
     fi
     export "$1=$value"
@@ -81,7 +87,7 @@ load_settings() {
     export TIFFIN_REDIS_DIR=$TIFFIN_ROOT/redis
 
     local path
-    for path in "$run/redis.sock" "$run/api/$TIFFIN_API_PROCESSES.sock" "$run/ws/ws.sock"; do
+    for path in "$run/redis.sock" "$run/api/$TIFFIN_API_PROCESSES.sock.new" "$run/ws/ws.sock.new"; do
         if (($(LC_ALL=C; echo ${#path}) > SOCKET_PATH_MAX)); then
             die "TIFFIN_RUN_DIR is too long: the socket path $path has more than" \
                 "$SOCKET_PATH_MAX bytes; choose a shorter one, e.g. TIFFIN_RUN_DIR=/tmp/tiffin"

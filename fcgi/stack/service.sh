@@ -88,7 +88,8 @@ finish() {
     fi
     end_leftovers
     fails=$(read_number data/fails)
-    if (($(now_ms) - $(read_number data/started) < 1000)); then
+    # A deliberate stop (code 0) is no failure, however soon.
+    if (($1 != 0 && $(now_ms) - $(read_number data/started) < 1000)); then
         fails=$((fails + 1))
     else
         fails=0

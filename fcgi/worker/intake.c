@@ -22,7 +22,7 @@
 #include "worker/worker.h"
 
 #define TAKE_MAX 200 /* jobs in one call: Redis serves others in between */
-#define POLL_S 1.0   /* for delayed jobs of other workers, and whatever else was missed */
+#define POLL_S 0.25  /* for delayed jobs of other workers, and whatever else was missed */
 #define COMPARE_S 5.0
 #define WAIT_S 2          /* one BLMOVE: Redis' bound, so that a lost connection is noticed */
 #define REST_FIRST_S 0.01 /* doubled by each wake-up in vain */

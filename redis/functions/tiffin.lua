@@ -285,7 +285,7 @@ local function begin(keys, argv)
     local job, active, id = keys[1], keys[2], argv[1]
     if redis.call('LPOS', active, id) == false then return { 'gone' } end
     local j = read(job, 'step', 'tries', 'status', 'amount_cents', 'currency', 'payment_key')
-    if not j.step then
+    if not j.step or j.step == 'settled' or j.step == 'published' then
         redis.call('LREM', active, 1, id)
         return { 'gone' }
     end

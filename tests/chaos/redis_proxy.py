@@ -33,6 +33,7 @@ class Fault:
     def __init__(self, name, k, action, times):
         self.name, self.k, self.action, self.times = name, k, action, times
         self.passed, self.struck, self.released = 0, 0, False
+        self.answers = []  # what Redis said to the calls it took, heard or not
         self.happened = threading.Event()
 
     def takes(self, name):
@@ -111,9 +112,8 @@ class Proxy:
         link = Link(self, reader, writer, up_reader, up_writer)
         tasks = [asyncio.ensure_future(link.calls_in()), asyncio.ensure_future(link.answers_out())]
         try:
+            # A sender that goes while its call is held is noticed when that has been answered.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if link.holds:  # its sender has gone, the call is still on its way
-                await asyncio.wait(tasks[:1])
         finally:
             for task in tasks:
                 task.cancel()
@@ -129,7 +129,7 @@ class Link:
         self.reader, self.writer = reader, writer
         self.up_reader, self.up_writer = up_reader, up_writer
         self.pending = collections.deque()  # the fault of each call, or None
-        self.is_silent, self.holds = False, False
+        self.is_silent = False
 
     async def calls_in(self):
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
@@ -145,21 +145,19 @@ class Link:
                     return
                 if fault and fault.action == HOLD:
                     fault.strike()
-                    self.holds = True
                     while not fault.released:
                         await asyncio.sleep(0.01)
                 self.pending.append(fault)
                 self.up_writer.write(data)
                 await self.up_writer.drain()
-                if self.holds and fault and fault.action == HOLD:
-                    await asyncio.sleep(0.05)  # executed, whoever listens
-                    self.holds = False
 
     async def answers_out(self):
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
                 data = await read_reply(self.up_reader)
                 fault = self.pending.popleft() if self.pending else None
+                if fault:
+                    fault.answers.append(data)
                 if fault and fault.action == LOSE:
                     fault.strike()
                     return
