@@ -231,8 +231,8 @@ bench-streams: deps-bench all $(LOAD_TOOLS)
 FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch])
 
 .PHONY: lint format check-format check-tidy check-cppcheck check-scripts
-lint: deps-lint ## every check of the sources, the scripts and the nginx configuration
-	@code=0; for check in check-format check-layers check-scripts check-nginx check-lua \
+lint: deps-lint all ## every check of the sources, the scripts and the nginx configuration
+	@code=0; for check in check-format check-layers check-scripts check-nginx check-lua check-readme \
 			check-cppcheck check-tidy; do \
 		$(MAKE) -s $$check || { echo "lint: $$check failed" >&2; code=1; }; done; \
 		[ $$code -ne 0 ] || echo 'lint: clean'; exit $$code
@@ -242,7 +242,11 @@ format: ## format the C sources
 check-format: ## are they formatted?
 	@[ -z "$(strip $(FORMATTED))" ] || clang-format --dry-run -Werror $(FORMATTED)
 
-.PHONY: check-layers check-nginx check-lua
+.PHONY: check-layers check-nginx check-lua check-readme readme
+check-readme: all
+	@tests/lint/readme.sh
+readme: all ## write the table of settings into the README
+	@tests/lint/readme.sh --write
 check-layers:
 	@tests/lint/layers.sh
 check-nginx:

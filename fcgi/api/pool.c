@@ -2,26 +2,21 @@
 
 #include <errno.h>
 #include <ev.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/text.h"
 
-#define BACKLOG 16384 /* the kernel cuts it to net.core.somaxconn */
-#define SOON_MS 1000  /* a child that dies earlier than this waits before it is started again */
+#define SOON_MS 1000 /* a child that dies earlier than this waits before it is started again */
 #define BACKOFF_MAX_MS 1000
 
 struct child {
@@ -46,71 +41,15 @@ static struct {
 
 /* ---- listening ------------------------------------------------------------------------------ */
 
-/* A socket of a path: private by its folder, open to the folder's group (nginx) where the stack
- * runs as root. It takes the place of a killed master's in one step, when it already listens, so
- * that the path is never missing. The descriptor, or -errno. */
-static int listen_unix(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *fresh = address.sun_path;
-    if (snprintf(address.sun_path, sizeof address.sun_path, "%s.new", path) >=
-        (int)sizeof address.sun_path)
-        return -ENAMETOOLONG;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    (void)unlink(fresh);
-    mode_t mask = umask(0117);
-    int err = bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG) ||
-              rename(fresh, path);
-    int saved = errno;
-    umask(mask);
-    if (!err)
-        return fd;
-    close(fd);
-    return -saved;
-}
-
-/* host:port, the port counted up by `number`. */
-static int listen_tcp(const char *text, int number)
-{
-    const char *colon = strrchr(text, ':');
-    char host[256], port[16];
-    snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-    snprintf(port, sizeof port, "%d", (int)text_to_int_or(colon + 1, 0) + number);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
-    if (getaddrinfo(*host ? host : NULL, port, &hints, &found))
-        return -EADDRNOTAVAIL;
-    int one = 1;
-    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int err = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
-              bind(fd, found->ai_addr, found->ai_addrlen) || listen(fd, BACKLOG);
-    int saved = errno;
-    freeaddrinfo(found);
-    if (!err)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -saved;
-}
-
 /* The listening socket of child `number`, or -1 after a log line. */
 static int open_listener(int number)
 {
-    const char *hole = strstr(conf.api_listen, "%d");
-    char *address = hole ? mem_printf("%.*s%d%s", (int)(hole - conf.api_listen), conf.api_listen,
-                                      number, hole + 2)
-                         : mem_strdup(conf.api_listen);
-    int is_path = strchr(address, '/') != NULL;
-    int fd = -EINVAL;
-    if (is_path)
-        fd = listen_unix(address);
-    else if (strrchr(address, ':'))
-        fd = listen_tcp(address, hole ? 0 : number);
-    if (fd < 0)
-        log_error("cannot listen on %s (TIFFIN_API_LISTEN): %s", address, strerror(-fd));
-    free(address);
-    return fd < 0 ? -1 : fd;
+    int fd = listen_open(conf.api_listen, number);
+    if (fd >= 0)
+        return fd;
+    log_error("child %d cannot listen on %s (TIFFIN_API_LISTEN): %s", number, conf.api_listen,
+              strerror(-fd));
+    return -1;
 }
 
 /* ---- children ------------------------------------------------------------------------------- */

@@ -42,6 +42,7 @@ static const struct setting SETTINGS[] = {
     INT("WORKERS", workers, "1", 0, 64, "", "worker daemons that make up starts"),
     INT("WORKER_CONCURRENCY", worker_concurrency, "1000", 1, 10000, "jobs",
         "how many jobs one worker holds at once"),
+    INT("BRIDGES", bridges, "1", 0, 16, "", "chat bridges that make up starts"),
 
     INT("DB_MS", db_ms, "500", 0, 60000, "ms", "simulated wait: a restaurant's row"),
     INT("MENU_MS", menu_ms, "1000", 0, 60000, "ms", "simulated wait: its menu"),
@@ -69,11 +70,29 @@ static const struct setting SETTINGS[] = {
     INT("RETENTION_DAYS", retention_days, "30", 1, 3650, "days",
         "how long a settled order is kept"),
 
+    INT("CHAT_MAX_BYTES", chat_max_bytes, "4096", 1, 16777216, "bytes",
+        "the longest chat message; over it: closed 1009"),
+    INT("CHAT_RATE", chat_rate, "10", 0, 1000000, "messages/s",
+        "of one chat client; over it: closed 1008; 0 = no limit"),
+    INT("CHAT_BURST", chat_burst, "20", 1, 1000000, "messages", "that it may send at once"),
+    INT("CHAT_QUEUE_BYTES", chat_queue_bytes, "262144", 1024, 1073741824, "bytes",
+        "waiting for a chat client that is slow; over it: closed 1013"),
+    INT("CHAT_ANNOUNCE", chat_announce, "1", 0, 1, "", "0: the chat has no join and leave lines"),
+    STR("CHAT_ORIGINS", chat_origins, "",
+        "web origins, separated by spaces, whose pages may join the chat besides our own; * = all"),
+    INT("CHAT_PING_MS", chat_ping_ms, "25000", 10, 3600000, "ms",
+        "between two pings to a chat client"),
+    INT("CHAT_PONG_MS", chat_pong_ms, "8000", 10, 3600000, "ms",
+        "a chat client that answers no ping for so long is gone"),
+
     INT("RATE", rate, "50", 0, 1000000, "requests/s", "limit of one client address; 0 = none"),
     INT("RATE_BURST", rate_burst, "100", 0, 1000000, "requests", "burst above the rate"),
     INT("STREAMS_PER_CLIENT", streams_per_client, "64", 1, 1000000, "streams",
         "open streams of one client address"),
     INT("LIMIT_LOOPBACK", limit_loopback, "0", 0, 1, "", "1: the limits hold for loopback too"),
+    INT("ACCESS_LOG", access_log, "1", 0, 1, "", "0: nginx logs no requests"),
+    INT("UP_TIMEOUT_S", up_timeout_s, "20", 1, 3600, "s", "how long make up waits to be ready"),
+    INT("BENCH", bench, "0", 0, 1, "", "1: nginx answers /bench/ok, to measure against"),
     STR("METRICS_ALLOW", metrics_allow, "",
         "addresses or networks, separated by spaces, that may read /metrics besides loopback"),
 
@@ -82,6 +101,7 @@ static const struct setting SETTINGS[] = {
     STR("SECRETS_DIR", secrets_dir, "%R/secrets", "passwords of the Redis users, a file each"),
     STR("API_LISTEN", api_listen, "%R/api/%d.sock",
         "FastCGI sockets; %d = the child's number; or host:port, the port counted up"),
+    STR("WS_LISTEN", ws_listen, "%R/ws/ws.sock", "the chat bridge's socket, or host:port"),
     STR("LOG_LEVEL", log_level, "info", "debug, info, warn or error"),
 };
 

@@ -12,6 +12,7 @@ struct conf {
     const char *redis;       /* path of a unix socket, or host:port */
     const char *secrets_dir; /* one file a Redis user, holding its password */
     const char *api_listen;  /* unix path or host:port; %d = the child's number */
+    const char *ws_listen;   /* unix path or host:port */
     const char *log_level;
 
     /* sizes */
@@ -19,6 +20,7 @@ struct conf {
     int api_processes; /* 0 = one a core */
     int workers;
     int worker_concurrency;
+    int bridges;
 
     /* simulated waits, ms */
     int db_ms, menu_ms, reviews_ms;
@@ -34,8 +36,14 @@ struct conf {
     int drain_ms;
     int retention_days;
 
+    /* the support chat's rules */
+    int chat_max_bytes, chat_rate, chat_burst, chat_queue_bytes, chat_announce;
+    int chat_ping_ms, chat_pong_ms;
+    const char *chat_origins;
+
     /* nginx and Redis, read by the scripts that start them */
     int rate, rate_burst, streams_per_client, limit_loopback;
+    int access_log, up_timeout_s, bench;
     const char *metrics_allow;
     const char *redis_maxmemory;
 };

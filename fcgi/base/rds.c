@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 
 #include "base/clock.h"
@@ -48,6 +49,9 @@ struct rds {
     int must_drop;     /* the server refused us: give the connection up when this turn ends */
     char refusal[160]; /* its words */
     int64_t clock_offset_ms;
+    const char *channel; /* of a subscription, else NULL */
+    rds_message_fn on_message;
+    void *message_arg;
 
     struct cmd_list pending; /* sent, in order of their answers */
     struct cmd_list unsent;  /* to be completed at the loop boundary */
@@ -137,15 +141,16 @@ static void on_reply(redisAsyncContext *context, void *reply_, void *privdata)
     }
 }
 
-static void send_now(struct rds *r, struct rds_cmd *cmd, size_t n, const char *const argv[])
+static void send_now(struct rds *r, struct rds_cmd *cmd, size_t n, const char *const argv[],
+                     const size_t lengths[])
 {
 #ifdef TIFFIN_CRASH_POINTS
     snprintf(cmd->name, sizeof cmd->name, "%s", crash_name(n, argv));
     flush(r); /* what was called before this point has been sent */
     crash_point("before", cmd->name);
 #endif
-    /* hiredis' parameter lacks a const; it only reads. No lengths: it takes strlen itself. */
-    if (redisAsyncCommandArgv(r->context, on_reply, cmd, (int)n, (const char **)argv, NULL)) {
+    /* hiredis' parameter lacks a const; it only reads. Without lengths it takes strlen itself. */
+    if (redisAsyncCommandArgv(r->context, on_reply, cmd, (int)n, (const char **)argv, lengths)) {
         TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
         return;
     }
@@ -154,19 +159,25 @@ static void send_now(struct rds *r, struct rds_cmd *cmd, size_t n, const char *c
     arm_deadline(r);
 }
 
-struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
-                          const char *const argv[])
+struct rds_cmd *rds_callb(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
+                          const char *const argv[], const size_t lengths[])
 {
     struct rds_cmd *cmd = mem_calloc(1, sizeof *cmd);
     cmd->owner = r;
     cmd->fn = fn;
     cmd->arg = arg;
     if (r->state == RDS_UP && r->context)
-        send_now(r, cmd, n, argv);
+        send_now(r, cmd, n, argv, lengths);
     else
         TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
     settle_soon(r);
     return cmd;
+}
+
+struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
+                          const char *const argv[])
+{
+    return rds_callb(r, fn, arg, n, argv, NULL);
 }
 
 void rds_cancel(struct rds_cmd *cmd)
@@ -297,6 +308,39 @@ int64_t rds_now_ms(const struct rds *r)
     return clock_wall_ms() + r->clock_offset_ms;
 }
 
+/* ---- subscription -------------------------------------------------------------------------- */
+
+static void come_up(struct rds *r);
+
+/* Everything that comes after SUBSCRIBE: ["subscribe", channel, 1] or ["message", channel, bytes].
+ * NULL when the connection is lost. A refusal comes as an error, for which hiredis has no callback:
+ * it hangs up, and we try again as after any loss. */
+static void on_pushed(redisAsyncContext *context, void *reply_, void *privdata)
+{
+    (void)privdata;
+    struct rds *r = context->data;
+    const redisReply *reply = reply_, *kind = rds_at(reply, 0), *bytes = rds_at(reply, 2);
+    if (!r || r->must_drop || !rds_str(kind))
+        return;
+    if (r->state == RDS_CONNECTING && strcasecmp(rds_str(kind), "subscribe") == 0)
+        come_up(r);
+    else if (r->state == RDS_UP && strcasecmp(rds_str(kind), "message") == 0 && rds_str(bytes))
+        r->on_message(r->message_arg, rds_str(bytes), rds_str_len(bytes));
+}
+
+void rds_subscribe(struct rds *r, const char *channel, rds_message_fn fn, void *arg)
+{
+    r->channel = channel;
+    r->on_message = fn;
+    r->message_arg = arg;
+}
+
+void rds_drop(struct rds *r, const char *why)
+{
+    if (r->context)
+        refuse(r, why);
+}
+
 /* ---- connecting ---------------------------------------------------------------------------- */
 
 static void set_state(struct rds *r, enum rds_state state)
@@ -347,7 +391,8 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     struct rds *r = context->data;
     if (!r)
         return;
-    (void)status;
+    if (status != REDIS_OK && context->err == REDIS_ERR_OTHER) /* SUBSCRIBE was refused */
+        snprintf(r->reason, sizeof r->reason, "%s", context->errstr);
     r->context = NULL;
     ev_timer_stop(r->loop, &r->deadline);
     ev_timer_stop(r->loop, &r->probe);
@@ -373,6 +418,14 @@ static void on_greeting(redisAsyncContext *context, void *reply_, void *privdata
         return;
     struct rds_result result = {.outcome = RDS_OK, .reply = reply, .text = ""};
     on_time(r, &result);
+    if (r->channel) /* the deadline of connecting goes on */
+        redisAsyncCommand(context, on_pushed, r, "SUBSCRIBE %s", r->channel);
+    else
+        come_up(r);
+}
+
+static void come_up(struct rds *r)
+{
     ev_timer_stop(r->loop, &r->deadline);
     r->backoff_ms = BACKOFF_FIRST_MS;
     snprintf(r->reason, sizeof r->reason, "the connection to Redis broke"); /* when it does */

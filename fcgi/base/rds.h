@@ -10,7 +10,8 @@
  * rds_call() has returned. A command that has no answer after timeout_ms gives up the whole
  * connection: answers come in order, so all later ones would be late too.
  *
- * Blocking commands (XREAD BLOCK, BLMOVE) need an rds of their own with a longer timeout.
+ * Blocking commands (XREAD BLOCK, BLMOVE) need an rds of their own with a longer timeout; so does
+ * a subscription.
  * Once a second an idle-or-not connection is asked for Redis' time: that keeps rds_now_ms() right
  * and finds a half-open connection (not done where options.blocking is set). */
 #ifndef TIFFIN_BASE_RDS_H
@@ -76,6 +77,23 @@ struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
 #define rds_call(r, fn, arg, ...) \
     rds_callv((r), (fn), (arg), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \
               (const char *const[]){__VA_ARGS__})
+
+/* The same for arguments that may hold any bytes: lengths[i] is that of argv[i]. */
+struct rds_cmd *rds_callb(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
+                          const char *const argv[], const size_t lengths[]);
+
+/* A message on the channel of a subscription; the bytes die when it returns. */
+typedef void (*rds_message_fn)(void *arg, const char *bytes, size_t n);
+/* Makes of an rds a subscription, for as long as it lives: to be called once, directly after
+ * rds_new() with options.blocking, and no command may be sent on it (hiredis before 1.1 takes the
+ * next message for the answer). It is "up", and on_state says so, when Redis has confirmed the
+ * subscription, and it subscribes again by itself after each reconnect. What was published in
+ * between is lost: whoever needs all of it reads a log. The channel is kept by reference. */
+void rds_subscribe(struct rds *r, const char *channel, rds_message_fn fn, void *arg);
+
+/* Gives a connection up that is known to be useless (half-open, say); it comes up again by itself.
+ * What is pending is RDS_LOST. Nothing is called back before it returns. */
+void rds_drop(struct rds *r, const char *why);
 
 /* The requester is gone: its callback will not be called. The command itself still runs. */
 void rds_cancel(struct rds_cmd *cmd);

@@ -1,5 +1,8 @@
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 /* Bytes that follow a lead byte, with the range the first of them may have (RFC 3629, section 4:
  * the syntax of UTF-8 byte sequences). -1 = not a lead byte. */
 static int sequence(unsigned char lead, unsigned char *low, unsigned char *high)
@@ -45,6 +48,48 @@ long utf8_length(const char *bytes, size_t n)
         characters++;
     }
     return characters;
+}
+
+/* How many bytes from here on are ASCII, looked at eight at a time. */
+static size_t ascii_run(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+    for (uint64_t word; i + sizeof word <= n; i += sizeof word) {
+        memcpy(&word, p + i, sizeof word);
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    while (i < n && p[i] < 0x80)
+        i++;
+    return i;
+}
+
+int utf8_feed(struct utf8_stream *s, const char *bytes, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    for (size_t i = 0; i < n; i++) {
+        if (s->left) {
+            if (p[i] < s->low || p[i] > s->high)
+                return -1;
+            s->left--;
+            s->low = 0x80;
+            s->high = 0xbf;
+            continue;
+        }
+        i += ascii_run(p + i, n - i);
+        if (i == n)
+            break;
+        int more = sequence(p[i], &s->low, &s->high);
+        if (more < 0)
+            return -1;
+        s->left = (unsigned char)more;
+    }
+    return 0;
+}
+
+int utf8_is_whole(const struct utf8_stream *s)
+{
+    return s->left == 0;
 }
 
 int utf8_has_control(const char *bytes, size_t n)

@@ -10,4 +10,17 @@ long utf8_length(const char *bytes, size_t n);
 /* True when the text (valid UTF-8) has a control character: C0, DEL or C1. */
 int utf8_has_control(const char *bytes, size_t n);
 
+/* The same check for text that comes in pieces, cut anywhere. All zero is the beginning of a text.
+ *
+ *   struct utf8_stream s = {0};
+ *   utf8_feed(&s, piece, n)      for each piece: -1 as soon as no continuation can mend it
+ *   utf8_is_whole(&s)            at the end: does it end with a whole character? */
+struct utf8_stream {
+    unsigned char left;      /* bytes that the present character still needs */
+    unsigned char low, high; /* the range of the next of them */
+};
+
+int utf8_feed(struct utf8_stream *s, const char *bytes, size_t n);
+int utf8_is_whole(const struct utf8_stream *s);
+
 #endif

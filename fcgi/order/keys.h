@@ -26,6 +26,7 @@
 #define KEY_RESTAURANT_PREFIX "restaurant:" SHARD ":"
 #define KEY_GATEWAY_PREFIX "gateway:" SHARD ":"
 #define KEY_CHAT_LOG "chat:" SHARD ":log"
+#define KEY_CHAT_PRESENT "chat:" SHARD ":present"
 #define KEY_LIVE "live:" SHARD
 #define KEY_LIVE_PREFIX "live:" SHARD ":"
 #define CHANNEL_CHAT "chat:" SHARD
@@ -40,6 +41,8 @@
 #define FN_STEP "step"
 #define FN_FAIL "fail"
 #define FN_PUBLISH_UPDATE "publish_update"
+#define FN_CHAT_POST "chat_post"
+#define FN_CHAT_BEAT "chat_beat"
 #define FN_REAP "reap"
 #define FN_LEAVE "leave"
 #define FN_REQUEUE "requeue"

@@ -49,7 +49,7 @@ load '/order?restaurant_id=resto_123&item=Curry' 64 "$seconds" -s tests/bench/po
 row 'POST /order, on disk, 64 connections, no worker'
 
 up TIFFIN_WORKERS=0
-load /restaurants/resto_123 200 3
+load /restaurants/resto_123 200 10
 row 'GET /restaurants/resto_123, 0.5 s wait, 200 in flight (limit 400/s)' 400
 load /restaurants/resto_123 5000 30
 row 'the same, 5,000 in flight, 30 s (limit 10,000/s)' 10000

@@ -112,7 +112,6 @@ class Proxy:
         link = Link(self, reader, writer, up_reader, up_writer)
         tasks = [asyncio.ensure_future(link.calls_in()), asyncio.ensure_future(link.answers_out())]
         try:
-            # A sender that goes while its call is held is noticed when that has been answered.
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
@@ -132,6 +131,12 @@ class Link:
         self.is_silent = False
 
     async def calls_in(self):
+        """Until the sender goes; what was held for it is executed even so."""
+        await self._forward()
+        while any(self.pending):
+            await asyncio.sleep(0.01)
+
+    async def _forward(self):
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
                 data, words = await read_call(self.reader)

@@ -28,12 +28,12 @@ def start(bench, proxy, **settings):
 
 
 def check_unharmed(bench, worker, adopted):
-    """The process is the same; what it says of itself is what happened."""
+    """The process is the same; what it says of itself, once a second, is what happened."""
     def told():
-        found = figures(bench.admin, worker.pid)  # once a second
-        return found.get(ADOPTED) == adopted and found
+        found = figures(bench.admin, worker.pid)
+        return found.get(ADOPTED) in adopted and found
     assert worker.poll() is None, bench.log()
-    found = wait_until(told, f"{adopted} adopted, said by {figures(bench.admin, worker.pid)}", 5)
+    found = wait_until(told, f"{adopted} adopted", 5)
     assert found[REAPED] == 0, "nobody was dead"
     assert bench.admin.scard(fc.WORKERS) == 1
     bench.check()
@@ -74,7 +74,7 @@ def one_failure(bench, proxy, action, adopted):
     wait_until(lambda: bench.admin.zscore(fc.DELAYED, id_), "the retry to come")
     assert bench.order(id_)["tries"] == "1"
     assert bench.people.pause() == ["paused"]  # the retry would come while we look
-    wait_until(lambda: figures(bench.admin, worker.pid).get(ADOPTED) == adopted, "adoption")
+    wait_until(lambda: figures(bench.admin, worker.pid).get(ADOPTED) in adopted, "adoption")
     assert worker.poll() is None
 
 
@@ -124,24 +124,28 @@ CALLS = [("beat", 1, 0, 0), ("LRANGE", 1, 0, 0), ("take", 1, 1, 0), ("begin", 1,
          ("gateway_charge", 1, 0, 0),  # asked again after a pause, under the same key
          *[("step", k, 1, 1) for k in range(1, 6)],
          ("step", 6, 0, 1)]  # settled, so nobody's
-# The same with a wait before each stage: a job that is among the delayed is nobody's either.
+# The same with a wait before each stage: a job that is among the delayed is nobody's either. (But
+# on a silent connection the worker may claim it before it gives that connection up.)
 STAGES_APART = {"STAGE_MIN_MS": 30, "STAGE_MAX_MS": 30}
 CALLS_APART = [("step", 2, 0, 1), ("take", 3, 1, 0), ("step", 4, 0, 1)]
 
 
 def all_runs():
-    """{name: (function, its arguments)}"""
+    """{name: (function, its arguments, settings)}; adopted: each number that is right."""
     runs = {}
     for action in (LOSE, SILENCE, REFUSE):
         is_refused = action == REFUSE
-        for calls, name, settings in ((CALLS, "", {}), (CALLS_APART, "apart-", STAGES_APART)):
-            for call, k, lost, refused in calls:
-                runs[f"{name}{call}-{k}-{action}"] = (
-                    one_order, (action, call, k, refused if is_refused else lost), settings)
-        runs[f"update-{action}"] = one_update, (action, int(is_refused)), {}
-        runs[f"fail-{action}"] = one_failure, (action, int(is_refused)), {}
-        runs[f"refund-{action}"] = one_refund, (action, 0), {}
-        runs[f"batch-{action}"] = one_batch, (action, 0 if is_refused else 150), {}
+        for call, k, lost, refused in CALLS:
+            adopted = (refused if is_refused else lost,)
+            runs[f"{call}-{k}-{action}"] = one_order, (action, call, k, adopted), {}
+        for call, k, lost, refused in CALLS_APART:
+            adopted = (refused,) if is_refused else (0, 1) if action == SILENCE else (lost,)
+            runs[f"apart-{call}-{k}-{action}"] = (one_order, (action, call, k, adopted),
+                                                  STAGES_APART)
+        runs[f"update-{action}"] = one_update, (action, (int(is_refused),)), {}
+        runs[f"fail-{action}"] = one_failure, (action, (int(is_refused),)), {}
+        runs[f"refund-{action}"] = one_refund, (action, (0,)), {}
+        runs[f"batch-{action}"] = one_batch, (action, (0 if is_refused else 150,)), {}
     runs["leave-lose"] = one_farewell, (LOSE,), {}
     runs["leave-refuse"] = one_farewell, (REFUSE,), {}
     return runs

@@ -43,5 +43,10 @@ def worker(server):
 
 
 @pytest.fixture
+def ws(server):
+    return fc.Functions(server.client("ws"))
+
+
+@pytest.fixture
 def gateway(server):
     return fc.Functions(server.client("gateway"))

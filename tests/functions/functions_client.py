@@ -13,6 +13,7 @@ EVENTS = "events:{s00}"
 INDEX = "orders:{s00}:index"
 CHAT_LOG = "chat:{s00}:log"
 CHAT_CHANNEL = "chat:{s00}"
+PRESENT = "chat:{s00}:present"
 
 FAR_AWAY_MS = 4102444800000  # 2100: a deadline nobody misses
 KEEP_SECONDS = 3600
@@ -101,6 +102,15 @@ class Functions:
     def publish_update(self, worker, id_, epoch, kept=1000):
         return self.fcall("publish_update", [job_key(id_), active_key(worker), COUNT, CHAT_LOG],
                           id_, epoch, CHAT_CHANNEL, kept)
+
+    # bridge
+
+    def chat_post(self, text, user="", color="", kept=1000, deadline=FAR_AWAY_MS):
+        return self.fcall("chat_post", [COUNT, CHAT_LOG], CHAT_CHANNEL, kept, deadline, text, user,
+                          color)
+
+    def chat_beat(self, bridge, clients=1, beat=1, ttl=60000):
+        return self.fcall("chat_beat", [PRESENT, COUNT], CHAT_CHANNEL, bridge, clients, beat, ttl)
 
     def reap(self, worker, ids, allowed=8):
         return self.fcall("reap",

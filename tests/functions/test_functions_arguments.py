@@ -40,6 +40,11 @@ CALLS = {
     "fail wait": lambda api, w, x: w.fail("w1", ORDER, 2, wait=x),
     "fail allowed": lambda api, w, x: w.fail("w1", ORDER, 2, allowed=x),
     "publish_update kept": lambda api, w, x: w.publish_update("w1", UPDATE, 1, kept=x),
+    "chat_post kept": lambda api, w, x: w.chat_post("Hello", kept=x),
+    "chat_post deadline": lambda api, w, x: w.chat_post("Hello", deadline=x),
+    "chat_beat clients": lambda api, w, x: w.chat_beat("b1", clients=x),
+    "chat_beat beat": lambda api, w, x: w.chat_beat("b1", beat=x),
+    "chat_beat ttl": lambda api, w, x: w.chat_beat("b1", ttl=x),
     "reap allowed": lambda api, w, x: w.reap("w0", [ORDER], allowed=x),
 }
 

@@ -1,0 +1,72 @@
+#include "base/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#define BACKLOG 16384 /* the kernel cuts it to net.core.somaxconn */
+
+/* Private by its folder, open to the folder's group (nginx) where the stack runs as root. */
+static int listen_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (text_copy(address.sun_path, sizeof address.sun_path, path))
+        return -ENAMETOOLONG;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    (void)unlink(path); /* a killed process'; two stacks never share a run directory */
+    mode_t mask = umask(0117);
+    int err = bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG);
+    int saved = errno;
+    umask(mask);
+    if (!err)
+        return fd;
+    close(fd);
+    return -saved;
+}
+
+static int listen_tcp(const char *text, int number)
+{
+    const char *colon = strrchr(text, ':');
+    char host[256], port[16];
+    snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
+    snprintf(port, sizeof port, "%d", (int)text_to_int_or(colon + 1, 0) + number);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    if (getaddrinfo(*host ? host : NULL, port, &hints, &found))
+        return -EADDRNOTAVAIL;
+    int one = 1;
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int err = fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) ||
+              bind(fd, found->ai_addr, found->ai_addrlen) || listen(fd, BACKLOG);
+    int saved = errno;
+    freeaddrinfo(found);
+    if (!err)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -saved;
+}
+
+int listen_open(const char *address, int number)
+{
+    const char *hole = strstr(address, "%d");
+    char *at = hole ? mem_printf("%.*s%d%s", (int)(hole - address), address, number, hole + 2)
+                    : mem_strdup(address);
+    int fd = -EINVAL;
+    if (strchr(at, '/'))
+        fd = listen_unix(at);
+    else if (strrchr(at, ':'))
+        fd = listen_tcp(at, hole ? 0 : number);
+    free(at);
+    return fd;
+}

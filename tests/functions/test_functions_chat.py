@@ -1,0 +1,114 @@
+"""The chat: what is said is stored, numbered and published as one fact; who is there is forgotten
+when its bridge is killed."""
+import json
+import time
+
+import pytest
+import redis
+
+import functions_client as fc
+from functions_client import new_id
+
+
+@pytest.fixture
+def channel(server):
+    """A subscription to the chat; next() gives what was published, as Python sees it."""
+    pubsub = server.client("ws").pubsub()
+    pubsub.subscribe(fc.CHAT_CHANNEL)
+    assert pubsub.get_message(timeout=5)["type"] == "subscribe"
+
+    def hear():
+        message = pubsub.get_message(timeout=5)
+        return message and json.loads(message["data"])
+    yield hear
+    pubsub.close()
+
+
+def test_chat_post_stores_numbers_and_publishes(ws, admin, channel):
+    assert ws.chat_post("Hello") == ["posted", 1]
+    assert ws.chat_post("Is it hot?", "Maya", "#ff8800") == ["posted", 2]
+    log = admin.xrange(fc.CHAT_LOG)
+    assert [id_ for id_, _ in log] == ["1-0", "2-0"]
+    assert [{**entry, "at": ""} for _, entry in log] == [
+        {"type": "message", "text": "Hello", "at": ""},
+        {"type": "message", "user": "Maya", "color": "#ff8800", "text": "Is it hot?", "at": ""}]
+    for id_, entry in log:
+        assert channel() == {"id": int(id_.split("-")[0]), **entry}
+    assert admin.hget(fc.COUNT, "chat_messages") == "2"
+
+
+def test_messages_and_updates_share_one_row_of_numbers(ws, api, worker, channel):
+    update = new_id("update")
+    api.accept_update(update, "We open at noon")
+    w = fc.Worker(worker)
+    ws.chat_post("one")
+    assert worker.publish_update("w1", update, w.claim(update)) == ["published", 2]
+    assert ws.chat_post("three") == ["posted", 3]
+    assert [(said["id"], said["type"]) for said in (channel(), channel(), channel())] == [
+        (1, "message"), (2, "update"), (3, "message")]
+
+
+@pytest.mark.parametrize("text", ["", "\0", "a\0b", "caf\u00e9 \U0001f35b", '"\\/\b\f\n\r\t', "x" * 70000,
+                                  "{}", "%s%n", "\x7f\u2028"])
+def test_any_text_arrives_as_it_was(ws, admin, channel, text):
+    assert ws.chat_post(text)[0] == "posted"
+    assert channel()["text"] == text
+    assert admin.xrange(fc.CHAT_LOG)[0][1]["text"] == text
+
+
+def test_late_posts_store_nothing(ws, admin):
+    before = fc.snapshot(admin)
+    assert ws.chat_post("Hello", deadline=1) == ["late"]
+    assert fc.snapshot(admin) == before
+
+
+def test_the_log_is_capped(ws, admin):
+    for i in range(400):
+        ws.chat_post(str(i), kept=100)
+    assert 100 <= admin.xlen(fc.CHAT_LOG) <= 300
+    assert admin.xrevrange(fc.CHAT_LOG, count=1)[0][0] == "400-0"
+
+
+def test_a_full_redis_refuses_talk_but_not_beats(ws, admin):
+    limit = admin.config_get("maxmemory")["maxmemory"]
+    try:
+        admin.config_set("maxmemory", "1mb")
+        with pytest.raises(redis.ResponseError, match="OOM"):
+            ws.chat_post("Hello")
+        assert ws.chat_beat("b1") == ["here", 1, 0]
+    finally:
+        admin.config_set("maxmemory", limit)
+    assert admin.xlen(fc.CHAT_LOG) == 0
+
+
+def test_beats_sum_up_and_come_back(ws, channel):
+    ws.chat_post("Hello")
+    channel()
+    assert ws.chat_beat("b1", 3, beat=7) == ["here", 3, 1]
+    assert channel() == {"type": "beat", "bridge": "b1", "beat": 7, "present": 3}
+    assert ws.chat_beat("b2", 4) == ["here", 7, 1]
+    assert ws.chat_beat("b1", 1, beat=8) == ["here", 5, 1]
+    assert [channel()["present"], channel()["present"]] == [7, 5]
+
+
+def test_a_bridge_that_leaves_is_gone_at_once(ws, admin):
+    ws.chat_beat("b1", 3)
+    ws.chat_beat("b2", 4)
+    assert ws.chat_beat("b1", 3, ttl=0) == ["here", 4, 0]
+    assert admin.zrange(fc.PRESENT, 0, -1) == ["b2=4"]
+
+
+def test_a_killed_bridge_is_forgotten(ws, admin):
+    ws.chat_beat("b1", 3, ttl=60)
+    assert ws.chat_beat("b2", 4) == ["here", 7, 0]
+    time.sleep(0.08)
+    assert ws.chat_beat("b2", 4) == ["here", 4, 0]
+    ws.chat_beat("b2", 4, ttl=20)
+    time.sleep(0.05)
+    assert not admin.exists(fc.PRESENT)
+
+
+def test_names_with_an_equals_sign_are_told_apart(ws):
+    ws.chat_beat("b=1", 3)
+    assert ws.chat_beat("b", 4) == ["here", 7, 0]
+    assert ws.chat_beat("b=1", 5) == ["here", 9, 0]
