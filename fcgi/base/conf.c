@@ -118,10 +118,16 @@ static int parse_int(const struct setting *s, const char *text, int *ret)
     return 0;
 }
 
-/* A default with its %R replaced; the result lives as long as the process. */
-static const char *expand_default(const char *text)
+/* The default of a setting with its %R replaced; lives until the settings are loaded again. */
+static const char *default_of(const struct setting *s)
 {
-    return strncmp(text, "%R", 2) == 0 ? mem_printf("%s%s", conf.run_dir, text + 2) : text;
+    static char *expanded[SETTING_COUNT];
+    char **slot = &expanded[s - SETTINGS];
+    if (strncmp(s->fallback, "%R", 2) != 0)
+        return s->fallback;
+    free(*slot);
+    *slot = mem_printf("%s%s", conf.run_dir, s->fallback + 2);
+    return *slot;
 }
 
 static int load_one(const struct setting *s, char *error, size_t error_size)
@@ -129,7 +135,7 @@ static int load_one(const struct setting *s, char *error, size_t error_size)
     const char *text = getenv(s->name);
     char *field = (char *)&conf + s->offset;
     if (!text || !*text)
-        text = expand_default(s->fallback);
+        text = default_of(s);
     if (s->kind == TEXT) {
         memcpy(field, &text, sizeof text);
         return 0;

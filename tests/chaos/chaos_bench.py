@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CRASH_BIN_DIR = ROOT / "build" / "crash" / "bin"
 CATALOGUE = ("restaurant:", "restaurants:", "catalogue:")
 WORKER_TTL_MS = 400  # two beats may be a little late on a busy machine
-AT_ONCE = int(os.environ.get("TIFFIN_CHAOS_AT_ONCE", 8))  # benches; they mostly wait
+AT_ONCE = int(os.environ.get("TIFFIN_CHAOS_AT_ONCE", 10))  # benches; they mostly wait
 DEADLINE_S = 30      # of anything awaited: reached only when it will never come
 FAR_OFF_MS = 200     # a delayed job this far away is a retry, not a stage
 

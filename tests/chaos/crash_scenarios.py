@@ -20,11 +20,14 @@ BATCH = 100  # jobs that one call of leave or reap moves
 
 class Scenario:
     """settings: of the victim; `successor`: of who comes after it, where they differ. `only`: the
-    calls it is about, where its others are as in another scenario."""
+    calls it is about, where its others are as in another scenario. `points`: instead of those that
+    an undisturbed run finds."""
 
     settings = {}
     successor = None
     only = None
+    points = None
+    reached_s = 20  # idle workers pass some points only every two seconds
 
     def prepare(self, bench):
         """-> ids of the jobs that must be over in the end"""
@@ -268,10 +271,30 @@ class Adopt(Scenario):
         bench.people.resume()
 
 
+class Trim(Scenario):
+    """A minute after its start a worker drops from the index what has expired."""
+    points = [f"{phase} {call} 1" for phase in ("after", "before")
+              for call in ("ZRANGEBYSCORE", "trim")]
+    reached_s = 90
+    gone = [f"order_00expired{n}" for n in range(3)]
+
+    def prepare(self, bench):
+        ids = bench.place(2)
+        bench.admin.zadd(fc.INDEX, {**{id_: 1 for id_ in self.gone}, ids[0]: 2})  # in 1970
+        return ids
+
+    def check(self, bench, ids):
+        super().check(bench, ids)
+        index = set(bench.admin.zrange(fc.INDEX, 0, -1))
+        assert index in ({*ids}, {*ids, *self.gone}), "all of them, or none"
+        assert bench.people.trim([*self.gone, *ids])[0] == "trimmed"
+        assert set(bench.admin.zrange(fc.INDEX, 0, -1)) == {*ids}
+
+
 SCENARIOS = {
     "life": Life(), "waits": LifeWithWaits(), "timers": LifeWithTimers(), "two": TwoAtOnce(),
     "update": Update(), "decline": Decline(), "cancel": CancelBeforeIntent(),
     "cancel-intent": CancelAfterIntent(), "refund": CancelAfterCharge(),
     "gateway-fails": GatewayFails(), "gateway-forgets": GatewayForgets(), "reap": Reap(),
-    "reap-many": ReapMany(), "leave": Leave(), "leave-many": LeaveMany(), "adopt": Adopt(),
+    "reap-many": ReapMany(), "leave": Leave(), "leave-many": LeaveMany(), "adopt": Adopt(), "trim": Trim(),
 }

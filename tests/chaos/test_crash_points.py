@@ -14,7 +14,6 @@ from chaos_bench import CRASH_BIN_DIR, shared_benches, wait_until
 from crash_api import REQUESTS, ApiBench
 from crash_scenarios import SCENARIOS, alive
 
-REACHED_S = 20  # idle workers pass some points only every two seconds
 PHASES = ("before", "after")
 
 
@@ -31,7 +30,8 @@ def run(bench, name, crash=None):
     def has_ended():
         bench.hurry()
         return not alive(victim) or (not crash and bench.are_over(ids))
-    wait_until(has_ended, f"{name}: the point {crash}\n{bench.log()}", REACHED_S)
+    wait_until(has_ended, f"{name}: the point {crash}\n{bench.log()}",
+               scenario.reached_s)
     if crash:
         assert victim.returncode == -signal.SIGKILL, f"it ended otherwise: {bench.log()}"
         assert not (bench.folder / "crash").exists()
@@ -77,7 +77,8 @@ def prepared(config):
         if not (CRASH_BIN_DIR / "tiffin-worker").exists():
             raise RuntimeError("the crash build is missing: make CRASH_POINTS=1")
         benches = shared_benches(config)
-        futures = {name: benches.submit(run, name) for name in SCENARIOS}
+        futures = {name: benches.submit(run, name) for name, scenario in SCENARIOS.items()
+                   if not scenario.points}
         config.tiffin_api = api = ApiBench()
         config.add_cleanup(api.end)
         background = api.background()
@@ -90,7 +91,9 @@ def pytest_generate_tests(metafunc):
     if "point" not in metafunc.fixturenames:
         return
     passed = prepared(metafunc.config).tiffin_passed
-    points = [(name, point) for name in passed for point in points_of(name, passed[name])]
+    points = [(name, point) for name, scenario in SCENARIOS.items()
+              for point in scenario.points or ()]  # first: they take longest
+    points += [(name, point) for name in passed for point in points_of(name, passed[name])]
     metafunc.parametrize("point", points, ids=[f"{name}-{point.replace(' ', '-')}"
                                                for name, point in points])
 

@@ -3,6 +3,9 @@ with a 503 that is true; what was accepted goes on as soon as it can, nobody liv
 dead, and all of it heals without a hand."""
 import concurrent.futures
 import contextlib
+import os
+import signal
+import threading
 import time
 import uuid
 
@@ -174,12 +177,30 @@ def test_loading(shop):
     shop.redis.bgrewriteaof()
 
 
-@pytest.mark.parametrize("what", ["ALL", "WRITE"])
-def test_paused(shop, what):
+PAUSE_S = 3.5  # longer than the API waits
+
+
+def pause_all(shop):
+    shop.redis.execute_command("CLIENT", "PAUSE", int(PAUSE_S * 1000), "ALL")
+
+
+def pause_writes(shop):
+    shop.redis.execute_command("CLIENT", "PAUSE", int(PAUSE_S * 1000), "WRITE")
+
+
+def stop(shop):
+    """Here the calls lie in its socket and are executed when it wakes, although their sender left."""
+    pid = shop.stack.pid("redis")
+    os.kill(pid, signal.SIGSTOP)
+    threading.Timer(PAUSE_S, os.kill, (pid, signal.SIGCONT)).start()
+
+
+@pytest.mark.parametrize("pause", [pause_all, pause_writes, stop])
+def test_paused(shop, pause):
     """Calls that wait in Redis until their 503 has gone out store nothing when their time comes."""
     ids = shop.in_hand(shop.place())
     before, keys = shop.store.count("placed"), [uuid.uuid4().hex for _ in range(6)]
-    shop.redis.execute_command("CLIENT", "PAUSE", 3500, what)
+    pause(shop)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         answers = list(pool.map(lambda key: shop.http.place(key=key), keys))
     assert {answer.status for answer in answers} == {503}, answers

@@ -72,6 +72,7 @@ def make_busy(server):
     worker.intent("w1", ORDER, 1, "pay")
     api.place(new_id())
     gateway.charge("paid")
+    fc.Functions(server.client("ws")).chat_beat("b1")
     admin.zadd(fc.INDEX, {GONE: 1})
     fc.Functions(admin).pause()
 
