@@ -28,6 +28,7 @@
     X(M_FENCED, "fenced_writes_total", "counter", "Late writes that were refused.") \
     X(M_ADOPTED, "jobs_adopted_total", "counter", "Jobs found after a lost reply.") \
     X(M_CHARGES, "gateway_requests_total", "counter", "Charges asked of the gateway.") \
+    X(M_CAPTURES, "gateway_captures_total", "counter", "Charges it said it has captured.") \
     X(M_HELD, "jobs_held", "gauge", "Jobs in this worker's hands.")
 
 enum metric {

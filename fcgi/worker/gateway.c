@@ -91,6 +91,8 @@ static void on_ledger(void *arg, const struct rds_result *result)
     }
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
         if (strcmp(store_word(result->reply), WORDS[i].word) == 0) {
+            if (WORDS[i].answer == GATEWAY_CAPTURED)
+                metric_add(M_CAPTURES, 1);
             answer(call, WORDS[i].answer, "");
             return;
         }

@@ -63,7 +63,7 @@ class Proxy:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tfc-"))
         self.socket = str(self.folder / "redis.sock")
         self.faults, self.calls = [], collections.Counter()
-        self.links = set()
+        self.is_shut, self.open = False, set()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -97,6 +97,17 @@ class Proxy:
         self.faults.append(fault)
         return fault
 
+    def shut(self):
+        """All connections break, and nobody gets through until reopen()."""
+        def close_all():
+            for writer in self.open:
+                writer.transport.abort()
+        self.is_shut = True
+        self.loop.call_soon_threadsafe(close_all)
+
+    def reopen(self):
+        self.is_shut = False
+
     def calm(self):
         """No faults any more, and every held call is let go."""
         for fault in self.faults:
@@ -104,18 +115,23 @@ class Proxy:
         self.faults = []
 
     async def _serve(self, reader, writer):
+        if self.is_shut:
+            writer.close()
+            return
         try:
             up_reader, up_writer = await asyncio.open_unix_connection(self.real)
         except OSError:
             writer.close()
             return
         link = Link(self, reader, writer, up_reader, up_writer)
+        self.open.add(writer)
         tasks = [asyncio.ensure_future(link.calls_in()), asyncio.ensure_future(link.answers_out())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
+            self.open.discard(writer)
             writer.close()
             up_writer.close()
 

@@ -51,9 +51,10 @@ def run(bench, name, crash=None):
         bench.hurry()
         return bench.are_over(ids)
     wait_until(is_over, f"{name}, crash {crash}: all jobs over, in\n{bench.log()}")
+    assert alive(successor), bench.log()
+    bench.kill_all()  # nothing moves any more
     bench.check()
     scenario.check(bench, ids)
-    assert alive(successor), bench.log()
     return passed
 
 

@@ -4,7 +4,9 @@ one order, or a 503 whose key replays it."""
 import concurrent.futures
 import contextlib
 import os
+import signal
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -118,6 +120,35 @@ def one_farewell(bench, proxy, action):
     bench.check()
 
 
+def one_late_comer(bench, proxy, ttl_s=5):
+    """Redis stands still until every heartbeat has run out. One worker is back at once, the other a
+    little later, and is not taken for dead meanwhile."""
+    settings = {"WORKER_TTL_MS": ttl_s * 1000, "PAYMENT_MS": 1000}
+    late = start(bench, proxy, **settings)
+    ids = bench.place(3)
+    for id_ in ids:
+        wait_until(lambda: "payment_key" in bench.order(id_), "the intent")
+    early = bench.worker({"REDIS_TIMEOUT_MS": REDIS_TIMEOUT_MS, **settings}, bin_dir=BIN_DIR)
+    wait_until(lambda: bench.admin.scard(fc.WORKERS) == 2, "both workers")
+    server = bench.server.process
+    server.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(ttl_s)
+        proxy.shut()
+        time.sleep(0.2)
+    finally:
+        server.send_signal(signal.SIGCONT)
+    wait_until(lambda: figures(bench.admin, early.pid), "the early one")
+    time.sleep(ttl_s / 2)  # the reaper looks round every second
+    assert figures(bench.admin, early.pid)[REAPED] == 0
+    proxy.reopen()
+    wait_until(lambda: bench.are_over(ids), "delivery")
+    assert all(bench.history(id_) == GOOD_LIFE for id_ in ids)
+    assert figures(bench.admin, early.pid)[REAPED] == 0
+    assert late.poll() is None and bench.admin.scard(fc.WORKERS) == 2
+    bench.check()
+
+
 # call, k, adopted when the answer is lost, adopted when Redis never saw the call
 CALLS = [("beat", 1, 0, 0), ("LRANGE", 1, 0, 0), ("take", 1, 1, 0), ("begin", 1, 1, 1),
          ("intent", 1, 1, 1),
@@ -146,6 +177,7 @@ def all_runs():
         runs[f"fail-{action}"] = one_failure, (action, (int(is_refused),)), {}
         runs[f"refund-{action}"] = one_refund, (action, (0,)), {}
         runs[f"batch-{action}"] = one_batch, (action, (0 if is_refused else 150,)), {}
+    runs["late-comer"] = one_late_comer, (), {}
     runs["leave-lose"] = one_farewell, (LOSE,), {}
     runs["leave-refuse"] = one_farewell, (REFUSE,), {}
     return runs
