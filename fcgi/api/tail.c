@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/rds.h"
@@ -14,11 +15,15 @@
 #define BLOCK_MS 1000
 #define ANSWER_MARGIN_MS 2000
 #define PAUSE_S 1.0 /* after an error that is not a lost connection */
+/* The stream holds 100,000 events. A process that was stopped for longer than this may have been
+ * passed by its trimming, and XREAD goes on behind such a gap without a word. */
+#define STOPPED_MS (BLOCK_MS + 500)
 
 static struct {
     struct rds *rds;
     const struct tail_handlers *handlers;
-    char last_id[48]; /* "" until known */
+    char last_id[48];    /* "" until known */
+    int64_t asked_at_ms; /* when the present XREAD was sent */
     ev_timer pause;
     struct ev_loop *loop;
 } tail;
@@ -55,10 +60,15 @@ static void on_entries(void *arg, const struct rds_result *result)
         pause_then_follow(result);
         return;
     }
+    int was_stopped = clock_mono_ms() - tail.asked_at_ms > STOPPED_MS;
     const struct redisReply *entries = store_events_entries(result->reply);
     for (size_t i = 0; i < rds_len(entries); i++)
         take_entry(rds_at(entries, i));
     follow();
+    if (was_stopped) {
+        log_warn("this process or Redis was stopped; reading the watched orders again");
+        tail.handlers->on_ready();
+    }
 }
 
 /* The first time: where the stream ends now. "$" would lose what comes between two calls. */
@@ -77,6 +87,7 @@ static void on_last(void *arg, const struct rds_result *result)
 
 static void follow(void)
 {
+    tail.asked_at_ms = clock_mono_ms();
     if (*tail.last_id)
         store_events_wait(tail.rds, tail.last_id, BLOCK_MS, on_entries, NULL);
     else

@@ -12,7 +12,7 @@ packages() {
     build) echo gcc make pkgconf libc6-dev libfcgi-dev libev-dev libhiredis-dev libjson-c-dev libssl-dev libwslay-dev ;;
     run) echo nginx redis-server redis-tools s6 curl ;;
     bench) echo python3 wrk ;;
-    test) echo libcmocka-dev python3 python3-pytest python3-redis python3-requests curl ;;
+    test) echo libcmocka-dev python3 python3-pytest python3-redis python3-requests python3-websockets curl ;;
     lint) echo clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck lua-check ;;
     *)
         echo "deps.sh: unknown group $1" >&2

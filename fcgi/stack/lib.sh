@@ -7,7 +7,7 @@
 #   log/<name>/      bounded log files; <name>.log points at the current one
 #   <name>.pid       process id of the service, which is also its process group
 #   redis/           Redis' append-only file: the orders. Nothing here deletes it.
-#   redis.sock, api/<i>.sock, ws/ws.sock    sockets
+#   redis.sock, api/<i>.sock, ws/ws.sock, ws/ws-<i>.sock    sockets
 #   secrets/, users.acl                     generated passwords, never in argv
 
 set -u
@@ -66,6 +66,9 @@ load_settings() {
     setting TIFFIN_API_PROCESSES 0 0 64
     ((TIFFIN_API_PROCESSES > 0)) || export TIFFIN_API_PROCESSES=$cores
     setting TIFFIN_WORKERS 1 0 64
+    setting TIFFIN_BRIDGES 1 0 16
+    setting TIFFIN_CHAT_PING_MS 25000 10 3600000
+    setting TIFFIN_CHAT_PONG_MS 8000 10 3600000
     setting TIFFIN_DRAIN_MS 5000 0 600000
     setting TIFFIN_RATE 50 0 1000000
     setting TIFFIN_RATE_BURST 100 0 1000000
@@ -103,7 +106,9 @@ list_services() {
     for ((i = 1; i <= TIFFIN_WORKERS; i++)); do
         if ((i == 1)); then say worker; else say "worker-$i"; fi
     done
-    if [[ -x $TIFFIN_BIN_DIR/tiffin-ws ]]; then say ws; fi
+    for ((i = 1; i <= TIFFIN_BRIDGES; i++)); do
+        if ((i == 1)); then say ws; else say "ws-$i"; fi
+    done
     say nginx
 }
 

@@ -72,7 +72,10 @@ run() {
         ;;
     api) become "$TIFFIN_BIN_DIR/tiffin-api" ;;
     worker*) become "$TIFFIN_BIN_DIR/tiffin-worker" ;;
-    ws) become "$TIFFIN_BIN_DIR/tiffin-ws" ;;
+    ws*) # a socket each, beside the first one's
+        export TIFFIN_WS_LISTEN=${TIFFIN_WS_LISTEN%/*}/$name.sock
+        become "$TIFFIN_BIN_DIR/tiffin-ws"
+        ;;
     nginx) become nginx -p "$TIFFIN_RUN_DIR/nginx/" -c "$TIFFIN_RUN_DIR/nginx/nginx.conf" -e stderr ;;
     *) die "unknown service $name" ;;
     esac

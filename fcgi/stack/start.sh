@@ -51,7 +51,7 @@ check_tools() {
     for tool in s6-svscan s6-svc s6-log redis-server redis-cli nginx; do
         command -v "$tool" >/dev/null || die "$tool is not installed: make deps"
     done
-    for tool in tiffin-api tiffin-worker tiffin-load; do
+    for tool in tiffin-api tiffin-worker tiffin-ws tiffin-load; do
         [[ -x $TIFFIN_BIN_DIR/$tool ]] || die "$TIFFIN_BIN_DIR/$tool is not built: make"
     done
     # The program that owns the settings table says what is wrong.
@@ -199,7 +199,6 @@ start_stack() {
     # shellcheck disable=SC2034 # read by the script that sources this
     started=1   # from here on the caller's EXIT trap has something to stop
     "$TIFFIN_ROOT/redis/make-users.sh" "$TIFFIN_RUN_DIR" || die "the Redis users could not be made"
-    [[ -x $TIFFIN_BIN_DIR/tiffin-ws ]] || unset TIFFIN_WS_LISTEN   # no bridge, no route
     "$TIFFIN_ROOT/nginx/render.sh" "$TIFFIN_RUN_DIR/nginx" || die "the nginx configuration could not be made"
     write_services
     start_supervisor
