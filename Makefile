@@ -174,7 +174,7 @@ PYTEST := /usr/bin/python3 -B -m pytest -p no:cacheprovider
 .PHONY: test test-unit test-functions test-integration
 test: deps-test ## all tests on this machine (SANITIZER=address,undefined as well)
 	@$(MAKE) -s all
-	@code=0; for part in test-unit test-functions test-integration; do \
+	@code=0; for part in test-unit test-functions test-integration test-chaos; do \
 		$(MAKE) -s $$part || code=1; done; exit $$code
 
 test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/test_*.c
@@ -183,7 +183,8 @@ test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/t
 # ---- fuzzing --------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/order_view.c
+FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/order_view.c \
+	ws-bridge/handshake.c ws-bridge/frames.c ws-bridge/lines.c
 .PHONY: fuzz
 fuzz: deps-lint $(FUZZ:%=build/fuzz/%) ## feed the parsers random input, FUZZ_SECONDS=60 each
 	@for t in $(FUZZ); do mkdir -p build/fuzz/corpus/$$t; \
@@ -193,13 +194,20 @@ fuzz: deps-lint $(FUZZ:%=build/fuzz/%) ## feed the parsers random input, FUZZ_SE
 build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(FUZZ_SRC) $(HEADERS)
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS_ALL) -std=c11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_SRC) $(LIBS_BASE)
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_SRC) $(LIBS_WS) $(LIBS_BASE)
 
 test-functions: all ## the Redis functions, on a private redis-server
 	@if [ -d tests/functions ]; then $(PYTEST) tests/functions $(PYTEST_ARGS); fi
 
 test-integration: all ## the whole stack, through nginx
 	@if [ -d tests/integration ]; then $(PYTEST) tests/integration $(PYTEST_ARGS); fi
+
+.PHONY: test-chaos chaos
+test-chaos: all ## crash points, lost replies, a store in trouble (about 3 minutes)
+	@$(MAKE) -s SANITIZER= CRASH_POINTS=1 all
+	@$(PYTEST) tests/chaos $(PYTEST_ARGS)
+chaos: all ## the long attacks, a table at the end (CHAOS_ARGS="--every 3-6 --at-once 2")
+	@tests/chaos/attack.py --preset issue $(CHAOS_ARGS)
 
 # A test links with the library of the folder that its own folder mirrors.
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \

@@ -5,7 +5,8 @@
 # this. TIFFIN_RUN_DIR must be absolute. Besides the settings of the settings table:
 #   TIFFIN_NGINX_USER   user of the workers when the master is root ("" = no line)
 #   TIFFIN_HTML_DIR     the pages (html/ beside this folder)
-#   TIFFIN_WS_LISTEN    the chat bridge's socket or host:port ("" = no such route)
+#   TIFFIN_WS_LISTEN    the first chat bridge's socket or host:port ("" = no such route);
+#                       the socket of bridge N has -N before its .sock, ports are counted up
 #   TIFFIN_ACCESS_LOG   1 = access log on standard output, 0 = none
 #   TIFFIN_BENCH        1 = add /bench/ok, a constant answer to compare with
 set -eu
@@ -44,6 +45,28 @@ while [ "$i" -lt "$processes" ]; do
 done | value UPSTREAM
 [ -s "$work/UPSTREAM" ]
 
+# ---- one address a chat bridge ----------------------------------------------------
+bridges=${TIFFIN_BRIDGES:-1}
+ws=${TIFFIN_WS_LISTEN:-}
+if [ -n "$ws" ] && [ "$bridges" -gt 0 ]; then
+    echo '    upstream tiffin_ws {'
+    echo '        least_conn;'
+    i=1
+    while [ "$i" -le "$bridges" ]; do
+        number=
+        [ "$i" -eq 1 ] || number=-$i
+        case $ws in
+        /*) printf '        server "unix:%s%s.sock" max_fails=0;\n' "${ws%.sock}" "$number" ;;
+        *) printf '        server "%s:%d" max_fails=0;\n' "${ws%:*}" "$((${ws##*:} + i - 1))" ;;
+        esac
+        i=$((i + 1))
+    done
+    echo '    }'
+fi | value UPSTREAM_WS
+# Silent for longer than this is only who is dead.
+silence=$(((${TIFFIN_CHAT_PING_MS:-25000} + ${TIFFIN_CHAT_PONG_MS:-8000}) / 1000 + 10))
+[ "$silence" -ge 60 ] || silence=60
+
 # ---- open files: what the hard limit gives, some kept for files and logs ----------
 # shellcheck disable=SC3045 # dash and busybox know -H
 nofile=$(ulimit -H -n)
@@ -77,13 +100,11 @@ else
     echo 'access_log off;'
 fi | value ACCESS_LOG
 {
-    if [ -n "${TIFFIN_WS_LISTEN:-}" ]; then
-        ws=$TIFFIN_WS_LISTEN
-        case $ws in /*) ws=unix:$ws: ;; esac
+    if [ -n "$ws" ] && [ "$bridges" -gt 0 ]; then
         cat <<EOF
         # ---- support chat (WebSocket) --------------------------------------
         location = /ws/support-chat {
-            proxy_pass "http://$ws";
+            proxy_pass http://tiffin_ws;
             proxy_http_version 1.1;
             proxy_set_header Host \$http_host;
             proxy_set_header Upgrade \$http_upgrade;
@@ -92,8 +113,13 @@ fi | value ACCESS_LOG
             proxy_set_header X-Request-Id \$tiffin_request_id;
             proxy_hide_header X-Request-Id;
             proxy_buffering off;
-            proxy_read_timeout 60s; # the bridge pings every 25 s
-            proxy_send_timeout 60s;
+            proxy_buffer_size 16k; # what one read takes from the bridge
+            proxy_buffers 4 16k;   # unused, but no smaller
+            proxy_connect_timeout 2s;
+            proxy_next_upstream error timeout; # a bridge that is away costs nothing
+            proxy_read_timeout ${silence}s; # the bridge pings, and hangs up on the dead, before
+            proxy_send_timeout ${silence}s;
+            limit_conn streams ${TIFFIN_STREAMS_PER_CLIENT:-64};
         }
 
 EOF
@@ -126,7 +152,7 @@ s|@CONNECTIONS@|$connections|g
 s|@STREAMS@|${TIFFIN_STREAMS_PER_CLIENT:-64}|g
 s|@LIMIT_LOOPBACK@|${TIFFIN_LIMIT_LOOPBACK:-0}|g
 EOF
-for word in USER UPSTREAM LISTEN6 METRICS_ALLOW EXTRA RATE_ZONE RATE_APPLY ACCESS_LOG; do
+for word in USER UPSTREAM UPSTREAM_WS LISTEN6 METRICS_ALLOW EXTRA RATE_ZONE RATE_APPLY ACCESS_LOG; do
     printf '/^ *@%s@$/{\nr %s/%s\nd\n}\n' "$word" "$work" "$word"
 done >>"$work/script"
 

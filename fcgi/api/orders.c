@@ -129,6 +129,11 @@ static int refuse_id(struct req *r)
 /* Reads the order out of the answer. True when the request was answered with an error instead. */
 static int refuse_order_reply(struct req *r, const struct rds_result *result, struct order *o)
 {
+    if (strcmp(r->method, "POST") == 0 && rds_is_unavailable(result)) {
+        reply_unavailable(r, "The order was cancelled, but cannot be shown now. To cancel it again "
+                             "is safe.");
+        return 1;
+    }
     if (reply_redis_failure(r, result))
         return 1;
     int err = order_parse(result->reply, o);

@@ -74,8 +74,9 @@ static void on_reaped(void *arg, const struct rds_result *result)
         list_jobs(w);
         return;
     }
-    log_warn("worker %s is dead: %lld of its jobs are back in the queue", r->suspects[r->at],
-             (long long)r->moved);
+    if (r->moved) /* another worker may have been faster */
+        log_warn("worker %s is dead: %lld of its jobs are back in the queue", r->suspects[r->at],
+                 (long long)r->moved);
     next_suspect(w);
 }
 

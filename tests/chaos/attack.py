@@ -25,6 +25,7 @@ import math
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ AWAY = (redis.ConnectionError, redis.TimeoutError)
 Ack = collections.namedtuple("Ack", "asked_at at id")  # asked_at: of the attempt that succeeded
 
 
-# ---- load -----------------------------------------------------------------------------------------
+# ---- load ----------------------------------------------------------------------------------------
 
 class Load:
     """Orders at a fixed rate, whatever happens to the earlier ones."""
@@ -138,7 +139,7 @@ class Load:
         return len(left)
 
 
-# ---- blows ----------------------------------------------------------------------------------------
+# ---- blows ---------------------------------------------------------------------------------------
 
 class Attack:
     def __init__(self, target, how, times, every, rate, workers, seed):
@@ -148,6 +149,7 @@ class Attack:
                                      if target == "worker" else 2)
         self.rate = rate
         self.recoveries, self.faults, self.watchers = [], [], []
+        self.hit_workers, self.interrupted = set(), threading.Event()
         self.stack = Stack(WORKERS=self.n_workers, **SETTINGS)
         self.victims = itertools.cycle(["worker", *(f"worker-{n}" for n in
                                                     range(2, self.n_workers + 1))])
@@ -172,7 +174,8 @@ class Attack:
             checker.start()
             wait_until(lambda: len(self.load.acks) >= self.rate, "the load", 60)
             for n in range(self.times):
-                time.sleep(self.dice.uniform(*self.every))
+                if self.interrupted.wait(self.dice.uniform(*self.every)):
+                    raise InterruptedError("by hand")
                 blow = self._strike_worker if self.target == "worker" else self._strike
                 blow(n)
             for watcher in self.watchers:
@@ -221,17 +224,28 @@ class Attack:
         name, admin = next(self.victims), self.store.redis
         pid = self.stack.pid(name)
         mine = wait_until(lambda: worker_of(admin, pid), "its registration")
-        with contextlib.suppress(AssertionError):  # better when it holds something
-            wait_until(lambda: admin.llen(fc.active_key(mine)) > 0, "a job in its hands", 3)
+        self._stop_at_work(pid, mine)
+        self.hit_workers.add(mine)
         at = self._hit(pid)
-        time.sleep(0.005)  # what it had sent is executed
-        held = {id_: self._marks([id_])[0] for id_ in admin.lrange(fc.active_key(mine), 0, -1)}
+        ids = admin.lrange(fc.active_key(mine), 0, -1)
+        held = dict(zip(ids, self._marks(ids)))
         watcher = threading.Thread(target=self._watch_held, args=(n, at, held), daemon=True)
         watcher.start()
         self.watchers.append(watcher)
         if self.how == "stop":
             watcher.join()
             time.sleep(max(0, at + STOP_S + 0.5 - time.monotonic()))
+
+    def _stop_at_work(self, pid, mine):
+        """Waits for a moment in which it holds something, and stops it there: the blow follows."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.005)  # what it had sent is executed
+            if self.store.redis.llen(fc.active_key(mine)) > 0 or time.monotonic() > until:
+                return
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.02)
 
     def _marks(self, ids):
         pipe = self.store.redis.pipeline(transaction=False)
@@ -249,10 +263,8 @@ class Attack:
                     del left[id_]
         if left:
             self.faults.append(f"{len(left)} jobs of a dead worker did not move for {PATIENCE_S} s")
-        elif held:
-            self._note(n, time.monotonic() - at, f"({len(held)} jobs)")
         else:
-            self.say(f"{n + 1}/{self.times}: it held nothing")
+            self._note(n, time.monotonic() - at, f"({len(held)} jobs)")
 
     # ---- judgement ------------------------------------------------------------------------------
 
@@ -290,17 +302,24 @@ class Attack:
             self.faults.append(f"{len(stuck)} stuck, first {stuck[0]}")
         if audit.lost or audit.captured_twice:
             self.faults.append(f"lost {audit.lost}, captured twice {audit.captured_twice}")
-        deaths = sum("is dead:" in line for line in self.stack.all_logs().splitlines())
-        if self.target == "redis" and deaths:
-            self.faults.append("an outage of Redis was taken for a worker's death")
+        deaths = set(re.findall(r"worker (\S+) is dead:", self.stack.all_logs()))
+        if deaths - self.hit_workers:
+            self.faults.append(f"workers taken for dead that lived: {deaths - self.hit_workers}")
         if max(self.recoveries, default=0) > ALLOWED_S:
             self.faults.append(f"moving again took longer than {ALLOWED_S} s")
-        self.say(f"{self.load.failed_attempts} attempts failed and were repeated; {deaths} workers "
-                 f"reaped; {audit.repeats} charges asked again, {audit.refunds} refunds, "
+        self.say(f"{self.load.failed_attempts} attempts failed and were repeated; "
+                 f"{len(deaths)} workers reaped, {self._fenced()} late writes refused; "
+                 f"{audit.repeats} charges asked again, {audit.refunds} refunds; "
                  f"{dict(audit.statuses)}")
         return (f"| {self.name} | {self.times} | {placed} | {len(self.load.acks)} | {audit.lost} "
                 f"| {audit.captured_twice} | {len(stuck)} | {figures(self.recoveries)} "
                 f"| {self._fsck()} |")
+
+    def _fenced(self):
+        """As the workers that live count it."""
+        admin = self.store.redis
+        return sum(int(admin.hget(key, "fenced_writes_total") or 0)
+                   for key in admin.scan_iter(match="live:{s00}:worker-*", count=1000))
 
     def _fsck(self):
         tool = pathlib.Path(self.stack.settings["BIN_DIR"]) / "tiffin-ctl"
@@ -378,7 +397,7 @@ def check_lines(order, events):
                                         ("status", "payment_status", "kitchen_status")]
 
 
-# ---- command line -----------------------------------------------------------------------------------
+# ---- command line --------------------------------------------------------------------------------
 
 def interval(text):
     low, _, high = text.partition("-")
@@ -416,6 +435,10 @@ def main():
         for attack, future in zip(attacks, futures):
             try:
                 print(future.result(), flush=True)
+            except KeyboardInterrupt:  # each stops its stack
+                for each in attacks:
+                    each.interrupted.set()
+                raise
             except Exception as error:  # its stack has ended; the other attacks go on
                 attack.faults.append(f"{type(error).__name__}: {error}")
     faults = [f"{attack.name}: {fault}" for attack in attacks for fault in attack.faults]
@@ -425,4 +448,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -56,7 +56,7 @@ def while_alive(victim, condition, what):
         alive(victim) and condition() or None)
 
 
-# ---- an order's life -------------------------------------------------------------------------------
+# ---- an order's life -----------------------------------------------------------------------------
 
 class Life(Scenario):
     """All waits are 0: one claim, then the job stays in hand."""
@@ -99,7 +99,7 @@ class Update(Scenario):
         assert texts == sorted("Soup of " + id_ for id_ in ids)
 
 
-# ---- money ------------------------------------------------------------------------------------------
+# ---- money ---------------------------------------------------------------------------------------
 
 class Decline(Scenario):
     settings = {"PAYMENT_DECLINE_PCT": 100}
@@ -186,10 +186,10 @@ class GatewayForgets(GatewayFails):
         assert bench.ledger(ids[0])["captures"] == 1
 
 
-# ---- other workers -----------------------------------------------------------------------------------
+# ---- other workers -------------------------------------------------------------------------------
 
 class Reap(Scenario):
-    """Another worker has died with two orders and an update, and one that its crashes have used up."""
+    """Another worker has died with two orders, an update, and an order that crashed too often."""
     only = ("SMEMBERS", "EXISTS", "LRANGE", "reap", "beat", "take", "begin")
 
     def prepare(self, bench):
@@ -247,8 +247,8 @@ class LeaveMany(Leave):
 
 
 class Adopt(Scenario):
-    """A claim was executed, its answer never came: the job is in the worker's list, not in its mind.
-    The comparison after a reconnect finds it."""
+    """A claim was executed, its answer never came: the job is in the worker's list, not in its
+    mind. The comparison after a reconnect finds it."""
     only = ("beat", "LRANGE", "begin", "intent", "gateway_charge", "step")
 
     def prepare(self, bench):
@@ -296,5 +296,6 @@ SCENARIOS = {
     "update": Update(), "decline": Decline(), "cancel": CancelBeforeIntent(),
     "cancel-intent": CancelAfterIntent(), "refund": CancelAfterCharge(),
     "gateway-fails": GatewayFails(), "gateway-forgets": GatewayForgets(), "reap": Reap(),
-    "reap-many": ReapMany(), "leave": Leave(), "leave-many": LeaveMany(), "adopt": Adopt(), "trim": Trim(),
+    "reap-many": ReapMany(), "leave": Leave(), "leave-many": LeaveMany(),
+    "adopt": Adopt(), "trim": Trim(),
 }

@@ -17,7 +17,7 @@ from crash_scenarios import SCENARIOS, alive
 PHASES = ("before", "after")
 
 
-# ---- one run --------------------------------------------------------------------------------------
+# ---- one run -------------------------------------------------------------------------------------
 
 def run(bench, name, crash=None):
     """One scenario. crash: where its worker dies; None: undisturbed. -> the points it passed"""
@@ -58,7 +58,7 @@ def run(bench, name, crash=None):
     return passed
 
 
-# ---- which points there are -----------------------------------------------------------------------
+# ---- which points there are ----------------------------------------------------------------------
 
 def points_of(name, passed):
     """["<phase> <call> <k>", ...] in a fixed order."""
@@ -115,9 +115,9 @@ def test_the_list_is_whole(request):
     passed = prepared(request.config).tiffin_passed
     calls = {point for counts in passed.values() for point in counts}
     names = {point.split()[1] for point in calls}
-    assert {"place", "accept_update", "cancel", "beat", "take", "begin", "intent", "step", "fail", "publish_update", "reap", "leave",
-            "gateway_charge", "gateway_refund", "LRANGE", "BLMOVE", "SMEMBERS", "EXISTS", "TIME",
-            "HSET"} <= names
+    assert {"place", "accept_update", "cancel", "beat", "take", "begin", "intent", "step", "fail",
+            "publish_update", "reap", "leave", "gateway_charge", "gateway_refund", "LRANGE",
+            "BLMOVE", "SMEMBERS", "EXISTS", "TIME", "HSET"} <= names
     assert calls >= {f"{phase} {name}" for phase in PHASES for name in names}
 
 

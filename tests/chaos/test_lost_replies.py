@@ -209,7 +209,7 @@ def test_worker(outcomes, name):
     outcomes[name].result()
 
 
-# ---- between API and Redis ------------------------------------------------------------------------
+# ---- between API and Redis -----------------------------------------------------------------------
 
 class Shop:
     """A stack whose API reaches Redis through the proxy; its worker does not."""
@@ -301,7 +301,7 @@ def test_api_repeats_within_its_deadline(shop, write, action):
 
 @pytest.mark.parametrize("action", [LOSE, SILENCE])
 def test_api_that_never_hears_says_so(shop, write, action):
-    """503, stored all the same; it says that the key is safe, and the key replays what is stored."""
+    """503, stored all the same; it says that the key is safe, and the key replays it."""
     send, function, counter, status, id_ = write
     before, key = shop.store.count(counter), uuid.uuid4().hex
     fault = shop.proxy.on(function, 1, action, times=FOREVER)

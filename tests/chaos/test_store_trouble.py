@@ -1,6 +1,6 @@
-"""Redis is there and cannot serve: full, nearly full, read-only, loading, paused. Orders are refused
-with a 503 that is true; what was accepted goes on as soon as it can, nobody living is taken for
-dead, and all of it heals without a hand."""
+"""Redis is there and cannot serve: full, nearly full, read-only, loading, paused. Orders are
+refused with a 503 that is true; what was accepted goes on as soon as it can, nobody living is taken
+for dead, and all of it heals without a hand."""
 import concurrent.futures
 import contextlib
 import os
@@ -189,7 +189,7 @@ def pause_writes(shop):
 
 
 def stop(shop):
-    """Here the calls lie in its socket and are executed when it wakes, although their sender left."""
+    """Here the calls lie in its socket, and are executed when it wakes: their sender has left."""
     pid = shop.stack.pid("redis")
     os.kill(pid, signal.SIGSTOP)
     threading.Timer(PAUSE_S, os.kill, (pid, signal.SIGCONT)).start()

@@ -55,8 +55,9 @@ def test_random_interleavings(http, store):
 
 # ---- a gap that nobody announces ----------------------------------------------------------------
 
-def test_events_trimmed_past_a_stopped_process(http, stack, store):
-    """An API process sleeps while all of an order's events come and are trimmed away."""
+def test_events_trimmed_past_a_stopped_process(own_world):
+    """The API sleeps while all of an order's events come and are trimmed away."""
+    http, stack, store = own_world.http, own_world.stack, own_world.store
     with stack.without("worker"):
         id_ = http.place().json["order_id"]
         stream = http.live(id_)
@@ -153,9 +154,9 @@ def test_a_reader_who_stops_reading_gets_the_newest(http, stack, store):
     """More versions than its socket holds: it misses some, never goes back, and ends right."""
     with stack.without("worker"):
         id_ = http.place().json["order_id"]
-        before = http.status()["live"]["sse"]
+        eventually(lambda: http.status()["live"]["sse"] == 0, "no stream of a test before")
         stream = FastCgiStream(stack.folder / "api" / "0.sock", f"/order/{id_}/live-status")
-        eventually(lambda: http.status()["live"]["sse"] > before, "the stream is open")
+        eventually(lambda: http.status()["live"]["sse"] == 1, "the stream is open")
         age_order(store, id_, 2400)
         newest = http.order(id_)["version"]
         assert newest > 2400

@@ -25,7 +25,7 @@ inside() {
     fcgi/worker/*) [ "$layer" = base ] || [ "$layer" = order ] || [ "$layer" = worker ] ;;
     fcgi/ctl/*) [ "$layer" = base ] || [ "$layer" = order ] || [ "$layer" = ctl ] ;;
     redis/*) [ "$layer" = base ] || [ "$layer" = order ] || [ "$layer" = redis ] ;;
-    ws-bridge/*) [ "$layer" = base ] || [ "$layer" = ws-bridge ] ;;
+    ws-bridge/*) [ "$layer" = base ] || [ "$layer" = order ] || [ "$layer" = ws-bridge ] ;;
     esac
 }
 

@@ -1,0 +1,73 @@
+// The calm line on top of the page while something is away, and the watch for its return.
+
+import { $, say } from "./dom.js";
+import { weather, pause } from "./net.js";
+
+const WATCH_MS = 10000; // between two looks while all is well
+const LOOK_MS = 1500;   // while it is not
+
+const TEXTS = {
+  offline: "You are offline. The page goes on by itself when the network is back.",
+  away: "The kitchen door is closed for a moment: the server does not answer. Nothing is lost; the page tries again by itself.",
+  store: "The order store is away for a moment. Orders that were confirmed are safe; the page tries again by itself.",
+};
+
+let trouble = null; // a key of TEXTS, or null
+let isLooking = false;
+
+function show(kind) {
+  if (trouble === kind) return;
+  const was = trouble;
+  trouble = kind;
+  const banner = $("banner");
+  if (kind) {
+    banner.dataset.state = "trouble";
+    say(banner.querySelector("p"), TEXTS[kind]);
+    banner.hidden = false;
+    look();
+  } else {
+    banner.dataset.state = "fine";
+    say(banner.querySelector("p"), "All is well again.");
+    setTimeout(() => { if (!trouble) banner.hidden = true; }, 4000);
+    if (was) weather.dispatchEvent(new Event("back"));
+  }
+}
+
+// What is wrong now? null when orders can be taken.
+async function diagnose() {
+  if (!navigator.onLine) return "offline";
+  try {
+    const response = await fetch("/readyz", { cache: "no-store" });
+    if (response.ok) return null;
+    const body = await response.json().catch(() => ({}));
+    // nginx' own answer comes from a pool that is away; the API's own says that Redis is.
+    return body.title === body.error ? "away" : "store";
+  } catch {
+    return navigator.onLine ? "away" : "offline";
+  }
+}
+
+async function look() {
+  if (isLooking) return;
+  isLooking = true;
+  for (;;) {
+    const found = await diagnose();
+    show(found);
+    if (!found) break;
+    await pause(LOOK_MS);
+  }
+  isLooking = false;
+}
+
+// Something looks wrong: find out what.
+export const suspect = () => { if (!isLooking) look(); };
+export const isAway = () => trouble !== null;
+
+// Calls back each time after something was away and is there again.
+export const onBack = (callback) => weather.addEventListener("back", callback);
+
+weather.addEventListener("trouble", suspect);
+addEventListener("offline", () => show("offline"));
+addEventListener("online", suspect);
+setInterval(() => { if (!document.hidden) suspect(); }, WATCH_MS);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) suspect(); });

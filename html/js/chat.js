@@ -1,0 +1,231 @@
+// Exhibit 5, the phone call: the support chat over a WebSocket (tiffin.chat.v1).
+//
+// What the server numbers (messages and updates) is shown once and in order; after a break the
+// page asks for what came after the last number it has. A message of one's own stays marked until
+// the server has said it back, and is said again after a reconnection if it never did.
+
+import { $, el, say, clock } from "./dom.js";
+import { ask, persist, newKey, backOff } from "./net.js";
+import { wire } from "./wire.js";
+import { onBack } from "./banner.js";
+
+const STORE = "tiffin-chat";
+const COLORS = ["#a84c08", "#23703f", "#1f5fa8", "#8a2f7a", "#7a5a00", "#0f6b6b"];
+const KEPT = 200; // lines on the page
+
+export function chat() {
+  const log = $("chat-log");
+  const name = $("chat-name");
+  const color = $("chat-color");
+  const text = $("chat-text");
+  const send = $("chat-send");
+  const shown = wire($("chat-wire"));
+  let socket = null;
+  let last = -1;         // id of the last numbered line; -1 = none yet
+  let failures = 0;
+  let timer = null;
+  let wasOpen = false;
+  let pending = [];      // { user, color, text, node } said, and not heard back
+
+  // ---- who I am --------------------------------------------------------------------------------
+
+  function remembered() {
+    try {
+      return JSON.parse(localStorage.getItem(STORE)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+  const me = remembered();
+  const pick = Math.floor(Math.random() * 9000) + 1000;
+  name.value = me.name || `Guest ${pick}`;
+  color.value = me.color || COLORS[pick % COLORS.length];
+  const remember = () =>
+    localStorage.setItem(STORE, JSON.stringify({ name: name.value, color: color.value }));
+  name.addEventListener("change", () => {
+    name.value = name.value.trim() || `Guest ${pick}`;
+    remember();
+  });
+  color.addEventListener("change", remember);
+
+  // ---- showing ---------------------------------------------------------------------------------
+
+  function connection(state, words) {
+    $("chat-connection").dataset.state = state;
+    say($("chat-connection"), words);
+    send.disabled = state !== "live";
+  }
+
+  function add(node) {
+    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    $("chat-empty").hidden = true;
+    log.append(node);
+    while (log.children.length > KEPT) log.firstElementChild.remove();
+    if (isAtEnd) log.scrollTop = log.scrollHeight;
+    return node;
+  }
+
+  function bubble({ user, color: ink, text: words, at }, kind) {
+    const dot = el("span", { class: "dot", "aria-hidden": "true" });
+    if (/^#[0-9a-f]{6}$/i.test(ink ?? "")) dot.style.backgroundColor = ink;
+    const time = at ? el("time", { datetime: at, text: clock(at) }) : el("span", { text: "sending …" });
+    const who = kind === "update" ? "Update" : user || "Someone";
+    return el("li", { class: kind }, el("p", { class: "who" }, dot, el("b", { text: who }), time),
+      el("p", { text: words }));
+  }
+
+  const isMine = (m) => m.user === name.value && m.color === color.value;
+  const quiet = (words) => add(el("li", { class: "quiet-line", text: words }));
+
+  function showNumbered(m) {
+    if (m.id <= last) return;
+    last = m.id;
+    const i = pending.findIndex((p) => p.user === m.user && p.color === m.color && p.text === m.text);
+    if (i >= 0) {
+      pending[i].node.remove();
+      pending.splice(i, 1);
+    }
+    add(bubble(m, m.type === "update" ? "update" : isMine(m) || i >= 0 ? "mine" : "theirs"));
+  }
+
+  // ---- the line --------------------------------------------------------------------------------
+
+  const path = () => `/ws/support-chat${last >= 0 ? `?after=${last}` : ""}`;
+  const present = (n) => {
+    if (n != null) say($("chat-present"), n === 1 ? "You are alone here" : `${n} people are here`);
+  };
+
+  const handlers = {
+    history({ messages, complete, more }) {
+      if (complete === false && last >= 0) quiet("Some messages from before are not to be had any more.");
+      messages.forEach(showNumbered);
+      if (last < 0) last = 0;
+      if (!more) opened();
+    },
+    message: showNumbered,
+    update: showNumbered,
+    join({ text: words, present: n }) {
+      quiet(words);
+      present(n);
+    },
+    leave({ text: words, present: n }) {
+      quiet(words);
+      present(n);
+    },
+    presence: ({ present: n }) => present(n),
+    error({ error, text: words }) {
+      quiet(words || error);
+      // Refused, so it will not come back.
+      if (error !== "missed") drop();
+    },
+  };
+
+  function drop() {
+    for (const p of pending.splice(0, 1)) {
+      p.node.remove();
+      text.value ||= p.text;
+    }
+  }
+
+  // History has been given: what was said and is not in it was not heard.
+  function opened() {
+    failures = 0;
+    connection("live", "On the line");
+    if (wasOpen) quiet(`Connected again at ${clock(Date.now())}; nothing was missed.`);
+    wasOpen = true;
+    for (const p of pending) speak(p);
+  }
+
+  function speak({ user, color: ink, text: words }) {
+    const json = JSON.stringify({ text: words, user, color: ink });
+    shown.line(`↑ ${json}`);
+    socket.send(json);
+  }
+
+  function call() {
+    clearTimeout(timer);
+    timer = null;
+    if (socket) return;
+    connection("waiting", wasOpen ? "Calling again …" : "Calling …");
+    shown.replaceRequest({ method: "GET", path: path() });
+    shown.status("Sec-WebSocket-Protocol: tiffin.chat.v1");
+    const mine = socket = new WebSocket(
+      `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path()}`, "tiffin.chat.v1");
+    mine.onmessage = ({ data }) => {
+      shown.line(`↓ ${data.length > 300 ? `${data.slice(0, 300)} …` : data}`);
+      const line = JSON.parse(data);
+      handlers[line.type]?.(line);
+    };
+    mine.onclose = ({ code }) => {
+      if (socket !== mine) return;
+      socket = null;
+      const why = code === 1008 ? "Too many messages at once" : code === 1009 ? "That message was too long" : "The line broke";
+      if (code === 1009) drop();
+      connection("waiting", `${why}; calling again …`);
+      if (!document.hidden) again();
+    };
+  }
+
+  function again() {
+    timer ??= setTimeout(call, backOff(failures++, 10000));
+  }
+  function now() {
+    if (!isWanted || socket || document.hidden) return;
+    clearTimeout(timer);
+    timer = null;
+    call();
+  }
+
+  let isWanted = false;
+  function begin() {
+    if (isWanted) return;
+    isWanted = true;
+    call();
+  }
+  document.addEventListener("visibilitychange", now);
+  addEventListener("online", now);
+  addEventListener("pagehide", () => {
+    socket?.close(1000);
+    socket = null;
+  });
+  addEventListener("pageshow", (event) => { if (event.persisted) now(); });
+  onBack(now);
+
+  // ---- speaking --------------------------------------------------------------------------------
+
+  $("chat-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const words = text.value.trim();
+    if (!words || !socket || send.disabled) return;
+    const p = { user: name.value.trim(), color: color.value, text: words };
+    p.node = add(bubble(p, "mine pending"));
+    log.scrollTop = log.scrollHeight;
+    pending.push(p);
+    text.value = "";
+    speak(p);
+  });
+
+  $("update-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const input = $("update-text");
+    const button = $("update-send");
+    const words = input.value.trim();
+    if (!words) return;
+    button.disabled = true;
+    say($("update-note"), "Handing it in …");
+    const headers = { "Idempotency-Key": newKey() };
+    try {
+      const answer = await persist(() => ask("/new-update-and-broadcast",
+        { method: "POST", headers, json: { message: words } }));
+      say($("update-note"), `Accepted (${answer.status}) at once; everyone here reads it in a few seconds.`);
+      input.value = "";
+    } catch (error) {
+      say($("update-note"), error.message);
+    }
+    button.disabled = false;
+  });
+
+  shown.request({ method: "GET", path: path() });
+  connection("idle", "Not called yet");
+  return { begin };
+}

@@ -1,0 +1,55 @@
+// Small helpers for building and filling elements.
+
+export const $ = (id) => document.getElementById(id);
+
+// An element with attributes (`class`, `text`, `on` = {event: listener} are special).
+export function el(name, { text, on = {}, ...attributes } = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === true) node.setAttribute(key, "");
+    else if (value !== false && value != null) node.setAttribute(key, value);
+  }
+  if (text != null) node.textContent = text;
+  for (const [event, listener] of Object.entries(on)) node.addEventListener(event, listener);
+  node.append(...children);
+  return node;
+}
+
+// Sets a text only when it changed: a live region speaks at every write.
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// A length or share for the style sheet; attributes would need an inline style.
+export function setVar(node, name, value) {
+  node.style.setProperty(name, value);
+}
+
+export const calm = matchMedia("(prefers-reduced-motion: reduce)");
+export const clock = (when) => new Date(when).toLocaleTimeString();
+
+export function duration(ms) {
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 100000) return `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`;
+  const minutes = Math.floor(ms / 60000);
+  return `${minutes} min ${Math.round((ms - minutes * 60000) / 1000)} s`;
+}
+
+// Calls back with true or false as the element comes into view and leaves it.
+export function watchView(node, callback, margin = "0px") {
+  new IntersectionObserver((entries) => callback(entries.at(-1).isIntersecting), { rootMargin: margin })
+    .observe(node);
+}
+
+// Calls back on every frame until it is told to stop: for drawings of time.
+export function ticking(callback) {
+  let isRunning = true;
+  const tick = () => {
+    if (!isRunning) return;
+    callback();
+    requestAnimationFrame(tick);
+  };
+  requestAnimationFrame(tick);
+  return () => { isRunning = false; };
+}

@@ -1,0 +1,51 @@
+// The home page: puts the form, the five exhibits and the monitor together.
+
+import { $, watchView } from "./dom.js";
+import "./banner.js";
+import { chat } from "./chat.js";
+import { coffee } from "./coffee.js";
+import { orderForm } from "./form.js";
+import { monitor } from "./monitor.js";
+import { Order } from "./order.js";
+import { shop } from "./shop.js";
+import { ticker } from "./ticker.js";
+import { Tracker } from "./tracker.js";
+import { waiter } from "./waiter.js";
+
+const STORE = "tiffin-order"; // of this window: it survives a reload
+
+let form = null;
+let current = null;
+const views = { tracker: new Tracker($("tracker")), ticker: ticker(), shop: shop((dish) => form.order(dish)) };
+const kitchen = coffee(() => $("restaurant").value);
+
+function follow(order, confirmation, options) {
+  current?.close();
+  current = order;
+  views.tracker.show(order, confirmation);
+  views.ticker.show(order);
+  views.shop.show(order);
+  order.addEventListener("over", () => { if (!order.isKnown) sessionStorage.removeItem(STORE); });
+  order.open(options);
+}
+
+form = orderForm({
+  onMenu(menu) {
+    views.shop.menu(menu);
+    kitchen.refresh();
+  },
+  onPlaced(answer, about, request) {
+    const order = new Order(answer.body.order_id, about);
+    order.receipt = { ...answer, request };
+    sessionStorage.setItem(STORE, order.id);
+    follow(order, answer.body.message, { isFresh: true });
+  },
+});
+
+waiter();
+monitor();
+const call = chat();
+watchView($("phone-call"), (isSeen) => { if (isSeen) call.begin(); });
+
+const before = sessionStorage.getItem(STORE);
+if (before) follow(new Order(before), "This is the order you placed before.");

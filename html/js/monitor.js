@@ -1,0 +1,178 @@
+// The Live System Monitor: one event a second while it is in view, as numbers and charts of the
+// last five minutes.
+
+import { $, say, watchView } from "./dom.js";
+import { Stream } from "./stream.js";
+import { suspect } from "./banner.js";
+
+const WINDOW_S = 300;
+const number = new Intl.NumberFormat("en");
+const latency = (ms) => (ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`);
+
+const FIGURES = {
+  "m-placed": (d) => number.format(d.orders.placed),
+  "m-active": (d) => number.format(d.orders.active),
+  "m-delivered": (d) => number.format(d.orders.delivered),
+  "m-minute": (d) => number.format(d.orders_per_min),
+  "m-ready": (d) => number.format(d.jobs.ready),
+  "m-jobs": (d) => number.format(d.jobs.active),
+  "m-delayed": (d) => number.format(d.jobs.delayed),
+  "m-dead": (d) => number.format(d.jobs.dead),
+  "m-requests": (d) => number.format(d.requests_per_s),
+  "m-p50": (d) => latency(d.p50_ms),
+  "m-p99": (d) => latency(d.p99_ms),
+  "m-sse": (d) => number.format(d.live.sse),
+  "m-ws": (d) => number.format(d.live.ws),
+  "m-workers": (d) => number.format(d.workers),
+};
+
+const CHARTS = [
+  { id: "chart-requests", title: "Requests a second", series: [["requests", "--s1", (d) => d.requests_per_s]] },
+  {
+    id: "chart-latency", title: "Answer times", unit: latency,
+    series: [["p50", "--s2", (d) => d.p50_ms], ["p99", "--s1", (d) => d.p99_ms]],
+  },
+  {
+    id: "chart-queue", title: "Job queue",
+    series: [["ready", "--s3", (d) => d.jobs.ready], ["active", "--s1", (d) => d.jobs.active],
+      ["delayed", "--s2", (d) => d.jobs.delayed], ["dead", "--s4", (d) => d.jobs.dead]],
+  },
+  {
+    id: "chart-lines", title: "Open lines",
+    series: [["streams", "--s2", (d) => d.live.sse], ["sockets", "--s1", (d) => d.live.ws]],
+  },
+];
+
+// ---- charts --------------------------------------------------------------------------------------
+
+// uPlot is fetched when the monitor is first seen; without it the numbers stand alone.
+let loading = null;
+function loadPlot() {
+  loading ??= new Promise((resolve, reject) => {
+    const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/vendor/uplot/dist/uPlot.min.css" });
+    const script = Object.assign(document.createElement("script"), { src: "/vendor/uplot/dist/uPlot.iife.min.js" });
+    script.onload = () => resolve(window.uPlot);
+    script.onerror = reject;
+    document.head.append(style, script);
+  });
+  return loading;
+}
+
+class Charts {
+  constructor(uPlot) {
+    this.uPlot = uPlot;
+    this.samples = []; // [time, event or null]
+    this.plots = [];
+    this.make();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.make());
+    new ResizeObserver(() => this.resize()).observe($("charts"));
+  }
+
+  size(node) {
+    return { width: Math.max(200, node.clientWidth), height: 150 };
+  }
+
+  make() {
+    const style = getComputedStyle(document.documentElement);
+    const ink = (name) => style.getPropertyValue(name).trim();
+    const font = "12px system-ui, sans-serif";
+    const axis = { stroke: ink("--soft"), font, grid: { stroke: ink("--line"), width: 1 }, ticks: { show: false } };
+    for (const plot of this.plots) plot.destroy();
+    this.plots = CHARTS.map((chart) => {
+      const node = $(chart.id);
+      return new this.uPlot({
+        ...this.size(node),
+        cursor: { show: false },
+        legend: { show: false },
+        padding: [8, 8, 0, 0],
+        scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, 4)] } },
+        axes: [
+          { ...axis, space: 70, values: (u, at) => at.map((s) => this.ago(s)) },
+          { ...axis, size: 52, values: (u, at) => at.map((v) => (chart.unit ? chart.unit(v) : number.format(v))) },
+        ],
+        series: [{}, ...chart.series.map(([label, color]) => ({ label, stroke: ink(color), width: 2, points: { show: false } }))],
+      }, this.data(chart), node);
+    });
+  }
+
+  ago(seconds) {
+    const past = Math.round(this.newest() - seconds);
+    return past <= 0 ? "now" : past % 60 ? `${past} s` : `${past / 60} min`;
+  }
+
+  newest() {
+    return this.samples.at(-1)?.[0] ?? Date.now() / 1000;
+  }
+
+  data(chart) {
+    const end = this.newest();
+    // A sample without values at the left end keeps the axis five minutes wide.
+    const rows = [[end - WINDOW_S, null], ...this.samples];
+    return [rows.map(([at]) => at), ...chart.series.map(([, , of]) => rows.map(([, d]) => (d ? of(d) : null)))];
+  }
+
+  add(event) {
+    const at = Date.now() / 1000;
+    if (this.samples.length && at - this.newest() > 3) this.samples.push([at - 0.5, null]); // a gap is a gap
+    this.samples.push([at, event]);
+    while (this.samples[0][0] < at - WINDOW_S) this.samples.shift();
+    this.plots.forEach((plot, i) => plot.setData(this.data(CHARTS[i])));
+  }
+
+  resize() {
+    this.plots.forEach((plot, i) => plot.setSize(this.size($(CHARTS[i].id))));
+  }
+}
+
+// ---- the stream ----------------------------------------------------------------------------------
+
+const STATES = {
+  connecting: ["waiting", "Connecting …"],
+  live: ["live", "Live"],
+  waiting: ["waiting", "Reconnecting …"],
+  paused: ["idle", "Paused"],
+};
+
+export function monitor() {
+  let charts = null;
+
+  function health(d) {
+    const node = $("m-health");
+    node.dataset.state = d.status === "ok" ? "live" : "waiting";
+    say(node, d.redis !== "up" ? "The order store is away" : d.workers === 0 ? "No worker is there" : "All is well");
+    if (d.redis !== "up") suspect();
+  }
+
+  const stream = new Stream({
+    url: () => "/live-monitor",
+    onMessage(d) {
+      health(d);
+      if (d.redis !== "up") {
+        charts?.add(null); // these figures are not known now: not zero
+        return;
+      }
+      for (const [id, of] of Object.entries(FIGURES)) say($(id), of(d));
+      charts?.add(d);
+    },
+    onState(state) {
+      const [kind, words] = STATES[state] ?? STATES.waiting;
+      $("m-connection").dataset.state = kind;
+      say($("m-connection"), words);
+    },
+  });
+
+  watchView($("monitor"), async (isSeen) => {
+    if (!isSeen) {
+      stream.stop();
+      return;
+    }
+    stream.start();
+    if (charts) return;
+    try {
+      charts ??= new Charts(await loadPlot());
+    } catch {
+      $("charts").hidden = true;
+      $("charts-missing").hidden = false;
+    }
+  });
+}

@@ -1,0 +1,69 @@
+// Asking the API: errors for people, patient repetition, and keys that make repeating safe.
+
+// Tells `trouble` ({ status }) and `fine` after each request: the banner listens.
+export const weather = new EventTarget();
+
+const tell = (name, detail) => weather.dispatchEvent(new CustomEvent(name, { detail }));
+
+// -> { status, ms, body, headers }. Rejects with an Error whose message is for people and whose
+// `status` is HTTP's; 0 = nobody answered.
+export async function ask(path, { method = "GET", headers, json } = {}) {
+  const started = performance.now();
+  const options = { method, headers: { ...headers }, cache: "no-store" };
+  if (json !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(json);
+  }
+  let response, text;
+  try {
+    response = await fetch(path, options);
+    text = await response.text();
+  } catch {
+    tell("trouble", { status: 0 });
+    throw Object.assign(new Error("The server cannot be reached."), { status: 0 });
+  }
+  const ms = performance.now() - started;
+  let body = text;
+  try {
+    body = JSON.parse(text);
+  } catch { /* it is shown as it came */ }
+  if (response.ok) {
+    tell("fine");
+    return { status: response.status, ms, body, headers: response.headers };
+  }
+  if (response.status >= 500) tell("trouble", { status: response.status });
+  const message = response.status === 429
+    ? "Too many requests at once; please wait a moment."
+    : body?.error ?? body?.detail ?? `The server answered ${response.status}.`;
+  throw Object.assign(new Error(message), {
+    status: response.status, ms, body,
+    retryMs: 1000 * Number(response.headers.get("Retry-After") ?? 0),
+  });
+}
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Will the same request perhaps succeed later?
+export const isPassing = (error) => error.status === 0 || error.status === 429 || error.status >= 500;
+
+// The wait before try number n (0, 1, …): doubling, with jitter so that pages do not come in step.
+export const backOff = (n, most = 15000) => Math.min(most, 500 * 2 ** n) * (0.75 + Math.random() / 2);
+
+// Repeats a request while its failure is a passing one. `onWait` hears of each pause.
+export async function persist(request, { tries = 6, onWait = () => {} } = {}) {
+  for (let n = 0; ; n++) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!isPassing(error) || n + 1 >= tries) throw error;
+      onWait(error);
+      await pause(Math.max(backOff(n), error.retryMs ?? 0));
+    }
+  }
+}
+
+// An Idempotency-Key: a request repeated with its key is carried out once.
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,77 @@
+// Exhibit 3, shopping online: confirmed in milliseconds, then the background work as it happens.
+
+import { $, el, say, setVar, duration, ticking } from "./dom.js";
+import { wire } from "./wire.js";
+import { changes, money } from "./words.js";
+
+const STEPS = 7;          // of an order that goes well
+const LEAST_MS = 16000;   // the drawing's first width
+
+export function shop(order) {
+  const shown = wire($("shop-wire"));
+  const chips = $("shop-menu");
+  const lines = $("shop-lines");
+  let stopDrawing = () => {};
+  shown.request({ method: "POST", path: "/order", json: { restaurant_id: "resto_123", item: "Curry", quantity: 1 } });
+
+  function bar(label) {
+    return el("li", { class: "bar" }, el("span", { text: label }), el("i"), el("output"));
+  }
+  function reset() {
+    lines.replaceChildren(...Array.from({ length: STEPS }, () => bar("\u00a0")));
+  }
+  reset();
+
+  return {
+    menu(menu) {
+      say($("shop-where"), menu ? `From the menu of ${menu.restaurant.name}:` : "Fetching the menu …");
+      chips.replaceChildren(...(menu?.items ?? []).map((dish) => el("li", {}, el("button", {
+        type: "button", class: "chip", on: { click: () => order(dish.name) },
+      }, dish.name, " ", el("small", { text: money(dish.price_cents, menu.currency) })))));
+    },
+
+    show(o) {
+      stopDrawing();
+      reset();
+      const { receipt } = o;
+      if (receipt) {
+        shown.request(receipt.request);
+        shown.answer(receipt.status, receipt.ms, receipt.body);
+        say($("shop-summary"), `Confirmed in ${duration(receipt.ms)}: the order is on disk. Everything below happened after the answer.`);
+      } else {
+        shown.request({ method: "GET", path: o.path });
+        shown.status("");
+        say($("shop-summary"), "This order was placed before the page was loaded; its history was read back.");
+      }
+      let wasOver = false;
+      const stop = ticking(() => {
+        const { versions } = o;
+        if (!versions.length) return;
+        const at = versions.map((v) => Date.parse(v.timestamp));
+        const nowMs = o.isOver ? at.at(-1) : o.serverMs;
+        const whole = Math.max(LEAST_MS, nowMs - at[0]);
+        const wanted = Math.max(STEPS, versions.length + (o.isOver ? 0 : 1));
+        while (lines.children.length < wanted) lines.append(bar("\u00a0"));
+        [...lines.children].forEach((li, i) => {
+          const [label, piece, out] = li.children;
+          if (i > versions.length || (i === versions.length && o.isOver)) {
+            setVar(li, "--share", 0);
+            return;
+          }
+          const isNow = i === versions.length;
+          const from = at[Math.max(0, i - 1)] - at[0];
+          const to = isNow ? nowMs - at[0] : at[i] - at[0];
+          say(label, isNow ? "…" : changes(versions[i], versions[i - 1]));
+          setVar(li, "--from", from / whole);
+          setVar(li, "--share", Math.max((to - from) / whole, 0.004));
+          li.classList.toggle("done", !isNow);
+          piece.hidden = false;
+          say(out, isNow ? "" : `+${duration(to)}`);
+        });
+        if (o.isOver && wasOver) stop();
+        wasOver = o.isOver;
+      });
+      stopDrawing = stop;
+    },
+  };
+}

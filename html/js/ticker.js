@@ -1,0 +1,49 @@
+// Exhibit 4, the live news ticker: the order's stream as it comes over the line, and what happens
+// when the line is cut.
+
+import { $, say } from "./dom.js";
+import { Tracker } from "./tracker.js";
+import { wire } from "./wire.js";
+
+export function ticker() {
+  const root = $("ticker");
+  const tracker = new Tracker(root);
+  const shown = wire($("ticker-wire"));
+  const cut = $("ticker-cut");
+  let order = null;
+  shown.request({ method: "GET", path: "/order/{order_id}/live-status", isStream: true });
+
+  const refresh = () => {
+    const isOn = order && !order.isOver && ["live", "waiting", "connecting"].includes(order.connection);
+    cut.disabled = !isOn;
+  };
+
+  cut.addEventListener("click", () => {
+    const ms = order.cut();
+    if (ms) say($("ticker-note"), `You hung up. The kitchen goes on; in ${ms / 1000} seconds this page calls again and hears only what it missed.`);
+    refresh();
+  });
+
+  return {
+    show(o) {
+      order = o;
+      tracker.show(o);
+      shown.request({ method: "GET", path: `${o.path}/live-status`, isStream: true });
+      say($("ticker-note"), "");
+      const mine = (f) => (event) => { if (order === o) f(event); };
+      o.addEventListener("line", mine((event) => shown.line(event.detail)));
+      o.addEventListener("connection", mine(() => {
+        refresh();
+        if (o.connection === "live" && o.reconnections) {
+          say($("ticker-note"), "Back on the line. What happened meanwhile came at once, in order, and nothing twice.");
+        }
+      }));
+      o.addEventListener("over", mine(() => {
+        refresh();
+        if (o.versions.length && !o.reconnections) say($("ticker-note"), "");
+      }));
+      if (o.isOver) shown.line("(the order is over; a stream would answer 204)");
+      refresh();
+    },
+  };
+}

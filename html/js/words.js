@@ -1,0 +1,51 @@
+// What the API's words mean to people.
+
+const WORDS = {
+  order_placed: "Order placed",
+  preparing_food: "Cooking",
+  quality_check: "Quality check",
+  out_for_delivery: "Out for delivery",
+  delivered: "Delivered",
+  payment_failed: "Payment failed",
+  cancelled: "Cancelled",
+  needs_review: "Being looked at by a person",
+  pending: "Pending",
+  paid: "Paid",
+  declined: "Declined",
+  refunded: "Refunded",
+  not_charged: "Not charged",
+  acknowledged: "Accepted",
+};
+
+export const STEPS = ["order_placed", "preparing_food", "quality_check", "out_for_delivery", "delivered"];
+
+export const word = (name) => WORDS[name] ?? String(name ?? "–").replaceAll("_", " ");
+
+// What is new in a version of an order, compared with the one before.
+export function changes(now, before) {
+  const parts = [];
+  if (now.status !== before?.status) parts.push(word(now.status));
+  if (before && now.payment_status !== before.payment_status) {
+    parts.push(`Payment: ${word(now.payment_status).toLowerCase()}`);
+  }
+  if (before && now.kitchen_status !== before.kitchen_status) {
+    parts.push(`Kitchen: ${word(now.kitchen_status).toLowerCase()}`);
+  }
+  return parts.join(" · ") || word(now.status);
+}
+
+// Nothing will change any more.
+export function isSettled({ status, payment_status: payment }) {
+  return status === "delivered" || status === "payment_failed" ||
+    (status === "cancelled" && ["not_charged", "declined", "refunded"].includes(payment));
+}
+
+// Until the kitchen has accepted.
+export function isCancellable({ status, kitchen_status: kitchen }) {
+  return status === "order_placed" && kitchen === "pending";
+}
+
+export function money(minorUnits, currency = "USD") {
+  const format = new Intl.NumberFormat("en", { style: "currency", currency });
+  return format.format(minorUnits / 10 ** format.resolvedOptions().maximumFractionDigits);
+}

@@ -1,0 +1,575 @@
+/*                     101                      close frame sent
+ *   CONNECTING ------------------> OPEN ---------------------------> CLOSING
+ *       |                           |                                   |
+ *       | refused, health, 5 s      | hung up                           | theirs came, hung up,
+ *       v                           v                                   v close_ms
+ *     CLOSED <----------------------+-----------------------------------+
+ *
+ * In: a socket's bytes go to the handshake, then to frames.c; its events come back here. Out: a
+ * ring of chunk pointers, written with one sendmsg() when the turn of the loop ends, or when the
+ * socket takes more. Four lists hold who waits for what, each in order of time: one timer looks at
+ * their heads, so a client needs no timer of its own.
+ *
+ * Closing. Our close frame comes last in the queue. A peer that understands answers with its own,
+ * and then the socket is closed. One that broke the protocol is not understood any more: what it
+ * still sends is thrown away, our side is shut down behind the frame, and its end of file is waited
+ * for: a plain close() would reset the connection and take our frame with it. */
+#include "ws-bridge/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/metrics.h"
+#include "ws-bridge/handshake.h"
+
+#define READ_BYTES 65536
+#define TICK_S 0.05
+#define IOV_MAX_AT_ONCE 64
+#define QUEUE_FIRST 4 /* chunks */
+
+static struct {
+    struct ev_loop *loop;
+    struct client_rules rules;
+    const struct client_owner *owner;
+    struct client_list waiting[WAIT_COUNT], dirty, closed;
+    size_t n;
+    ev_timer tick;
+    struct chunk *ping; /* the same for all */
+    char in[READ_BYTES];
+} all;
+
+static void on_io(struct ev_loop *loop, ev_io *w, int revents);
+static void flush(struct client *c);
+
+/* ---- lists and states ----------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+    return (int64_t)(ev_now(all.loop) * 1000);
+}
+
+static void stop_waiting(struct client *c)
+{
+    if (c->is_waiting)
+        TAILQ_REMOVE(&all.waiting[c->wait], c, waiting);
+    c->is_waiting = 0;
+}
+
+static void wait_for(struct client *c, enum client_wait wait)
+{
+    const int AFTER_MS[WAIT_COUNT] = {
+        [WAIT_HANDSHAKE] = all.rules.handshake_ms,
+        [WAIT_PING] = all.rules.ping_ms,
+        [WAIT_PONG] = all.rules.pong_ms,
+        [WAIT_CLOSE] = all.rules.close_ms,
+    };
+    stop_waiting(c);
+    c->wait = wait;
+    c->due_ms = now_ms() + AFTER_MS[wait];
+    c->is_waiting = 1;
+    TAILQ_INSERT_TAIL(&all.waiting[wait], c, waiting);
+}
+
+static void watch(struct client *c)
+{
+    int events = (c->is_paused ? 0 : EV_READ) | (c->n_queued && !c->is_dirty ? EV_WRITE : 0);
+    if (c->state == CLIENT_CLOSED)
+        return;
+    if (c->io.events == events && ev_is_active(&c->io))
+        return;
+    ev_io_stop(all.loop, &c->io);
+    ev_io_set(&c->io, c->io.fd, events);
+    if (events)
+        ev_io_start(all.loop, &c->io);
+}
+
+static void set_state(struct client *c, enum client_state state)
+{
+    int was_open = c->state == CLIENT_OPEN;
+    c->state = state;
+    metric_add(M_WS, (state == CLIENT_OPEN) - was_open);
+    if (was_open && state != CLIENT_OPEN)
+        all.owner->on_leave(c);
+}
+
+static void mark_dirty(struct client *c)
+{
+    if (c->is_dirty)
+        return;
+    c->is_dirty = 1;
+    TAILQ_INSERT_TAIL(&all.dirty, c, dirty);
+}
+
+/* ---- the queue ------------------------------------------------------------------------------ */
+
+static struct chunk *queue_at(const struct client *c, uint32_t i)
+{
+    return c->queue[(c->first + i) & (c->room - 1)];
+}
+
+static void queue_grow(struct client *c)
+{
+    uint32_t room = c->room ? c->room * 2 : QUEUE_FIRST;
+    struct chunk **queue = mem_alloc(room * sizeof(struct chunk *));
+    for (uint32_t i = 0; i < c->n_queued; i++)
+        queue[i] = queue_at(c, i);
+    free(c->queue);
+    c->queue = queue;
+    c->first = 0;
+    c->room = room;
+}
+
+static void queue_add(struct client *c, struct chunk *chunk)
+{
+    if (c->n_queued == c->room)
+        queue_grow(c);
+    c->queue[(c->first + c->n_queued++) & (c->room - 1)] = chunk_ref(chunk);
+    c->queued_bytes += chunk->len;
+    mark_dirty(c);
+}
+
+static void queue_shift(struct client *c)
+{
+    chunk_unref(queue_at(c, 0));
+    c->first = (c->first + 1) & (c->room - 1);
+    c->n_queued--;
+    c->sent = 0;
+}
+
+static void queue_clear(struct client *c)
+{
+    while (c->n_queued)
+        queue_shift(c);
+    c->queued_bytes = 0;
+}
+
+/* Forgets all but the frame that has been begun. */
+static void queue_cut(struct client *c)
+{
+    struct chunk *rest = NULL;
+    if (c->n_queued && c->sent) {
+        struct chunk *first = queue_at(c, 0);
+        size_t end = chunk_frame_end(first, c->sent);
+        if (end > c->sent)
+            rest = chunk_of_bytes(first->bytes + c->sent, end - c->sent);
+    }
+    queue_clear(c);
+    if (rest)
+        queue_add(c, rest);
+    chunk_unref(rest);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+/* Idempotent. */
+static void drop(struct client *c)
+{
+    if (c->state == CLIENT_CLOSED)
+        return;
+    ev_io_stop(all.loop, &c->io);
+    stop_waiting(c);
+    if (c->is_dirty)
+        TAILQ_REMOVE(&all.dirty, c, dirty);
+    c->is_dirty = 0;
+    set_state(c, CLIENT_CLOSED);
+    close(c->io.fd);
+    queue_clear(c);
+    TAILQ_INSERT_TAIL(&all.closed, c, link);
+    all.n--;
+}
+
+/* Nothing is queued any more, and nothing will be. */
+static void end_flushed(struct client *c)
+{
+    if (c->is_deaf)
+        (void)shutdown(c->io.fd, SHUT_WR); /* their end of file, or the deadline, is the end */
+    else
+        drop(c);
+    c->ends_flushed = 0;
+}
+
+static void close_with(struct client *c, struct chunk *frame)
+{
+    set_state(c, CLIENT_CLOSING);
+    queue_add(c, frame);
+    chunk_unref(frame);
+    wait_for(c, WAIT_CLOSE);
+    client_pause(c, 0);
+}
+
+void client_close(struct client *c, int code, const char *reason)
+{
+    if (c->state == CLIENT_CONNECTING)
+        drop(c);
+    else if (c->state == CLIENT_OPEN)
+        close_with(c, chunk_of_close(code, reason));
+}
+
+static void close_slow(struct client *c)
+{
+    queue_cut(c);
+    client_close(c, WS_TRY_LATER, "too slow");
+}
+
+/* ---- out ------------------------------------------------------------------------------------ */
+
+static void advance(struct client *c, size_t n)
+{
+    c->queued_bytes -= n;
+    while (c->n_queued) {
+        size_t left = queue_at(c, 0)->len - c->sent;
+        if (n < left)
+            break;
+        n -= left;
+        queue_shift(c);
+    }
+    c->sent += n;
+}
+
+/* Writes until the queue is empty or the socket full. */
+static void flush(struct client *c)
+{
+    while (c->n_queued) {
+        struct iovec iov[IOV_MAX_AT_ONCE];
+        struct msghdr message = {.msg_iov = iov};
+        size_t wanted = 0;
+        for (uint32_t i = 0; i < c->n_queued && i < IOV_MAX_AT_ONCE; i++) {
+            struct chunk *chunk = queue_at(c, i);
+            size_t skip = i ? 0 : c->sent;
+            iov[i] = (struct iovec){chunk->bytes + skip, chunk->len - skip};
+            wanted += chunk->len - skip;
+            message.msg_iovlen = i + 1;
+        }
+        ssize_t n = sendmsg(c->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != EAGAIN) {
+            drop(c);
+            return;
+        }
+        if (n > 0)
+            advance(c, (size_t)n);
+        if (n < 0 || (size_t)n < wanted)
+            break;
+    }
+}
+
+/* What a flush leads to. May drop the client. */
+static void after_flush(struct client *c)
+{
+    if (c->state == CLIENT_CLOSED)
+        return;
+    if (!c->n_queued && c->ends_flushed)
+        end_flushed(c);
+    watch(c);
+    if (!c->n_queued && c->state == CLIENT_OPEN)
+        all.owner->on_drained(c);
+}
+
+void client_send(struct client *c, struct chunk *chunk)
+{
+    if (c->state != CLIENT_OPEN)
+        return;
+    if (c->queued_bytes > all.rules.queue_bytes) {
+        flush(c);
+        if (c->state == CLIENT_OPEN && c->queued_bytes > all.rules.queue_bytes)
+            close_slow(c);
+        if (c->state != CLIENT_OPEN)
+            return;
+    }
+    queue_add(c, chunk);
+}
+
+void client_pause(struct client *c, int is_paused)
+{
+    if (c->is_paused == !!is_paused)
+        return;
+    c->is_paused = !!is_paused;
+    watch(c);
+}
+
+static void forget_head(struct client *c)
+{
+    buf_release(c->head);
+    free(c->head);
+    c->head = NULL;
+}
+
+void clients_turn(void)
+{
+    struct client *c;
+    while ((c = TAILQ_FIRST(&all.dirty))) {
+        TAILQ_REMOVE(&all.dirty, c, dirty);
+        c->is_dirty = 0;
+        flush(c);
+        after_flush(c);
+    }
+    while ((c = TAILQ_FIRST(&all.closed))) {
+        TAILQ_REMOVE(&all.closed, c, link);
+        if (c->head)
+            forget_head(c);
+        frames_release(&c->frames); /* not before: drop() may be called from within them */
+        free(c->queue);
+        free(c);
+    }
+}
+
+/* ---- what frames.c finds -------------------------------------------------------------------- */
+
+/* A bucket that holds `burst` messages and fills up at `rate` a second, kept as the time when it
+ * will be full again. */
+static int is_over_rate(struct client *c)
+{
+    if (!all.rules.rate)
+        return 0;
+    int64_t each_us = 1000000 / all.rules.rate, now_us = clock_mono_us();
+    if (c->rate_full_us < now_us)
+        c->rate_full_us = now_us;
+    if (c->rate_full_us + each_us - now_us > each_us * all.rules.burst)
+        return 1;
+    c->rate_full_us += each_us;
+    return 0;
+}
+
+static void on_text(void *arg, const char *text, size_t n)
+{
+    struct client *c = arg;
+    if (c->state != CLIENT_OPEN)
+        return;
+    if (is_over_rate(c))
+        client_close(c, WS_POLICY, "too many messages");
+    else
+        all.owner->on_text(c, text, n);
+}
+
+static void on_ping(void *arg, const char *bytes, size_t n)
+{
+    struct client *c = arg;
+    struct chunk *pong = chunk_of(CHUNK_PONG, bytes, n);
+    client_send(c, pong);
+    chunk_unref(pong);
+}
+
+static void on_pong(void *arg)
+{
+    struct client *c = arg;
+    if (c->state == CLIENT_OPEN && c->wait == WAIT_PONG)
+        wait_for(c, WAIT_PING);
+}
+
+static void on_peer_close(void *arg, int code)
+{
+    struct client *c = arg;
+    if (c->state == CLIENT_OPEN)
+        close_with(c, chunk_of_close(code == WS_NO_STATUS ? 0 : code, ""));
+    c->ends_flushed = 1;
+    if (!c->n_queued && !c->is_dirty)
+        mark_dirty(c); /* ended at the end of the turn */
+}
+
+static void on_broken(void *arg, int code, const char *why)
+{
+    struct client *c = arg;
+    client_close(c, code, why);
+    c->is_deaf = 1;
+    c->ends_flushed = 1;
+}
+
+static const struct frames_events EVENTS = {.on_text = on_text,
+                                            .on_ping = on_ping,
+                                            .on_pong = on_pong,
+                                            .on_close = on_peer_close,
+                                            .on_broken = on_broken};
+
+/* ---- the handshake -------------------------------------------------------------------------- */
+
+/* An HTTP answer that is the last word. */
+static void end_with_answer(struct client *c, struct buf *answer)
+{
+    struct chunk *chunk = chunk_of_bytes(answer->data, answer->len);
+    set_state(c, CLIENT_CLOSING);
+    queue_add(c, chunk);
+    chunk_unref(chunk);
+    c->is_deaf = 1;
+    c->ends_flushed = 1;
+    forget_head(c);
+    wait_for(c, WAIT_CLOSE);
+}
+
+static void open_up(struct client *c, const struct handshake *h, const struct buf *answer)
+{
+    struct chunk *chunk = chunk_of_bytes(answer->data, answer->len);
+    struct buf *head = c->head;
+    c->is_json = h->is_json != 0;
+    c->after = h->after;
+    queue_add(c, chunk);
+    chunk_unref(chunk);
+    frames_init(&c->frames, all.rules.max_bytes);
+    set_state(c, CLIENT_OPEN);
+    wait_for(c, WAIT_PING);
+    c->head = NULL;
+    all.owner->on_open(c);
+    /* A client may have sent its first frames without waiting for the answer. */
+    frames_feed(&c->frames, &EVENTS, c, head->data + h->n_bytes, head->len - h->n_bytes);
+    buf_release(head);
+    free(head);
+}
+
+static void shake_hands(struct client *c, const char *bytes, size_t n)
+{
+    struct handshake h;
+    struct buf answer = BUF_INIT(4096);
+    if (buf_add(c->head, bytes, n)) {
+        drop(c);
+        return;
+    }
+    handshake_read(c->head->data, c->head->len, all.rules.origins, &h);
+    switch (h.kind) {
+    case HANDSHAKE_PARTIAL:
+        break;
+    case HANDSHAKE_UPGRADE:
+        handshake_answer(&h, &answer);
+        open_up(c, &h, &answer);
+        break;
+    case HANDSHAKE_HEALTHZ:
+    case HANDSHAKE_READYZ:
+        handshake_health(&h, h.kind == HANDSHAKE_READYZ ? all.owner->trouble() : NULL, &answer);
+        end_with_answer(c, &answer);
+        break;
+    case HANDSHAKE_REFUSED:
+        handshake_answer(&h, &answer);
+        end_with_answer(c, &answer);
+        break;
+    }
+    buf_release(&answer);
+}
+
+/* ---- loop events ---------------------------------------------------------------------------- */
+
+static void take(struct client *c, const char *bytes, size_t n)
+{
+    c->was_heard = 1;
+    if (c->is_deaf)
+        return;
+    if (c->state == CLIENT_CONNECTING)
+        shake_hands(c, bytes, n);
+    else
+        frames_feed(&c->frames, &EVENTS, c, bytes, n);
+}
+
+static void on_io(struct ev_loop *loop, ev_io *w, int revents)
+{
+    (void)loop;
+    struct client *c = w->data;
+    if (revents & EV_WRITE)
+        mark_dirty(c);
+    if (!(revents & EV_READ))
+        return;
+    ssize_t n = recv(c->io.fd, all.in, sizeof all.in, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0)
+        drop(c);
+    else
+        take(c, all.in, (size_t)n);
+}
+
+static void on_due(struct client *c)
+{
+    switch (c->wait) {
+    case WAIT_HANDSHAKE: {
+        static const struct handshake LATE = {.kind = HANDSHAKE_REFUSED,
+                                              .status = 408,
+                                              .reason = "the request did not arrive in time"};
+        struct buf answer = BUF_INIT(4096);
+        handshake_answer(&LATE, &answer);
+        end_with_answer(c, &answer);
+        buf_release(&answer);
+        break;
+    }
+    case WAIT_PING:
+        c->was_heard = 0;
+        wait_for(c, WAIT_PONG);
+        client_send(c, all.ping);
+        break;
+    case WAIT_PONG:
+        if (frames_is_inside(&c->frames) && c->was_heard) {
+            c->was_heard = 0; /* a long frame comes in: its pong cannot overtake it */
+            wait_for(c, WAIT_PONG);
+        } else {
+            client_close(c, WS_INTERNAL, "no answer to a ping");
+        }
+        break;
+    case WAIT_CLOSE:
+    case WAIT_COUNT:
+        drop(c);
+        break;
+    }
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)w, (void)revents;
+    int64_t now = now_ms();
+    for (int i = 0; i < WAIT_COUNT; i++) {
+        struct client *c;
+        while ((c = TAILQ_FIRST(&all.waiting[i])) && c->due_ms <= now)
+            on_due(c);
+    }
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+void client_new(int fd)
+{
+    struct client *c = mem_calloc(1, sizeof *c);
+    c->state = CLIENT_CONNECTING;
+    c->head = mem_calloc(1, sizeof *c->head);
+    c->head->max = HANDSHAKE_MAX_BYTES + READ_BYTES;
+    LIST_INIT(&c->posts);
+    ev_io_init(&c->io, on_io, fd, EV_READ);
+    c->io.data = c;
+    ev_io_start(all.loop, &c->io);
+    all.n++;
+    wait_for(c, WAIT_HANDSHAKE);
+}
+
+size_t clients_n(void)
+{
+    return all.n;
+}
+
+void clients_start(struct ev_loop *loop, const struct client_rules *rules,
+                   const struct client_owner *owner)
+{
+    all.loop = loop;
+    all.rules = *rules;
+    all.owner = owner;
+    for (int i = 0; i < WAIT_COUNT; i++)
+        TAILQ_INIT(&all.waiting[i]);
+    TAILQ_INIT(&all.dirty);
+    TAILQ_INIT(&all.closed);
+    all.ping = chunk_of(CHUNK_PING, "", 0);
+    ev_timer_init(&all.tick, on_tick, TICK_S, TICK_S);
+    ev_timer_start(loop, &all.tick);
+}
+
+void clients_stop(void)
+{
+    struct client *c;
+    for (int i = 0; i < WAIT_COUNT; i++)
+        while ((c = TAILQ_FIRST(&all.waiting[i])))
+            drop(c);
+    clients_turn();
+    ev_timer_stop(all.loop, &all.tick);
+    chunk_unref(all.ping);
+    frames_pool_free();
+}

@@ -1,0 +1,456 @@
+/* The head is cut into lines, a line into name and value; each header that matters is noted with
+ * how often it came. Then the rules, in the order in which a client would want to hear of them:
+ *
+ *   malformed -> 400   unknown path -> 404   method -> 405   no upgrade -> 426
+ *   key, host, body -> 400   version -> 426   origin -> 403   else 101 */
+#include "ws-bridge/handshake.h"
+
+#include <ctype.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+
+#define PATH "/ws/support-chat"
+#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
+#define KEY_CHARACTERS 24                           /* base64 of 16 bytes */
+
+struct slice {
+    const char *at;
+    size_t n;
+};
+
+/* The headers that matter: the last value of each, and how often it came. */
+enum header {
+    H_HOST,
+    H_UPGRADE,
+    H_CONNECTION,
+    H_KEY,
+    H_VERSION,
+    H_PROTOCOL,
+    H_ORIGIN,
+    H_LENGTH,
+    H_TRANSFER,
+    H_REQUEST_ID,
+    H_COUNT
+};
+
+static const char *const HEADER_NAMES[H_COUNT] = {
+    [H_HOST] = "host",
+    [H_UPGRADE] = "upgrade",
+    [H_CONNECTION] = "connection",
+    [H_KEY] = "sec-websocket-key",
+    [H_VERSION] = "sec-websocket-version",
+    [H_PROTOCOL] = "sec-websocket-protocol",
+    [H_ORIGIN] = "origin",
+    [H_LENGTH] = "content-length",
+    [H_TRANSFER] = "transfer-encoding",
+    [H_REQUEST_ID] = "x-request-id",
+};
+
+struct head {
+    struct slice method, target;
+    int is_http_1_0;
+    struct slice value[H_COUNT];
+    int times[H_COUNT];
+    int n_headers;
+    int has_upgrade, has_connection; /* the token was in one of the lists */
+    int has_subprotocol;
+};
+
+/* ---- slices --------------------------------------------------------------------------------- */
+
+static struct slice slice(const char *at, size_t n)
+{
+    return (struct slice){at, n};
+}
+
+static int is_text(struct slice s, const char *text)
+{
+    return s.n == strlen(text) && memcmp(s.at, text, s.n) == 0;
+}
+
+static int is_text_nocase(struct slice s, const char *text)
+{
+    return s.n == strlen(text) && strncasecmp(s.at, text, s.n) == 0;
+}
+
+static int is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct slice trim(struct slice s)
+{
+    while (s.n && is_blank(s.at[0]))
+        s = slice(s.at + 1, s.n - 1);
+    while (s.n && is_blank(s.at[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+/* The part before the first `c`, which is taken away together with it; all when there is none. */
+static struct slice cut(struct slice *rest, char c)
+{
+    const char *at = rest->n ? memchr(rest->at, c, rest->n) : NULL;
+    struct slice part = *rest;
+    if (at) {
+        part.n = (size_t)(at - rest->at);
+        *rest = slice(at + 1, rest->n - part.n - 1);
+    } else {
+        *rest = slice(rest->at + rest->n, 0);
+    }
+    return part;
+}
+
+/* RFC 9110, 5.6.2 */
+static int is_token(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!isalnum((unsigned char)s.at[i]) && (!s.at[i] || !strchr("!#$%&'*+-.^_`|~", s.at[i])))
+            return 0;
+    return s.n > 0;
+}
+
+/* Is the word in a list like "keep-alive, Upgrade"? */
+static int has_word(struct slice list, const char *word, int (*equals)(struct slice, const char *))
+{
+    while (list.n)
+        if (equals(trim(cut(&list, ',')), word))
+            return 1;
+    return 0;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static void refuse(struct handshake *h, int status, const char *reason)
+{
+    h->kind = HANDSHAKE_REFUSED;
+    h->status = status;
+    h->reason = reason;
+}
+
+static int read_request_line(struct slice line, struct head *head)
+{
+    head->method = cut(&line, ' ');
+    head->target = cut(&line, ' ');
+    head->is_http_1_0 = is_text(line, "HTTP/1.0");
+    if (!is_token(head->method) || !head->target.n || head->target.at[0] != '/')
+        return -1;
+    for (size_t i = 0; i < head->target.n; i++)
+        if (head->target.at[i] <= 0x20 || head->target.at[i] == 0x7f)
+            return -1;
+    return is_text(line, "HTTP/1.1") || head->is_http_1_0 ? 0 : -1;
+}
+
+static void note_header(struct slice name, struct slice value, struct head *head)
+{
+    for (int i = 0; i < H_COUNT; i++) {
+        if (!is_text_nocase(name, HEADER_NAMES[i]))
+            continue;
+        head->times[i]++;
+        head->value[i] = value;
+        if (i == H_UPGRADE)
+            head->has_upgrade |= has_word(value, "websocket", is_text_nocase);
+        else if (i == H_CONNECTION)
+            head->has_connection |= has_word(value, "upgrade", is_text_nocase);
+        else if (i == H_PROTOCOL)
+            head->has_subprotocol |= has_word(value, HANDSHAKE_SUBPROTOCOL, is_text);
+    }
+}
+
+static int read_header(struct slice line, struct head *head)
+{
+    struct slice value = line;
+    struct slice name = cut(&value, ':');
+    if (!is_token(name) || name.n == line.n || ++head->n_headers > HANDSHAKE_MAX_HEADERS)
+        return -1;
+    value = trim(value);
+    for (size_t i = 0; i < value.n; i++)
+        if (((unsigned char)value.at[i] < 0x20 && value.at[i] != '\t') || value.at[i] == 0x7f)
+            return -1;
+    note_header(name, value, head);
+    return 0;
+}
+
+/* Reads all lines. 1: the whole head, *ret_n bytes of it; 0: not all of it has come; -1: bad. */
+static int read_head(struct slice bytes, struct head *head, size_t *ret_n)
+{
+    struct slice rest = bytes;
+    for (int line_number = 0;; line_number++) {
+        const char *newline = rest.n ? memchr(rest.at, '\n', rest.n) : NULL;
+        if (!newline)
+            return 0;
+        struct slice line = slice(rest.at, (size_t)(newline - rest.at));
+        rest = slice(newline + 1, rest.n - line.n - 1);
+        if (!line.n || line.at[line.n - 1] != '\r')
+            return -1;
+        line.n--;
+        if (!line.n && line_number) {
+            *ret_n = (size_t)(rest.at - bytes.at);
+            return 1;
+        }
+        if (line_number ? read_header(line, head) : read_request_line(line, head))
+            return -1;
+    }
+}
+
+/* ---- the rules ------------------------------------------------------------------------------ */
+
+static int is_key(struct slice key)
+{
+    if (key.n != KEY_CHARACTERS || memcmp(key.at + 22, "==", 2) != 0)
+        return 0;
+    for (size_t i = 0; i < 22; i++)
+        if (!isalnum((unsigned char)key.at[i]) && key.at[i] != '+' && key.at[i] != '/')
+            return 0;
+    return 1;
+}
+
+static void make_accept(struct slice key, char out[32])
+{
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    char text[KEY_CHARACTERS + sizeof GUID];
+    memcpy(text, key.at, KEY_CHARACTERS);
+    memcpy(text + KEY_CHARACTERS, GUID, sizeof GUID);
+    SHA1((unsigned char *)text, strlen(text), digest);
+    EVP_EncodeBlock((unsigned char *)out, digest, sizeof digest);
+}
+
+/* Without a port that says nothing: http://shop:80 and http://shop are one origin. */
+static struct slice without_port(struct slice host, const char *port)
+{
+    size_t n = strlen(port);
+    if (host.n > n && memcmp(host.at + host.n - n, port, n) == 0)
+        host.n -= n;
+    return host;
+}
+
+/* Does the page come from the host that was asked for? (nginx, or a proxy before it, may have taken
+ * TLS off, so the scheme says nothing but the default port.) */
+static int is_same_host(struct slice origin, struct slice host)
+{
+    static const struct {
+        const char *scheme, *port;
+    } SCHEMES[] = {{"http://", ":80"}, {"https://", ":443"}};
+    for (size_t i = 0; i < sizeof SCHEMES / sizeof SCHEMES[0]; i++) {
+        size_t n = strlen(SCHEMES[i].scheme);
+        if (origin.n <= n || strncasecmp(origin.at, SCHEMES[i].scheme, n) != 0)
+            continue;
+        struct slice a = without_port(slice(origin.at + n, origin.n - n), SCHEMES[i].port);
+        struct slice b = without_port(host, SCHEMES[i].port);
+        return a.n == b.n && strncasecmp(a.at, b.at, a.n) == 0;
+    }
+    return 0;
+}
+
+static int is_allowed_origin(const struct head *head, const char *origins)
+{
+    if (!head->times[H_ORIGIN])
+        return 1; /* not a browser */
+    if (head->times[H_ORIGIN] > 1)
+        return 0;
+    if (is_same_host(head->value[H_ORIGIN], head->value[H_HOST]))
+        return 1;
+    for (struct slice list = slice(origins, strlen(origins)); list.n;) {
+        struct slice allowed = cut(&list, ' ');
+        if (is_text(allowed, "*"))
+            return 1;
+        if (allowed.n && allowed.n == head->value[H_ORIGIN].n &&
+            strncasecmp(allowed.at, head->value[H_ORIGIN].at, allowed.n) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* after=<id> in a query; -1 when it is not there, or no id. */
+static int64_t read_after(struct slice query)
+{
+    static const char NAME[] = "after=";
+    while (query.n) {
+        struct slice pair = cut(&query, '&');
+        size_t n = sizeof NAME - 1;
+        char digits[20];
+        if (pair.n <= n || pair.n - n >= sizeof digits || memcmp(pair.at, NAME, n) != 0)
+            continue;
+        memcpy(digits, pair.at + n, pair.n - n);
+        digits[pair.n - n] = '\0';
+        int64_t id = text_to_int_or(digits, -1);
+        return id < 0 ? -1 : id;
+    }
+    return -1;
+}
+
+static void judge_upgrade(const struct head *head, const char *origins, struct handshake *h)
+{
+    if (!is_text(head->method, "GET"))
+        refuse(h, 405, "only GET opens a WebSocket");
+    else if (!head->has_upgrade || !head->has_connection)
+        refuse(h, 426, "this address speaks WebSocket: Upgrade and Connection are missing");
+    else if (head->is_http_1_0)
+        refuse(h, 400, "a WebSocket needs HTTP/1.1");
+    else if (head->times[H_KEY] != 1 || !is_key(head->value[H_KEY]))
+        refuse(h, 400, "Sec-WebSocket-Key must be there once, 16 bytes in base64");
+    else if (head->times[H_VERSION] > 1)
+        refuse(h, 400, "Sec-WebSocket-Version must be there once");
+    else if (!head->times[H_VERSION] || !is_text(head->value[H_VERSION], "13"))
+        refuse(h, 426, "Sec-WebSocket-Version must be 13");
+    else if (!is_allowed_origin(head, origins))
+        refuse(h, 403, "pages of this origin may not join the chat");
+    else {
+        h->kind = HANDSHAKE_UPGRADE;
+        h->status = 101;
+        h->is_json = head->has_subprotocol;
+        make_accept(head->value[H_KEY], h->accept);
+    }
+}
+
+static void judge(const struct head *head, const char *origins, struct handshake *h)
+{
+    struct slice query = head->target;
+    struct slice path = cut(&query, '?');
+    int is_get = is_text(head->method, "GET") || is_text(head->method, "HEAD");
+    h->is_head = is_text(head->method, "HEAD");
+    h->after = read_after(query);
+    if (head->times[H_HOST] > 1 || (!head->is_http_1_0 && !head->times[H_HOST]))
+        refuse(h, 400, "Host must be there once");
+    else if (head->times[H_TRANSFER] ||
+             (head->times[H_LENGTH] && !is_text(head->value[H_LENGTH], "0")))
+        refuse(h, 400, "a body is not expected");
+    else if (is_text(path, PATH))
+        judge_upgrade(head, origins, h);
+    else if (!is_text(path, "/healthz") && !is_text(path, "/readyz"))
+        refuse(h, 404, "there is nothing at this address");
+    else if (!is_get)
+        refuse(h, 405, "this can only be read");
+    else {
+        h->kind = is_text(path, "/healthz") ? HANDSHAKE_HEALTHZ : HANDSHAKE_READYZ;
+        h->status = 200;
+    }
+}
+
+static void keep_request_id(const struct head *head, struct handshake *h)
+{
+    struct slice id = head->value[H_REQUEST_ID];
+    if (head->times[H_REQUEST_ID] != 1 || !id.n || id.n >= sizeof h->request_id)
+        return;
+    for (size_t i = 0; i < id.n; i++)
+        if (!isalnum((unsigned char)id.at[i]) && id.at[i] != '-' && id.at[i] != '_')
+            return;
+    memcpy(h->request_id, id.at, id.n);
+}
+
+void handshake_read(const char *bytes, size_t n, const char *origins, struct handshake *ret)
+{
+    struct head head = {.n_headers = 0};
+    *ret = (struct handshake){.kind = HANDSHAKE_PARTIAL, .reason = "", .after = -1};
+    switch (read_head(slice(bytes, n), &head, &ret->n_bytes)) {
+    case 1:
+        if (ret->n_bytes > HANDSHAKE_MAX_BYTES)
+            refuse(ret, 431, "the request's head is too long");
+        else
+            judge(&head, origins, ret);
+        keep_request_id(&head, ret);
+        break;
+    case 0:
+        if (n > HANDSHAKE_MAX_BYTES)
+            refuse(ret, 431, "the request's head is too long");
+        break;
+    default:
+        refuse(ret, 400, "the request is malformed");
+        break;
+    }
+}
+
+/* ---- answering ------------------------------------------------------------------------------ */
+
+static const char *title_of(int status)
+{
+    switch (status) {
+    case 200:
+        return "OK";
+    case 400:
+        return "Bad Request";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 426:
+        return "Upgrade Required";
+    case 431:
+        return "Request Header Fields Too Large";
+    default:
+        return "Service Unavailable";
+    }
+}
+
+static void add_answer(const struct handshake *h, int status, const char *more_headers,
+                       const char *content_type, const struct buf *body, struct buf *out)
+{
+    (void)buf_addf(out,
+                   "HTTP/1.1 %d %s\r\nConnection: close\r\nCache-Control: no-store\r\n"
+                   "Content-Type: %s\r\nContent-Length: %zu\r\n%s\r\n%s",
+                   status, title_of(status), content_type, body->len, more_headers,
+                   h->is_head ? "" : body->data);
+}
+
+/* A reason is one of our own constants and needs no escaping; a request id is checked. */
+static void add_problem(const struct handshake *h, int status, const char *more_headers,
+                        const char *reason, struct buf *out)
+{
+    struct buf body = BUF_INIT(2048);
+    (void)buf_addf(&body,
+                   "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
+                   "\"error\":\"%s\",\"request_id\":\"%s\"}",
+                   title_of(status), status, reason, title_of(status), h->request_id);
+    add_answer(h, status, more_headers, "application/problem+json", &body, out);
+    buf_release(&body);
+}
+
+void handshake_answer(const struct handshake *h, struct buf *out)
+{
+    if (h->kind == HANDSHAKE_UPGRADE)
+        (void)buf_addf(out,
+                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                       "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
+                       h->accept,
+                       h->is_json ? "Sec-WebSocket-Protocol: " HANDSHAKE_SUBPROTOCOL "\r\n" : "");
+    else if (h->status == 426)
+        add_problem(h, 426, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", h->reason, out);
+    else if (h->status == 405)
+        add_problem(h, 405, "Allow: GET\r\n", h->reason, out);
+    else
+        add_problem(h, h->status, "", h->reason, out);
+}
+
+/* Text of the system's own (a path, an error) for JSON: what would need escaping is left out. */
+static void copy_plain(char *out, size_t size, const char *text)
+{
+    size_t n = 0;
+    for (; *text && n + 1 < size; text++)
+        if ((unsigned char)*text >= 0x20 && *text != '"' && *text != '\\')
+            out[n++] = *text;
+    out[n] = '\0';
+}
+
+void handshake_health(const struct handshake *h, const char *trouble, struct buf *out)
+{
+    struct buf body = BUF_INIT(256);
+    if (trouble) {
+        char reason[200];
+        copy_plain(reason, sizeof reason, trouble);
+        add_problem(h, 503, "Retry-After: 1\r\n", reason, out);
+        return;
+    }
+    (void)buf_addf(&body, "{\"status\":\"%s\"}", h->kind == HANDSHAKE_HEALTHZ ? "ok" : "ready");
+    add_answer(h, 200, "", "application/json", &body, out);
+    buf_release(&body);
+}

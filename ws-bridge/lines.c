@@ -1,0 +1,202 @@
+#include "ws-bridge/lines.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#define JSON_DEPTH 4
+
+/* ---- plain ---------------------------------------------------------------------------------- */
+
+const char *lines_prefix(enum chat_kind kind)
+{
+    return kind == CHAT_UPDATE ? "Update: " : "Message: ";
+}
+
+const char *lines_crowd(enum chat_kind kind, int64_t n)
+{
+    static char line[80];
+    if (n == 1)
+        return kind == CHAT_JOIN ? "A new user has joined the mock chat."
+                                 : "A user has left the chat.";
+    snprintf(line, sizeof line, "%lld users have %s", (long long)n,
+             kind == CHAT_JOIN ? "joined the mock chat." : "left the chat.");
+    return line;
+}
+
+/* ---- JSON out ------------------------------------------------------------------------------- */
+
+/* The text of an object, which is freed. */
+static char *finish(struct json_object *o, size_t *ret_len)
+{
+    static const int PLAIN = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+    size_t len;
+    const char *text = json_object_to_json_string_length(o, PLAIN, &len);
+    char *out = mem_strndup(text, len);
+    json_object_put(o);
+    if (ret_len)
+        *ret_len = len;
+    return out;
+}
+
+static void add_text(struct json_object *o, const char *name, const char *text)
+{
+    if (*text)
+        json_object_object_add(o, name, json_object_new_string(text));
+}
+
+static void add_int(struct json_object *o, const char *name, int64_t n)
+{
+    json_object_object_add(o, name, json_object_new_int64(n));
+}
+
+static struct json_object *begin(const char *type)
+{
+    struct json_object *o = json_object_new_object();
+    add_text(o, "type", type);
+    return o;
+}
+
+static void add_now(struct json_object *o)
+{
+    char text[40];
+    struct tm tm;
+    int64_t now = clock_wall_ms();
+    time_t seconds = (time_t)(now / 1000);
+    gmtime_r(&seconds, &tm);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text + n, sizeof text - n, ".%03dZ", (int)(now % 1000));
+    add_text(o, "at", text);
+}
+
+char *lines_json(const struct chat_line *line, size_t *ret_len)
+{
+    struct json_object *o = begin(line->kind == CHAT_UPDATE ? "update" : "message");
+    add_int(o, "id", line->id);
+    add_text(o, "user", line->user);
+    add_text(o, "color", line->color);
+    json_object_object_add(o, "text", json_object_new_string_len(line->text, (int)line->text_len));
+    add_text(o, "at", line->at);
+    return finish(o, ret_len);
+}
+
+char *lines_json_crowd(enum chat_kind kind, int64_t n, int64_t present)
+{
+    struct json_object *o = begin(kind == CHAT_JOIN ? "join" : "leave");
+    add_text(o, "text", lines_crowd(kind, n));
+    add_int(o, "n", n);
+    add_int(o, "present", present);
+    add_now(o);
+    return finish(o, NULL);
+}
+
+char *lines_json_present(int64_t present)
+{
+    struct json_object *o = begin("presence");
+    add_int(o, "present", present);
+    add_now(o);
+    return finish(o, NULL);
+}
+
+char *lines_json_error(const char *code, const char *text)
+{
+    struct json_object *o = begin("error");
+    add_text(o, "error", code);
+    add_text(o, "text", text);
+    add_now(o);
+    return finish(o, NULL);
+}
+
+char *lines_json_missed(int64_t from, int64_t to)
+{
+    struct json_object *o = begin("error");
+    add_text(o, "error", "missed");
+    add_text(o, "text", "some messages are not to be had any more");
+    add_int(o, "from", from);
+    add_int(o, "to", to);
+    add_now(o);
+    return finish(o, NULL);
+}
+
+/* ---- JSON in -------------------------------------------------------------------------------- */
+
+static int is_color(const char *text)
+{
+    if (strlen(text) != 7 || text[0] != '#')
+        return 0;
+    for (int i = 1; i < 7; i++)
+        if (!isxdigit((unsigned char)text[i]))
+            return 0;
+    return 1;
+}
+
+/* A string, or "" when it is not there; NULL when it is something else. */
+static const char *text_of(struct json_object *o, const char *name, size_t *ret_len)
+{
+    struct json_object *value;
+    *ret_len = 0;
+    if (!json_object_object_get_ex(o, name, &value) || !value)
+        return "";
+    if (!json_object_is_type(value, json_type_string))
+        return NULL;
+    *ret_len = (size_t)json_object_get_string_len(value);
+    return json_object_get_string(value);
+}
+
+static const char *wrong_with(struct lines_said *said)
+{
+    size_t user_len, color_len;
+    if (!json_object_is_type(said->json, json_type_object))
+        return "a message is a JSON object: {\"text\":\"…\"}";
+    said->text = text_of(said->json, "text", &said->text_len);
+    said->user = text_of(said->json, "user", &user_len);
+    said->color = text_of(said->json, "color", &color_len);
+    if (!said->text || utf8_length(said->text, said->text_len) < 0)
+        return "text must be a string";
+    if (!said->user || utf8_length(said->user, user_len) < 0)
+        return "user must be a string";
+    if (utf8_length(said->user, user_len) > LINES_USER_MAX)
+        return "user is longer than 32 characters";
+    if (utf8_has_control(said->user, user_len))
+        return "user has control characters";
+    if (!said->color || strlen(said->color) != color_len ||
+        (*said->color && !is_color(said->color)))
+        return "color must be #rrggbb";
+    return NULL;
+}
+
+int lines_said_parse(const char *bytes, size_t n, struct lines_said *ret, const char **ret_wrong)
+{
+    struct lines_said said = {.json = NULL};
+    const char *wrong = "this is not JSON";
+    if (n <= INT_MAX) {
+        struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+        said.json = json_tokener_parse_ex(tokener, bytes, (int)n);
+        /* A number at the end could go on, for json-c; it is no object anyway. */
+        if (json_tokener_get_error(tokener) == json_tokener_success)
+            wrong = json_tokener_get_parse_end(tokener) == n ? wrong_with(&said) : wrong;
+        json_tokener_free(tokener);
+    }
+    if (wrong) {
+        json_object_put(said.json);
+        *ret_wrong = wrong;
+        return -EPROTO;
+    }
+    *ret = said;
+    return 0;
+}
+
+void lines_said_release(struct lines_said *said)
+{
+    json_object_put(said->json);
+    said->json = NULL;
+}

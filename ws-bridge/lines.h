@@ -1,0 +1,37 @@
+/* What the chat says, in its two languages: plain text and the JSON of tiffin.chat.v1. */
+#ifndef TIFFIN_WS_LINES_H
+#define TIFFIN_WS_LINES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "order/chat.h"
+
+#define LINES_USER_MAX 32 /* characters */
+
+/* Before the text of a message or an update in plain mode: "Message: ", "Update: ". */
+const char *lines_prefix(enum chat_kind kind);
+/* Into a static buffer: "A new user has joined the mock chat.", "12 users have left the chat." */
+const char *lines_crowd(enum chat_kind kind, int64_t n);
+
+/* JSON; the caller frees it. */
+char *lines_json(const struct chat_line *line, size_t *ret_len);
+char *lines_json_crowd(enum chat_kind kind, int64_t n, int64_t present);
+char *lines_json_present(int64_t present);
+/* `code` for programs, `text` for people. */
+char *lines_json_error(const char *code, const char *text);
+/* Messages ids from..to are not to be had any more. */
+char *lines_json_missed(int64_t from, int64_t to);
+
+/* What a JSON client sends. */
+struct lines_said {
+    struct json_object *json;
+    const char *text; /* may hold NULs */
+    size_t text_len;
+    const char *user, *color; /* "" = none */
+};
+/* 0, or -EPROTO with what is wrong with it, a constant, and nothing to release. */
+int lines_said_parse(const char *bytes, size_t n, struct lines_said *ret, const char **ret_wrong);
+void lines_said_release(struct lines_said *said);
+
+#endif

@@ -1,0 +1,204 @@
+/* tiffin-ws: the support chat, and the feed of updates, over WebSocket. Like a phone call: both
+ * sides may speak at any moment, and the line stays open. Any number of bridges may run; they know
+ * nothing of one another and meet in Redis.
+ *
+ *   nginx -> door.c -> client.c (handshake.c, frames.c) -> here -> feed.c -> Redis
+ *                         ^                                           |
+ *                         +------------- room.c <---------------------+
+ *
+ * A message goes to Redis and comes back from there, to its sender as to all others: so all see the
+ * same feed in the same order. One loop, nothing blocks. */
+#include <ev.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/conf.h"
+#include "base/listen.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "order/live.h"
+#include "ws-bridge/announce.h"
+#include "ws-bridge/catchup.h"
+#include "ws-bridge/client.h"
+#include "ws-bridge/door.h"
+#include "ws-bridge/feed.h"
+#include "ws-bridge/lines.h"
+#include "ws-bridge/room.h"
+
+#define HANDSHAKE_MS 5000
+#define CLOSE_MS 3000 /* from our close frame to the end */
+#define DRAIN_TICK_S 0.02
+
+static struct {
+    ev_signal on_term, on_int;
+    ev_timer drain, drain_end;
+    ev_prepare turn;
+} bridge;
+
+/* ---- what clients do ------------------------------------------------------------------------ */
+
+static void on_open(struct client *c)
+{
+    room_enter(c);
+    if (c->is_json)
+        catchup_start(c);
+    else
+        room_go_live(c);
+    feed_count_changed();
+    announce(CHAT_JOIN);
+}
+
+static void on_leave(struct client *c)
+{
+    catchup_stop(c);
+    feed_forget(c);
+    room_leave(c);
+    feed_count_changed();
+    announce(CHAT_LEAVE);
+}
+
+static void on_text(struct client *c, const char *text, size_t n)
+{
+    struct lines_said said = {.text = text, .text_len = n, .user = "", .color = ""};
+    const char *wrong;
+    if (!c->is_json) {
+        feed_post(c, &said);
+        return;
+    }
+    if (lines_said_parse(text, n, &said, &wrong)) {
+        char *json = lines_json_error("bad_message", wrong);
+        room_tell_json(c, json);
+        free(json);
+        return;
+    }
+    if (said.text_len)
+        feed_post(c, &said);
+    lines_said_release(&said);
+}
+
+static const struct client_owner OWNER = {.on_open = on_open,
+                                          .on_text = on_text,
+                                          .on_drained = catchup_proceed,
+                                          .on_leave = on_leave,
+                                          .trouble = feed_trouble};
+
+/* Runs after all other callbacks of a turn: what was said in it goes out. */
+static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    (void)loop, (void)w, (void)revents;
+    room_turn();
+}
+
+/* ---- stopping ------------------------------------------------------------------------------- */
+
+static void on_drain_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)w, (void)revents;
+    if (clients_n() == 0)
+        ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_drain_end(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)w, (void)revents;
+    if (clients_n())
+        log_warn("%zu clients did not close in time", clients_n());
+    ev_break(loop, EVBREAK_ALL);
+}
+
+/* Closes everybody 1001, spread over most of the drain time; a second signal ends at once. */
+static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    (void)w, (void)revents;
+    if (ev_is_active(&bridge.drain_end)) {
+        ev_break(loop, EVBREAK_ALL);
+        return;
+    }
+    log_info("stopping: %zu clients, %d ms for them to go", clients_n(), conf.drain_ms);
+    door_close();
+    feed_leave();
+    room_drain(conf.drain_ms * 7 / 10);
+    ev_timer_init(&bridge.drain, on_drain_tick, DRAIN_TICK_S, DRAIN_TICK_S);
+    ev_timer_init(&bridge.drain_end, on_drain_end, conf.drain_ms / 1000.0, 0.);
+    ev_timer_start(loop, &bridge.drain);
+    ev_timer_start(loop, &bridge.drain_end);
+}
+
+/* ---- the program ---------------------------------------------------------------------------- */
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_warn("cannot raise the limit of open files");
+}
+
+static void watch(struct ev_loop *loop)
+{
+    signal(SIGPIPE, SIG_IGN);
+    ev_signal_init(&bridge.on_term, on_stop, SIGTERM);
+    ev_signal_init(&bridge.on_int, on_stop, SIGINT);
+    ev_signal_start(loop, &bridge.on_term);
+    ev_signal_start(loop, &bridge.on_int);
+    ev_init(&bridge.drain_end, on_drain_end);
+    ev_prepare_init(&bridge.turn, on_turn);
+    ev_set_priority(&bridge.turn, EV_MINPRI);
+    ev_prepare_start(loop, &bridge.turn);
+}
+
+static void run(struct ev_loop *loop, int listen_fd)
+{
+    const struct client_rules rules = {
+        .max_bytes = (size_t)conf.chat_max_bytes,
+        .queue_bytes = (size_t)conf.chat_queue_bytes,
+        .rate = conf.chat_rate,
+        .burst = conf.chat_burst,
+        .ping_ms = conf.chat_ping_ms,
+        .pong_ms = conf.chat_pong_ms,
+        .handshake_ms = HANDSHAKE_MS,
+        .close_ms = CLOSE_MS,
+        .origins = conf.chat_origins,
+    };
+    watch(loop);
+    clients_start(loop, &rules, &OWNER);
+    room_start(loop);
+    announce_start(loop);
+    feed_start(loop);
+    live_start(loop, feed_rds(), "ws");
+    door_open(loop, listen_fd);
+    log_info("listening on %s; messages up to %d bytes, %d a second; Redis at %s", conf.ws_listen,
+             conf.chat_max_bytes, conf.chat_rate, conf.redis);
+    ev_run(loop, 0);
+
+    door_close();
+    announce_flush();
+    clients_stop();
+    announce_stop();
+    feed_stop();
+    room_stop();
+}
+
+int main(int argc, char **argv)
+{
+    conf_main(argc, argv, "tiffin-ws", "Carries Tiffin's support chat between browsers and Redis.");
+    raise_file_limit();
+    struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
+    if (!loop) {
+        log_error("no event loop can be made on this system");
+        return 1;
+    }
+    int listen_fd = listen_open(conf.ws_listen, 0);
+    if (listen_fd < 0) {
+        log_error("cannot listen on %s (TIFFIN_WS_LISTEN): %s", conf.ws_listen,
+                  strerror(-listen_fd));
+        return 1;
+    }
+    run(loop, listen_fd);
+    ev_loop_destroy(loop);
+    return 0;
+}

@@ -1,0 +1,247 @@
+#include "ws-bridge/room.h"
+
+#include <ev.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "ws-bridge/client.h"
+#include "ws-bridge/history.h"
+#include "ws-bridge/lines.h"
+
+#define DRAIN_TICK_S 0.02
+#define PAUSE_TIMES 5
+#define PAUSE_MAX_US 40000
+#define BATCH_ROOM 2048   /* bytes that a chunk of one turn begins with */
+#define BATCH_BYTES 65536 /* it is handed out early when it has so many */
+
+enum { PLAIN, JSON, LANGUAGES };
+
+static struct {
+    struct ev_loop *loop;
+    struct client_list live[LANGUAGES], waiting;
+    size_t n_live[LANGUAGES];
+    struct chunk *batch[LANGUAGES]; /* said and not handed out; NULL = nothing */
+    ev_timer pause;
+    int64_t quiet_until_us;
+    int64_t here, elsewhere;
+    int64_t told_present; /* the number that the JSON clients know */
+    ev_timer drain;
+    int64_t drain_end_ms;
+    int is_draining;
+} room;
+
+/* ---- who is here ---------------------------------------------------------------------------- */
+
+void room_enter(struct client *c)
+{
+    room.here++;
+    c->is_live = 0;
+    TAILQ_INSERT_TAIL(&room.waiting, c, link);
+    if (room.is_draining)
+        client_close(c, WS_GOING_AWAY, "the chat moves to another process");
+}
+
+/* The client may be closed meanwhile (too slow), and is then out of the list. */
+static void hand_out(int language)
+{
+    struct client *c, *next;
+    struct chunk *chunk = room.batch[language];
+    if (!chunk)
+        return;
+    room.batch[language] = NULL;
+    for (c = TAILQ_FIRST(&room.live[language]); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        client_send(c, chunk);
+    }
+    chunk_unref(chunk);
+}
+
+void room_go_live(struct client *c)
+{
+    if (c->is_live || c->state != CLIENT_OPEN)
+        return;
+    hand_out(c->is_json);
+    TAILQ_REMOVE(&room.waiting, c, link);
+    TAILQ_INSERT_TAIL(&room.live[c->is_json], c, link);
+    room.n_live[c->is_json]++;
+    c->is_live = 1;
+    if (!c->is_json)
+        return;
+    char *json = lines_json_present(room_present());
+    room_tell_json(c, json);
+    free(json);
+}
+
+void room_leave(struct client *c)
+{
+    room.here--;
+    if (c->is_live) {
+        TAILQ_REMOVE(&room.live[c->is_json], c, link);
+        room.n_live[c->is_json]--;
+    } else {
+        TAILQ_REMOVE(&room.waiting, c, link);
+    }
+    c->is_live = 0;
+}
+
+void room_each_waiting(void (*fn)(struct client *c))
+{
+    struct client *c, *next;
+    for (c = TAILQ_FIRST(&room.waiting); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        fn(c);
+    }
+}
+
+int64_t room_here(void)
+{
+    return room.here;
+}
+
+int64_t room_present(void)
+{
+    return room.here + room.elsewhere;
+}
+
+/* The newcomers of this turn have just been told; the others hear it when it has changed. */
+void room_set_elsewhere(int64_t n)
+{
+    room.elsewhere = n < 0 ? 0 : n;
+    if (room_present() == room.told_present)
+        return;
+    room.told_present = room_present();
+    char *json = lines_json_present(room.told_present);
+    room_say_json(json);
+    free(json);
+}
+
+/* ---- what is said --------------------------------------------------------------------------- */
+
+static void say(int language, const char *a, size_t n_a, const char *b, size_t n_b)
+{
+    if (!room.n_live[language])
+        return;
+    struct chunk *batch = room.batch[language] ? room.batch[language] : chunk_new(BATCH_ROOM);
+    room.batch[language] = chunk_add(batch, CHUNK_TEXT, a, n_a, b, n_b);
+    if (room.batch[language]->len >= BATCH_BYTES)
+        hand_out(language);
+}
+
+void room_say_line(const struct chat_line *line)
+{
+    size_t len;
+    const char *prefix = lines_prefix(line->kind);
+    char *json = lines_json(line, &len);
+    say(PLAIN, prefix, strlen(prefix), line->text, line->text_len);
+    say(JSON, json, len, NULL, 0);
+    history_add(line->id, json, len);
+}
+
+void room_say_crowd(enum chat_kind kind, int64_t n)
+{
+    const char *text = lines_crowd(kind, n);
+    say(PLAIN, text, strlen(text), NULL, 0);
+    if (!room.n_live[JSON])
+        return;
+    char *json = lines_json_crowd(kind, n, room_present());
+    room_say_json(json);
+    free(json);
+}
+
+void room_say_json(const char *json)
+{
+    say(JSON, json, strlen(json), NULL, 0);
+}
+
+void room_tell_json(struct client *c, const char *json)
+{
+    struct chunk *chunk = chunk_of(CHUNK_TEXT, json, strlen(json));
+    client_send(c, chunk);
+    chunk_unref(chunk);
+}
+
+/* A write to each of a thousand clients costs milliseconds, here and again in nginx, however little
+ * is written. So after handing out we wait PAUSE_TIMES as long as that took, and what is said
+ * meanwhile goes out in one piece: the fuller the room, the larger the pieces. Whatever is said
+ * after a pause goes out at once. */
+void room_turn(void)
+{
+    int64_t began = clock_mono_us();
+    if (!room.batch[PLAIN] && !room.batch[JSON]) {
+        clients_turn();
+        return;
+    }
+    if (began < room.quiet_until_us) {
+        clients_turn();
+        if (!ev_is_active(&room.pause)) {
+            ev_timer_set(&room.pause, (double)(room.quiet_until_us - began) / 1e6, 0.);
+            ev_timer_start(room.loop, &room.pause);
+        }
+        return;
+    }
+    hand_out(PLAIN);
+    hand_out(JSON);
+    clients_turn();
+    int64_t pause_us = (clock_mono_us() - began) * PAUSE_TIMES;
+    room.quiet_until_us = clock_mono_us() + (pause_us < PAUSE_MAX_US ? pause_us : PAUSE_MAX_US);
+}
+
+/* The turn that this makes does the rest. */
+static void on_pause_over(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop, (void)w, (void)revents;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static struct client *anyone(void)
+{
+    if (!TAILQ_EMPTY(&room.live[PLAIN]))
+        return TAILQ_FIRST(&room.live[PLAIN]);
+    return TAILQ_EMPTY(&room.live[JSON]) ? TAILQ_FIRST(&room.waiting)
+                                         : TAILQ_FIRST(&room.live[JSON]);
+}
+
+/* So many of those who are left that all are gone in time. */
+static void on_drain(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)revents;
+    int64_t ticks = (room.drain_end_ms - clock_mono_ms()) / (int64_t)(DRAIN_TICK_S * 1000);
+    int64_t n = room.here / (ticks > 0 ? ticks : 1) + 1;
+    struct client *c;
+    while (n-- > 0 && (c = anyone()))
+        client_close(c, WS_GOING_AWAY, "the chat moves to another process");
+    if (!anyone())
+        ev_timer_stop(loop, w);
+}
+
+void room_drain(int ms)
+{
+    room.is_draining = 1;
+    room.drain_end_ms = clock_mono_ms() + ms;
+    ev_timer_init(&room.drain, on_drain, 0., DRAIN_TICK_S);
+    ev_timer_start(room.loop, &room.drain);
+}
+
+void room_start(struct ev_loop *loop)
+{
+    room.loop = loop;
+    TAILQ_INIT(&room.waiting);
+    for (int i = 0; i < LANGUAGES; i++)
+        TAILQ_INIT(&room.live[i]);
+    ev_init(&room.drain, on_drain);
+    ev_init(&room.pause, on_pause_over);
+}
+
+void room_stop(void)
+{
+    ev_timer_stop(room.loop, &room.drain);
+    ev_timer_stop(room.loop, &room.pause);
+    for (int i = 0; i < LANGUAGES; i++) {
+        chunk_unref(room.batch[i]);
+        room.batch[i] = NULL;
+    }
+    history_clear();
+}
