@@ -11,8 +11,8 @@
 #include "ws-bridge/lines.h"
 
 #define DRAIN_TICK_S 0.02
-#define PAUSE_TIMES 5
-#define PAUSE_MAX_US 40000
+#define PAUSE_TIMES 4
+#define PAUSE_MAX_US 25000
 #define BATCH_ROOM 2048   /* bytes that a chunk of one turn begins with */
 #define BATCH_BYTES 65536 /* it is handed out early when it has so many */
 

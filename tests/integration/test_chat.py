@@ -1,0 +1,693 @@
+"""The support chat through nginx: what everyone gets, what closes a connection and with which code,
+and that no message is lost, doubled or out of order, whatever dies."""
+import asyncio
+import json
+import random
+import signal
+import threading
+import time
+
+import pytest
+import requests
+import websockets
+
+import tiffin_ws as tw
+from conftest import World
+from tiffin_stack import eventually
+from tiffin_ws import JSON, Ws
+
+PATH = "/ws/support-chat"
+JOINED = "A new user has joined the mock chat."
+LEFT = "A user has left the chat."
+
+
+class ChatWorld(World):
+    def plain(self, **how):
+        """A client of the chat, that has heard of its own coming."""
+        ws = Ws(self.stack.port, **how)
+        assert ws.status == 101, ws.body
+        return ws
+
+    def json(self, after=None, **how):
+        path = PATH if after is None else f"{PATH}?after={after}"
+        ws = Ws(self.stack.port, path=path, protocol=JSON, **how)
+        assert ws.status == 101, ws.body
+        assert ws.headers["sec-websocket-protocol"] == JSON
+        return ws
+
+    def bridge(self, number=1):
+        return self.stack.folder / "ws" / ("ws.sock" if number == 1 else f"ws-{number}.sock")
+
+    def top(self):
+        return int(self.store.redis.hget("count:{s00}", "chat_messages") or 0)
+
+    def post(self, text, port_ws=None):
+        with self.json() as ws:
+            ws.json("presence")
+            ws.say(text, user="poster")
+            while ws.json("message")["text"] != text:
+                pass
+
+    def is_ready(self, number=1):
+        try:
+            with Ws(self.bridge(number), path="/readyz") as ws:
+                return ws.status == 200
+        except OSError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def chat_world():
+    """Two bridges, no rate limit, everything else as it comes."""
+    world = ChatWorld(BRIDGES=2, CHAT_RATE=0, API_PROCESSES=1)
+    try:
+        world.start()
+        eventually(lambda: world.is_ready(1) and world.is_ready(2), "the bridges")
+        yield world
+    finally:
+        world.stack.end()
+
+
+@pytest.fixture
+def world(chat_world):
+    """After each test both bridges are well, and nobody is left in the chat."""
+    yield chat_world
+    eventually(lambda: chat_world.is_ready(1) and chat_world.is_ready(2), "the bridges")
+    eventually(lambda: present(chat_world) == 0, "an empty chat")
+    time.sleep(0.25)  # until the last of them has been told
+
+
+def present(world):
+    members = world.store.redis.zrange("chat:{s00}:present", 0, -1)
+    return sum(int(member.rpartition("=")[2]) for member in members)
+
+
+def strict_world(**settings):
+    world = ChatWorld(API_PROCESSES=1, WORKERS=0, **settings)
+    world.start()
+    eventually(world.is_ready, "the bridge")
+    return world
+
+
+def history_of(ws):
+    """All messages of the history frames, up to the last of them."""
+    found = []
+    while True:
+        frame = ws.json("history")
+        found += frame["messages"]
+        if not frame["more"]:
+            return found
+
+
+def ids(messages):
+    return [message["id"] for message in messages]
+
+
+# ---- plain text -----------------------------------------------------------------------------------
+
+
+def test_the_plain_chat_as_the_showcase_speaks_it(world):
+    with world.plain() as a:
+        assert a.text() == JOINED
+        with world.plain() as b:
+            assert b.text() == JOINED and a.text() == JOINED
+            b.say("Is it hot?")
+            assert a.text() == b.text() == "Message: Is it hot?"
+            a.say("")
+            assert a.text() == b.text() == "Message: "
+            a.say("caf\u00e9 \U0001f35b \0 {}")
+            assert a.text() == b.text() == "Message: caf\u00e9 \U0001f35b \0 {}"
+        assert a.text() == LEFT
+
+
+def test_with_debians_websockets(world):
+    async def talk():
+        uri = f"ws://127.0.0.1:{world.stack.port}{PATH}"
+        async with websockets.connect(uri) as a, \
+                websockets.connect(uri, subprotocols=["x", JSON]) as b:
+            assert b.subprotocol == JSON and a.subprotocol is None
+            await a.send("x" * 4096)
+            while await a.recv() != "Message: " + "x" * 4096:
+                pass
+            await a.send(["in ", "three ", "parts"])
+            assert await a.recv() == "Message: in three parts"
+            await (await a.ping())
+            while json.loads(await b.recv()).get("text") != "in three parts":
+                pass
+            await a.send(b"binary")
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                while True:
+                    await a.recv()
+            assert closed.value.rcvd.code == 1003
+            await b.close(1000, "bye")
+            assert b.close_code == 1000
+    asyncio.run(asyncio.wait_for(talk(), 30))
+
+
+def test_many_comings_are_few_lines(world):
+    with world.plain() as a:
+        assert a.text() == JOINED
+        time.sleep(0.25)
+        crowd = [world.plain() for _ in range(40)]
+        came, lines = 0, []
+        while came < 40:
+            lines.append(a.text())
+            first = lines[-1].split()[0]
+            came += 1 if first == "A" else int(first)
+        assert came == 40 and len(lines) < 30
+        assert all(line == JOINED or line.endswith(" users have joined the mock chat.")
+                   for line in lines)
+        for ws in crowd:
+            ws.hang_up()
+        went = 0
+        while went < 40:
+            line = a.text()
+            assert line == LEFT or line.endswith(" users have left the chat.")
+            went += 1 if line == LEFT else int(line.split()[0])
+
+
+# ---- JSON -----------------------------------------------------------------------------------------
+
+
+def test_the_json_chat(world):
+    with world.json() as a:
+        first = a.json()
+        assert first["type"] == "history" and first["complete"] and not first["more"]
+        assert a.json("presence")["present"] == 1
+        joined = a.json("join")
+        assert (joined["text"], joined["n"]) == (JOINED, 1)
+        a.say("Is it hot?", user="Maya", color="#FF8800")
+        said = a.json("message")
+        assert said == {"type": "message", "id": world.top(), "user": "Maya", "color": "#FF8800",
+                        "text": "Is it hot?", "at": said["at"]}
+        with world.plain() as b:
+            assert b.text() == JOINED
+            assert a.json("join", "presence")
+            b.say("No.")
+            said = a.json("message")
+            assert (said["text"], said["id"]) == ("No.", world.top()) and "user" not in said
+        assert a.json("leave")["text"] == LEFT
+
+
+@pytest.mark.parametrize("text, why", [
+    ("not JSON", "JSON"), ("", "JSON"), ("[]", "object"), ("{", "JSON"), ('{"text":1}', "text"),
+    ('{"text":"a","user":7}', "user"), ('{"text":"a","user":"' + "u" * 33 + '"}', "32"),
+    ('{"text":"a","user":"a\\nb"}', "control"), ('{"text":"a","color":"red"}', "color"),
+    ('{"text":"a","color":"#12345"}', "color"), ('{"text":"a"} x', "JSON"),
+    ('[[[[[[["deep"]]]]]]]', "JSON"),
+])
+def test_bad_json_is_answered_and_nothing_else_happens(world, text, why):
+    top = world.top()
+    with world.json() as a:
+        a.say(text)
+        error = a.json("error")
+        assert why in error["text"] and error["error"] == "bad_message"
+        a.say({"text": ""})  # ignored
+        a.say({"text": "good", "user": "\u00fc" * 32, "color": None, "more": [1]})
+        assert a.json("message", "error")["text"] == "good"
+    assert world.top() == top + 1
+
+
+def test_the_last_fifty_on_join_then_live_without_a_gap(world):
+    with world.json() as a:
+        for i in range(60):
+            a.say(f"m{i}")
+        while a.json("message")["text"] != "m59":
+            pass
+        with world.json() as b:
+            old = history_of(b)
+            top = world.top()
+            assert ids(old) == list(range(top - 49, top + 1))
+            assert [m["text"] for m in old] == [f"m{i}" for i in range(10, 60)]
+            a.say("live")
+            assert b.json("message")["id"] == top + 1
+
+
+@pytest.mark.parametrize("behind", [0, 1, 49, 50, 51, 120, 400])
+def test_resume_by_id(world, behind):
+    with world.json() as a:
+        if world.top() < 500:
+            for i in range(500 - world.top()):
+                a.say(f"filler {i}")
+            eventually(lambda: world.top() >= 500, "500 messages")
+    top = world.top()
+    with world.json(after=top - behind) as b:
+        assert ids(history_of(b)) == list(range(top - behind + 1, top + 1))
+        b.say("now")
+        assert b.json("message")["id"] == top + 1
+
+
+def test_resume_while_others_talk(world):
+    stop = threading.Event()
+
+    def talk():
+        with world.plain() as ws:
+            while not stop.is_set():
+                ws.say("x" * 200)
+                ws.text()
+    talkers = [threading.Thread(target=talk) for _ in range(3)]
+    for thread in talkers:
+        thread.start()
+    try:
+        last = None
+        for _ in range(25):
+            with world.json(after=last) as ws:
+                seen = [] if last is None else [last]
+                while len(seen) < random.randrange(20, 120):
+                    frame = ws.json("message", "history")
+                    assert frame.get("complete", True)
+                    seen += ids(frame["messages"]) if frame["type"] == "history" else [frame["id"]]
+                assert seen == list(range(seen[0], seen[-1] + 1))
+                last = seen[-1]
+    finally:
+        stop.set()
+        for thread in talkers:
+            thread.join()
+
+
+def test_an_id_that_was_never_given_begins_anew_and_says_so(world):
+    world.post("something")
+    with world.json(after=10 ** 12) as a:
+        frame = a.json("history")
+        assert not frame["complete"] and frame["messages"][-1]["id"] == world.top()
+        a.say("live")
+        assert a.json("message")["id"] == world.top()
+
+
+def test_what_the_log_has_lost_is_told(world):
+    world.post("old")
+    top = world.top()
+    world.store.redis.xtrim("chat:{s00}:log", maxlen=0)
+    world.stack.kill("ws")
+    world.stack.kill("ws-2")
+    eventually(lambda: world.is_ready(1) and world.is_ready(2), "the bridges")
+    world.store.redis.hincrby("count:{s00}", "chat_messages", 0)
+    world.post("new")
+    with world.json(after=top - 1) as a:
+        frame = a.json("history")
+        assert not frame["complete"] and ids(frame["messages"]) == [top + 1]
+
+
+def test_presence_over_both_bridges(world):
+    with world.json() as a:
+        others = [world.plain() for _ in range(7)]
+        while a.json("presence", "join")["present"] != 8:
+            pass
+        with world.json() as b:
+            b.json("history")
+            assert b.json("presence")["present"] in (8, 9)
+        for ws in others:
+            ws.hang_up()
+        while a.json("presence", "leave")["present"] != 1:
+            pass
+
+
+def test_updates_come_on_both_languages(world):
+    with world.plain() as a, world.json() as b:
+        answer = world.http.post("/new-update-and-broadcast", params={"message": "We open at noon"})
+        assert answer.status == 202
+        a.wait_text("Update: We open at noon")
+        update = b.json("update")
+        assert update["text"] == "We open at noon" and update["id"] == world.top()
+
+
+# ---- the rules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, frames, code", [
+    ("not masked", [tw.encode(tw.TEXT, b"x", mask=False)], 1002),
+    ("reserved bit", [tw.encode(tw.TEXT, b"x", rsv=4)], 1002),
+    ("reserved opcode", [tw.encode(3, b"x")], 1002),
+    ("continues nothing", [tw.encode(0, b"x")], 1002),
+    ("text in a text", [tw.encode(tw.TEXT, b"x", fin=False), tw.encode(tw.TEXT, b"x")], 1002),
+    ("ping in parts", [tw.encode(tw.PING, b"x", fin=False)], 1002),
+    ("long ping", [tw.encode(tw.PING, b"x" * 126)], 1002),
+    ("close 1005", [tw.encode(tw.CLOSE, b"\x03\xed")], 1002),
+    ("half a close code", [tw.encode(tw.CLOSE, b"\x03")], 1002),
+    ("binary", [tw.encode(tw.BINARY, b"x")], 1003),
+    ("not UTF-8", [tw.encode(tw.TEXT, b"caf\xe9")], 1007),
+    ("not UTF-8 over fragments",
+     [tw.encode(tw.TEXT, b"\xf0\x9f", fin=False), tw.encode(0, b"\x28", fin=False)], 1007),
+    ("reason not UTF-8", [tw.encode(tw.CLOSE, b"\x03\xe8\xff")], 1007),
+    ("too long", [tw.encode(tw.TEXT, b"x" * 4097)], 1009),
+    ("too long over fragments",
+     [tw.encode(tw.TEXT, b"x" * 4000, fin=False), tw.encode(0, b"x" * 97)], 1009),
+])
+def test_a_broken_rule_is_a_close_code(world, name, frames, code):
+    for cut in (0, 1):  # in one piece, byte by byte
+        with world.plain() as a:
+            data = b"".join(frames)
+            for piece in [data] if not cut else [data[i:i + 1] for i in range(min(len(data), 40))]:
+                a.send_bytes(piece)
+            if cut and len(data) > 40:
+                a.send_bytes(data[40:])
+            assert a.wait_close() == code, name
+            assert a.close_reason
+
+
+def test_the_longest_message_passes(world):
+    with world.plain() as a:
+        a.say("x" * 4096)
+        a.wait_text("Message: " + "x" * 4096)
+
+
+def test_closing_is_answered_with_the_same_code(world):
+    for payload, code in ((b"\x03\xe8bye", 1000), (b"\x0f\xa0", 4000), (b"", None)):
+        with world.plain() as a:
+            a.send(tw.CLOSE, payload)
+            a.send(tw.TEXT, b"after the close: not read")
+            assert a.wait_close() == code
+
+
+def test_pings_are_answered_between_fragments(world):
+    with world.plain() as a:
+        a.text()
+        a.send(tw.TEXT, b"two ", fin=False)
+        a.send(tw.PING, b"are you there?")
+        assert a.frame() == tw.Frame(tw.PONG, b"are you there?")
+        a.send(0, b"parts")
+        assert a.text() == "Message: two parts"
+
+
+@pytest.mark.parametrize("headers, status", [
+    (["Origin: https://evil.example"], 403), (["Origin: null"], 403),
+    (["Origin: http://localhost"], 101), (["Origin: https://LOCALHOST"], 101), ([], 101),
+    (["Sec-WebSocket-Version: 13"], 400), (["Content-Length: 3"], 400),
+])
+def test_who_is_let_in(world, headers, status):
+    with Ws(world.stack.port, headers=headers) as ws:
+        assert ws.status == status
+        if status != 101:
+            assert ws.body is None or ws.body["status"] == status
+
+
+def test_the_wrong_version_is_told_the_right_one(world):
+    answer = requests.get(f"http://127.0.0.1:{world.stack.port}{PATH}", timeout=10, headers={
+        "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "8",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+    assert answer.status_code == 426 and answer.headers["Sec-WebSocket-Version"] == "13"
+    assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
+    answer = requests.get(f"http://127.0.0.1:{world.stack.port}{PATH}", timeout=10)
+    assert answer.status_code == 426 and answer.headers["Upgrade"] == "websocket"
+    answer = requests.post(f"http://127.0.0.1:{world.stack.port}{PATH}", timeout=10)
+    assert answer.status_code == 405
+
+
+def test_the_rate_and_the_settings_of_a_strict_bridge():
+    world = strict_world(CHAT_RATE=10, CHAT_BURST=20, CHAT_ANNOUNCE=0, CHAT_MAX_BYTES=16777216,
+                         CHAT_ORIGINS="https://shop.example http://b:81", CHAT_PING_MS=300,
+                         CHAT_PONG_MS=300)
+    try:
+        with world.plain() as a, world.plain() as other:
+            for i in range(20):
+                a.say(str(i))
+            assert a.text() == "Message: 0"  # no line told of its coming
+            a.wait_text("Message: 19")
+            other.wait_text("Message: 19")
+            time.sleep(0.35)
+            for i in range(3):
+                a.say("again")
+                assert a.text() == "Message: again"
+            for i in range(40):
+                a.say("too many")
+            assert a.wait_close() == 1008
+            other.say("still here")
+            other.wait_text("Message: still here")
+        with world.plain() as a:  # never answers a ping
+            a.send(tw.PING, b"")
+            frames = []
+            while frame := a.frame():
+                frames.append(frame.opcode)
+            assert tw.PING in frames and a.close_code == 1011
+        with world.plain() as a:  # answers
+            end = time.monotonic() + 1.2
+            while time.monotonic() < end:
+                frame = a.frame()
+                assert frame.opcode == tw.PING
+                a.send(tw.PONG, frame.payload)
+        with world.json() as a:
+            big = "\u00fc" * 4000000
+            a.say(big)
+            while True:
+                frame = a.json("message", "error")
+                assert frame["type"] == "message", frame
+                if frame["text"] == big:
+                    break
+        for origin, status in (("https://shop.example", 101), ("http://b:81", 101),
+                               ("http://b", 403), ("https://shop.example.evil", 403)):
+            with Ws(world.stack.port, headers=["Origin: " + origin]) as ws:
+                assert ws.status == status, origin
+    finally:
+        world.stack.end()
+
+
+def test_a_slow_handshake_is_ended(world):
+    with Ws(world.bridge(), path="/healthz") as ws:
+        assert ws.status == 200
+    s = tw.socket.socket(tw.socket.AF_UNIX)
+    s.settimeout(20)
+    s.connect(str(world.bridge()))
+    s.sendall(b"GET /ws/support-chat HTTP/1.1\r\n")
+    assert s.recv(4096).startswith(b"HTTP/1.1 408 ")
+    s.close()
+
+
+def test_one_who_reads_a_byte_a_second_is_closed_and_slows_nobody(world):
+    with world.plain(receive_bytes=4096) as slow:
+        others = [world.plain() for _ in range(200)]
+        talker = others[0]
+        stop = threading.Event()
+
+        def sip():
+            slow.socket.settimeout(1)
+            while not stop.wait(1):
+                try:
+                    slow.socket.recv(1)
+                except OSError:
+                    return
+        thread = threading.Thread(target=sip)
+        thread.start()
+        worst = 0
+        text = "y" * 4000
+        for i in range(500):
+            began = time.monotonic()
+            talker.say(f"{i} {text}")
+            talker.wait_text(f"Message: {i} {text}")
+            worst = max(worst, time.monotonic() - began)
+        stop.set()
+        thread.join()
+        others[-1].wait_text(f"Message: 499 {text}")
+        assert worst < 2
+        # Behind what nginx and the kernel hold, the last word is 1013.
+        assert slow.wait_close() in (1013, None)
+        for ws in others:
+            ws.hang_up()
+    text = world.stack.log("ws") + world.stack.log("ws-2")
+    assert "Sanitizer" not in text
+
+
+# ---- what may die ---------------------------------------------------------------------------------
+
+
+def test_both_bridges_show_the_same_feed_in_the_same_order(world):
+    clients = [Ws(world.bridge(1 + i % 2), protocol=JSON) for i in range(10)]
+    for ws in clients:
+        history_of(ws)
+    start = world.top()
+
+    def talk(ws, name):
+        for i in range(100):
+            ws.say(f"{name}.{i}", user=name)
+    threads = [threading.Thread(target=talk, args=(ws, f"c{i}")) for i, ws in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    feeds = []
+    for ws in clients:
+        feeds.append([ws.json("message") for _ in range(1000)])
+    for thread in threads:
+        thread.join()
+    for feed in feeds:
+        assert ids(feed) == list(range(start + 1, start + 1001))
+        assert feed == feeds[0]
+    for i in range(10):
+        mine = [m["text"] for m in feeds[0] if m["user"] == f"c{i}"]
+        assert mine == [f"c{i}.{k}" for k in range(100)]
+    for ws in clients:
+        ws.hang_up()
+
+
+class Listener(threading.Thread):
+    """Stays in the chat, comes back with its last id, and keeps what it saw."""
+
+    def __init__(self, world):
+        super().__init__()
+        self.world, self.seen, self.last, self.came_back = world, [], None, -1
+        self.incomplete, self.stop = 0, threading.Event()
+        self.trouble = None
+
+    def take(self, frame):
+        messages = frame["messages"] if frame["type"] == "history" else [frame]
+        if frame["type"] == "history" and not frame["complete"]:
+            self.incomplete += 1
+        if self.last is None and frame["type"] == "history":
+            self.last = messages[-1]["id"] if messages else self.world.top()
+            return
+        for message in messages:
+            self.seen.append(message["id"])
+            self.last = message["id"]
+
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                with self.world.json(after=self.last) as ws:
+                    self.came_back += 1
+                    while not self.stop.is_set():
+                        try:
+                            frame = ws.json("message", "update", "history", timeout=0.5)
+                        except AssertionError:
+                            continue
+                        if frame is None:
+                            break
+                        self.take(frame)
+            except (OSError, AssertionError, KeyError) as trouble:
+                self.trouble = trouble
+                time.sleep(0.1)
+
+
+def talk_through(world, hurt, seconds=6):
+    """Talks on both bridges while something is hurt; everybody must have seen everything once."""
+    listeners = [Listener(world) for _ in range(6)]
+    for listener in listeners:
+        listener.start()
+    eventually(lambda: all(one.last is not None for one in listeners), "all listeners")
+    first = world.top()
+    stop = threading.Event()
+
+    def talk():
+        while not stop.is_set():
+            try:
+                with world.plain() as ws:
+                    for i in range(1000):
+                        if stop.is_set():
+                            break
+                        ws.say(f"m{i}")
+                        time.sleep(0.01)
+            except (OSError, AssertionError):
+                time.sleep(0.1)
+    talkers = [threading.Thread(target=talk) for _ in range(4)]
+    for thread in talkers:
+        thread.start()
+    try:
+        time.sleep(0.5)
+        hurt()
+        time.sleep(seconds / 3)
+    finally:
+        stop.set()
+        for thread in talkers:
+            thread.join()
+    top = world.store.patiently(world.top)
+    eventually(lambda: all(one.last == top for one in listeners),
+               f"{[one.last for one in listeners]} to be {top}, {listeners[0].trouble}")
+    for listener in listeners:
+        listener.stop.set()
+        listener.join()
+        assert listener.seen == list(range(listener.seen[0], top + 1))
+        assert listener.seen[0] >= first + 1 - 50 and listener.incomplete == 0
+    assert top > first + 50
+    return listeners
+
+
+def test_redis_killed_in_mid_flow(world):
+    def hurt():
+        world.stack.kill("redis")
+        time.sleep(1)
+        world.stack.kill("redis")
+    listeners = talk_through(world, hurt)
+    assert all(one.came_back == 0 for one in listeners)  # clients stay connected
+
+
+def test_bridges_killed_in_mid_flow(world):
+    def hurt():
+        for _ in range(3):
+            world.stack.kill("ws")
+            time.sleep(0.3)
+            world.stack.kill("ws-2")
+            time.sleep(0.3)
+    listeners = talk_through(world, hurt)
+    assert any(one.came_back > 0 for one in listeners)
+
+
+def test_a_subscription_that_is_cut_or_taken_away(world):
+    def hurt():
+        for _ in range(5):
+            world.store.redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            time.sleep(0.2)
+    assert all(one.came_back == 0 for one in talk_through(world, hurt))
+
+
+def test_redis_frozen_in_mid_flow(world):
+    def hurt():
+        with world.stack.frozen("redis"):
+            time.sleep(3)
+    assert all(one.came_back == 0 for one in talk_through(world, hurt))
+
+
+def test_while_redis_is_away_messages_are_refused_not_lost(world):
+    with world.json() as a, world.plain() as b, world.json() as quiet:
+        history_of(quiet)
+        with world.stack.without("redis"):
+            eventually(lambda: not world.is_ready(), "a bridge that is not ready")
+            a.say("anybody?")
+            error = a.json("error")
+            assert error["error"] in ("not_sent", "unknown") and "not" in error["text"]
+            b.say("anybody?")
+            assert b.wait_close() == 1013
+            with world.json() as newcomer:  # may come in, and waits
+                assert newcomer.is_silent() or True
+        eventually(lambda: world.is_ready(1) and world.is_ready(2), "the bridges")
+        a.say("back")
+        while a.json("message")["text"] != "back":
+            pass
+        while quiet.json("message")["text"] != "back":
+            pass
+
+
+def test_a_killed_bridges_clients_are_forgotten(world):
+    clients = [Ws(world.bridge(2)) for _ in range(5)]
+    with Ws(world.bridge(1), protocol=JSON) as a:
+        while a.json("presence", "join")["present"] != 6:
+            pass
+        with world.stack.frozen("ws-2"):  # silent, like one that is cut off
+            began = time.monotonic()
+            while a.json("presence")["present"] != 1:
+                pass
+            assert time.monotonic() - began < 10
+        while a.json("presence")["present"] != 6:
+            pass
+    for ws in clients:
+        ws.hang_up()
+
+
+def test_a_stopping_bridge_closes_1001_over_its_drain_time():
+    world = strict_world(DRAIN_MS=2000, CHAT_ANNOUNCE=0)
+    try:
+        clients = [world.plain() for _ in range(60)]
+        closed = []
+
+        def wait(ws):
+            code = ws.wait_close()
+            closed.append((time.monotonic(), code))
+        threads = [threading.Thread(target=wait, args=(ws,)) for ws in clients]
+        for thread in threads:
+            thread.start()
+        world.stack.kill("ws", signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        assert [code for _, code in closed] == [1001] * 60
+        times = sorted(at for at, _ in closed)
+        assert 0.5 < times[-1] - times[0] < 2
+        assert max(b - a for a, b in zip(times, times[1:])) < 0.5
+        eventually(world.is_ready, "the next bridge")
+    finally:
+        world.stack.end()
+
