@@ -91,7 +91,7 @@ UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(SRC_UNIT))
 
 # ---- build --------------------------------------------------------------------
 .PHONY: all
-all: toolchain $(PROGRAMS) ## build the programs (SANITIZER=address,undefined, WERROR=1)
+all: toolchain $(PROGRAMS) assets ## build the programs (SANITIZER=address,undefined, WERROR=1)
 
 # What is missing is named before the compiler stumbles over it.
 .PHONY: toolchain
@@ -141,6 +141,25 @@ else
 Q = @printf '  %s\n' '$(patsubst $(BUILD)/%,%,$@)';
 endif
 
+# ---- what the pages take from npm -----------------------------------------------
+# By the lockfile, into an ignored folder. Without npm, or without its registry, all the rest works:
+# /docs and the monitor's charts say what is missing.
+VENDOR := html/vendor
+NPM_CI := npm ci --prefix $(VENDOR) --ignore-scripts --no-audit --no-fund --loglevel=error
+.PHONY: assets
+ifneq ($(shell command -v npm 2>/dev/null),)
+assets: $(VENDOR)/node_modules/.fetched ## fetch Swagger UI and uPlot for the pages (needs npm)
+else
+assets:
+	@[ -e $(VENDOR)/node_modules/.fetched ] || \
+		echo 'assets: npm is not installed, so /docs and the charts stay without their libraries' >&2
+endif
+# A fetch that fails is tried again by the next make.
+$(VENDOR)/node_modules/.fetched: $(VENDOR)/package.json $(VENDOR)/package-lock.json $(VENDOR)/.npmrc
+	@echo '  fetching Swagger UI and uPlot'
+	@if $(NPM_CI) --omit=dev >/dev/null; then touch $@; else \
+		echo 'assets: npm could not fetch them, so /docs and the charts stay without their libraries' >&2; fi
+
 # ---- run ----------------------------------------------------------------------
 # A second make, because packages that were missing a moment ago change the flags.
 .PHONY: run up down redis-cli ctl
@@ -158,11 +177,13 @@ ctl: ## look at the queue and put things right: make ctl ARGS="status"
 	@$(MAKE) -s $(BIN)/tiffin-ctl >&2
 	@$(BIN)/tiffin-ctl $(ARGS)
 
-.PHONY: deps deps-test deps-lint deps-bench
+.PHONY: deps deps-browser deps-test deps-lint deps-bench
 deps: ## install the Debian packages that are missing
 	@fcgi/stack/deps.sh build run
 deps-test: ## ... those that the tests need as well
 	@fcgi/stack/deps.sh build run test
+deps-browser: ## ... those that the browser tests need as well
+	@fcgi/stack/deps.sh build run test browser
 deps-bench: ## ... those that measuring needs as well
 	@fcgi/stack/deps.sh build run bench
 deps-lint: ## ... those that the checks need as well
@@ -171,10 +192,11 @@ deps-lint: ## ... those that the checks need as well
 # ---- test ---------------------------------------------------------------------
 PYTEST := /usr/bin/python3 -B -m pytest -p no:cacheprovider
 
-.PHONY: test test-unit test-functions test-integration
+.PHONY: test test-unit test-functions test-integration test-browser
 test: deps-test ## all tests on this machine (SANITIZER=address,undefined as well)
+	@$(MAKE) -s deps-browser || echo 'test: no Chromium to be had: the browser tests are skipped' >&2
 	@$(MAKE) -s all
-	@code=0; for part in test-unit test-functions test-integration test-chaos; do \
+	@code=0; for part in test-unit test-functions test-integration test-chaos test-browser; do \
 		$(MAKE) -s $$part || code=1; done; exit $$code
 
 test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/test_*.c
@@ -208,6 +230,12 @@ test-chaos: all ## crash points, lost replies, a store in trouble (about 3 minut
 	@$(PYTEST) tests/chaos $(PYTEST_ARGS)
 chaos: all ## the long attacks, a table at the end (CHAOS_ARGS="--every 3-6 --at-once 2")
 	@tests/chaos/attack.py --preset issue $(CHAOS_ARGS)
+
+# With axe-core, which only these tests use. Where there is no Chromium they say so and are skipped.
+test-browser: all ## the pages in Chromium, and openapi.json against the running server
+	@[ -d $(VENDOR)/node_modules/axe-core ] || ! command -v npm >/dev/null || \
+		{ $(NPM_CI) >/dev/null && touch $(VENDOR)/node_modules/.fetched; } || true
+	@$(PYTEST) tests/browser $(PYTEST_ARGS)
 
 # A test links with the library of the folder that its own folder mirrors.
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \

@@ -13,6 +13,7 @@
 #define KEY_PAUSED "jobs:" SHARD ":paused"
 #define KEY_ACTIVE_PREFIX "jobs:" SHARD ":active:"
 #define KEY_WORKERS "workers:" SHARD
+#define KEY_PULSE "pulse:" SHARD
 #define KEY_WORKER_PREFIX "worker:" SHARD ":"
 #define KEY_ORDER_PREFIX "order:" SHARD ":"
 #define KEY_UPDATE_PREFIX "update:" SHARD ":"

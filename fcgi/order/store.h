@@ -89,6 +89,7 @@ const struct redisReply *store_events_entries(const struct redisReply *reply);
 
 /* ---- worker -------------------------------------------------------------------------------- */
 
+/* Answer: ["ok", ms for which the heartbeats of all workers have been steady]. */
 struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_reply_fn fn,
                            void *arg);
 /* Answer: [ms until the next delayed job is due or -1, id, ...], or ["unregistered"]. */

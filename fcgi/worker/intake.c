@@ -53,8 +53,10 @@ static void on_beaten(void *arg, const struct rds_result *result)
     struct intake *in = &w->intake;
     in->beat = NULL;
     if (result->outcome == RDS_OK) {
+        int64_t all_steady_ms = 0; /* not told by a library of the version before */
+        (void)rds_int(rds_at(result->reply, 1), &all_steady_ms);
         in->is_registered = 1;
-        pulse_beat(&in->pulse, clock_mono_ms());
+        pulse_beat(&in->pulse, clock_mono_ms(), all_steady_ms);
     } else {
         pulse_break(&in->pulse);
         complain(w, result);

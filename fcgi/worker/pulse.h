@@ -1,6 +1,8 @@
-/* Has this worker's own heartbeat been steady? Only then may it call others dead: after an outage
- * of Redis, or after this process itself was stopped, everybody's heartbeat looks gone. Pure; the
- * times are milliseconds of a clock that never jumps. */
+/* Have heartbeats been steady? Only then may this worker call others dead: after an outage of
+ * Redis, or after this process itself was stopped, everybody's heartbeat looks gone. What it has
+ * not lived through itself Redis tells: for how long somebody's heartbeat has come without a gap,
+ * so that the successor of a killed worker need not wait for a TTL of its own. Pure; the times are
+ * milliseconds of a clock that never jumps. */
 #ifndef TIFFIN_WORKER_PULSE_H
 #define TIFFIN_WORKER_PULSE_H
 
@@ -17,8 +19,9 @@ struct pulse {
         .ttl_ms = (ttl) \
     }
 
-/* A heartbeat was accepted. More than half a TTL since the one before is a break. */
-void pulse_beat(struct pulse *p, int64_t now_ms);
+/* A heartbeat was accepted, and those of all have been steady for so long (0: not known). More than
+ * half a TTL since the one before is a break. */
+void pulse_beat(struct pulse *p, int64_t now_ms, int64_t all_steady_ms);
 /* A heartbeat failed, or the connection was lost. */
 void pulse_break(struct pulse *p);
 /* True after a full TTL without a break. */

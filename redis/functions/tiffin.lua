@@ -234,15 +234,27 @@ end
 
 ------------------------------------------------------------------------------- worker: claims
 
+-- For how long somebody's heartbeat has come without a gap of more than half a time to live. The
+-- key holds "<since> <last>". In that time every living worker was heard, so it is what one must
+-- know before one calls others dead; kept here, because a worker that was just started (after the
+-- one before was killed) cannot know it from its own.
+local function steady_for(pulse_key, ttl, now)
+    local since, last = string.match(redis.call('GET', pulse_key) or '', '^(%d+) (%d+)$')
+    if not since or now - last > ttl / 2 then since = now end
+    redis.call('SET', pulse_key, string.format('%.0f %.0f', since, now))
+    return now - since
+end
+
 --[[ beat: I live. Registers the worker when it is new.
-KEYS  workers, worker
+KEYS  workers, worker, pulse (none: a caller of the version before)
 ARGV  worker id, time to live (ms)
--> {'ok'} ]]
+-> {'ok', ms for which the heartbeats of all have been steady} ]]
 local function beat(keys, argv)
-    local ttl = whole(argv[2], 1)
+    local ttl, now = whole(argv[2], 1), now_ms()
     redis.call('SADD', keys[1], argv[1])
-    redis.call('SET', keys[2], rfc3339(now_ms()), 'PX', ttl)
-    return { 'ok' }
+    redis.call('SET', keys[2], rfc3339(now), 'PX', ttl)
+    if not keys[3] then return { 'ok' } end
+    return { 'ok', steady_for(keys[3], ttl, now) }
 end
 
 --[[ take: claims up to n jobs into my list: first those that are due, the oldest first, then the

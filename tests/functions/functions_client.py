@@ -8,6 +8,7 @@ DELAYED = "jobs:{s00}:delayed"
 DEAD = "jobs:{s00}:dead"
 PAUSED = "jobs:{s00}:paused"
 WORKERS = "workers:{s00}"
+PULSE = "pulse:{s00}"
 COUNT = "count:{s00}"
 EVENTS = "events:{s00}"
 INDEX = "orders:{s00}:index"
@@ -79,6 +80,10 @@ class Functions:
 
     def beat(self, worker, ttl=60000):
         return self.fcall("beat", [WORKERS, heartbeat_key(worker)], worker, ttl)
+
+    def beat_all(self, worker, ttl=60000):
+        """The same, and it tells for how many ms all heartbeats have been steady."""
+        return self.fcall("beat", [WORKERS, heartbeat_key(worker), PULSE], worker, ttl)
 
     def take(self, worker, n=1):
         return self.fcall("take", [READY, active_key(worker), DELAYED, WORKERS, PAUSED],

@@ -23,7 +23,7 @@ CALLS = {
                                                          fingerprint="f")),
     # whoever may step an order may also write what cancel writes; publish an update, speak
     "cancel": ({"api", "worker"}, lambda f: f.cancel(ORDER)),
-    "beat": ({"worker"}, lambda f: f.beat("w9")),
+    "beat": ({"worker"}, lambda f: f.beat_all("w9")),
     "take": ({"worker"}, lambda f: f.take("w1", 1)),
     "begin": ({"worker"}, lambda f: f.begin("w1", ORDER)),
     "intent": ({"worker"}, lambda f: f.intent("w1", ORDER, 1, "pay")),

@@ -38,6 +38,22 @@ def test_beat_registers_and_expires(worker, admin):
     assert 59000 < admin.pttl(fc.heartbeat_key("w1")) <= 60000
 
 
+def test_beat_tells_how_long_all_have_been_steady(worker, admin):
+    assert worker.beat_all("w1", 60000) == ["ok", 0]
+    since, last = map(int, admin.get(fc.PULSE).split())
+    assert since == last
+
+    def told(since_ago, last_ago):
+        now = int(admin.time()[0]) * 1000
+        admin.set(fc.PULSE, f"{now - since_ago} {now - last_ago}")
+        return worker.beat_all("w2", 60000)[1]
+    assert 50000 <= told(50000, 20000) < 60000, "another worker's heartbeats count"
+    assert 50000 <= told(50000, 28000) < 60000
+    assert told(50000, 31001) == 0, "a gap of more than half a time to live"
+    admin.set(fc.PULSE, "nonsense")
+    assert worker.beat_all("w1", 60000) == ["ok", 0]
+
+
 def test_take_needs_a_registered_worker(api, worker, admin):
     placed(api)
     before = fc.snapshot(admin)

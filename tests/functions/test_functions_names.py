@@ -28,7 +28,7 @@ def test_function_names_and_version(admin, api):
 
 def test_key_names():
     c = defined()
-    for name in ("READY", "DELAYED", "DEAD", "PAUSED", "WORKERS", "COUNT", "EVENTS", "INDEX",
+    for name in ("READY", "DELAYED", "DEAD", "PAUSED", "WORKERS", "PULSE", "COUNT", "EVENTS", "INDEX",
                  "CHAT_LOG"):
         assert c["KEY_" + name] == getattr(fc, name)
     assert c["CHANNEL_CHAT"] == fc.CHAT_CHANNEL
