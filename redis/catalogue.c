@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "tool.h"
 
 enum {
@@ -249,18 +250,10 @@ static void check_favourites(const char *file, const struct catalogue *c)
 static struct json_object *parse_json(const char *path)
 {
     struct text text = read_file(path);
-    struct json_tokener *tokener = must_alloc(json_tokener_new_ex(MAX_JSON_DEPTH));
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    struct json_object *root = json_tokener_parse_ex(tokener, text.bytes, (int)text.len);
-    enum json_tokener_error error = json_tokener_get_error(tokener);
-    size_t end = json_tokener_get_parse_end(tokener), line = 1;
-    for (size_t i = 0; i < end && i < text.len; i++)
-        line += text.bytes[i] == '\n';
-    if (error == json_tokener_continue)
-        die("%s: line %zu: the file ends in the middle", path, line);
-    if (error != json_tokener_success || end < text.len)
-        die("%s: line %zu: %s", path, line, json_tokener_error_desc(error));
-    json_tokener_free(tokener);
+    struct json_object *root;
+    struct json_error error;
+    if (json_parse(text.bytes, text.len, MAX_JSON_DEPTH, &root, &error))
+        die("%s: line %zu: %s", path, error.line, error.what);
     free(text.bytes);
     return root;
 }

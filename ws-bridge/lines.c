@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -176,16 +177,10 @@ static const char *wrong_with(struct lines_said *said)
 int lines_said_parse(const char *bytes, size_t n, struct lines_said *ret, const char **ret_wrong)
 {
     struct lines_said said = {.json = NULL};
+    struct json_error error;
     const char *wrong = "this is not JSON";
-    if (n <= INT_MAX) {
-        struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-        said.json = json_tokener_parse_ex(tokener, bytes, (int)n);
-        /* A number at the end could go on, for json-c; it is no object anyway. */
-        if (json_tokener_get_error(tokener) == json_tokener_success)
-            wrong = json_tokener_get_parse_end(tokener) == n ? wrong_with(&said) : wrong;
-        json_tokener_free(tokener);
-    }
+    if (json_parse(bytes, n, JSON_DEPTH, &said.json, &error) == 0)
+        wrong = wrong_with(&said);
     if (wrong) {
         json_object_put(said.json);
         *ret_wrong = wrong;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -162,24 +163,14 @@ static int check_names(struct params *p, const char *body, size_t n, int differe
 
 int params_add_json(struct params *p, const char *body, size_t n)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    struct json_object *root = json_tokener_parse_ex(tokener, body, (int)n + 1); /* with its NUL */
-    enum json_tokener_error error = json_tokener_get_error(tokener);
-    size_t parsed = json_tokener_get_parse_end(tokener);
+    struct json_object *root;
+    struct json_error error;
+    if (json_parse(body, n, JSON_DEPTH_MAX, &root, &error))
+        return fail(p, 400, "The body is not JSON: %s.", error.what);
     int status = 0;
-
-    if (utf8_length(body, n) < 0) /* json-c lets overlong forms and surrogates pass */
-        status = fail(p, 400, "The body is not JSON: it is not valid UTF-8.");
-    else if (error != json_tokener_success)
-        status = fail(p, 400, "The body is not JSON: %s.",
-                      error == json_tokener_continue ? "it ends too early"
-                                                     : json_tokener_error_desc(error));
-    else if (parsed < n && parsed + strspn(body + parsed, " \t\r\n") < n)
-        status = fail(p, 400, "The body is not JSON: something follows the value.");
-    else if (json_object_get_type(root) != json_type_object)
+    if (json_object_get_type(root) != json_type_object) {
         status = fail(p, 422, "The JSON body must be an object.");
-    else {
+    } else {
         status = check_names(p, body, n, json_object_object_length(root));
         struct json_object_iterator it = json_object_iter_begin(root);
         struct json_object_iterator end = json_object_iter_end(root);
@@ -188,7 +179,6 @@ int params_add_json(struct params *p, const char *body, size_t n)
                                      json_object_iter_peek_value(&it));
     }
     json_object_put(root);
-    json_tokener_free(tokener);
     return status;
 }
 

@@ -15,6 +15,7 @@ const KEPT = 200; // lines on the page
 
 export function chat() {
   const log = $("chat-log");
+  const room = $("chat-room"); // the log, scrolling
   const name = $("chat-name");
   const color = $("chat-color");
   const text = $("chat-text");
@@ -57,11 +58,11 @@ export function chat() {
   }
 
   function add(node) {
-    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    const isAtEnd = room.scrollHeight - room.scrollTop - room.clientHeight < 60;
     $("chat-empty").hidden = true;
     log.append(node);
     while (log.children.length > KEPT) log.firstElementChild.remove();
-    if (isAtEnd) log.scrollTop = log.scrollHeight;
+    if (isAtEnd) room.scrollTop = room.scrollHeight;
     return node;
   }
 
@@ -199,7 +200,7 @@ export function chat() {
     if (!words || !socket || send.disabled) return;
     const p = { user: name.value.trim(), color: color.value, text: words };
     p.node = add(bubble(p, "mine pending"));
-    log.scrollTop = log.scrollHeight;
+    room.scrollTop = room.scrollHeight;
     pending.push(p);
     text.value = "";
     speak(p);

@@ -5,6 +5,7 @@ import { $, el, say, setVar, duration, ticking } from "./dom.js";
 import { ask } from "./net.js";
 import { wire } from "./wire.js";
 
+const USUAL_MS = 3000;
 const PARTS = ["info", "menu", "reviews", "full"];
 
 export function coffee(restaurantId) {
@@ -45,10 +46,12 @@ export function coffee(restaurantId) {
     show();
     const began = performance.now();
     const took = {};
+    let isOver = false;
     const soFar = (part) => took[part] ?? performance.now() - began;
     const draw = () => {
       const parts = PARTS.slice(0, 3).map(soFar);
-      const whole = Math.max(3200, parts[0] + parts[1] + parts[2], soFar("full"));
+      // The usual length until the real one is known, so that bars grow instead of the scale.
+      const whole = Math.max(isOver ? 0 : USUAL_MS, parts[0] + parts[1] + parts[2], soFar("full"));
       for (const part of PARTS) {
         setVar(rows[part], "--share", soFar(part) / whole);
         rows[part].classList.toggle("done", took[part] != null);
@@ -70,6 +73,7 @@ export function coffee(restaurantId) {
       arrived[part](body);
     }));
     stop();
+    isOver = true;
     const failure = results.find((r) => r.status === "rejected");
     if (failure) {
       for (const part of PARTS) took[part] ??= 0;

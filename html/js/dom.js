@@ -26,7 +26,8 @@ export function setVar(node, name, value) {
 }
 
 export const calm = matchMedia("(prefers-reduced-motion: reduce)");
-export const clock = (when) => new Date(when).toLocaleTimeString();
+const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const clock = (when) => time.format(new Date(when));
 
 export function duration(ms) {
   if (ms < 10) return `${ms.toFixed(1)} ms`;

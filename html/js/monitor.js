@@ -84,20 +84,20 @@ class Charts {
         ...this.size(node),
         cursor: { show: false },
         legend: { show: false },
-        padding: [8, 8, 0, 0],
+        padding: [8, 18, 0, 0],
         scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, 4)] } },
         axes: [
-          { ...axis, space: 70, values: (u, at) => at.map((s) => this.ago(s)) },
+          { ...axis, size: 28, splits: () => [240, 180, 120, 60, 0].map((s) => this.newest() - s), values: (u, at) => at.map((s) => this.ago(s)) },
           { ...axis, size: 52, values: (u, at) => at.map((v) => (chart.unit ? chart.unit(v) : number.format(v))) },
         ],
-        series: [{}, ...chart.series.map(([label, color]) => ({ label, stroke: ink(color), width: 2, points: { show: false } }))],
+        series: [{}, ...chart.series.map(([label, color], i) => ({ label, stroke: ink(color), width: 2, fill: i ? undefined : `${ink(color)}1c`, points: { show: false } }))],
       }, this.data(chart), node);
     });
   }
 
   ago(seconds) {
-    const past = Math.round(this.newest() - seconds);
-    return past <= 0 ? "now" : past % 60 ? `${past} s` : `${past / 60} min`;
+    const minutes = Math.round((this.newest() - seconds) / 60);
+    return minutes ? `−${minutes} min` : "now";
   }
 
   newest() {

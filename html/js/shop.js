@@ -5,7 +5,7 @@ import { wire } from "./wire.js";
 import { changes, money } from "./words.js";
 
 const STEPS = 7;          // of an order that goes well
-const LEAST_MS = 16000;   // the drawing's first width
+const LEAST_MS = 16000;   // the drawing's width until the order is over, or longer
 
 export function shop(order) {
   const shown = wire($("shop-wire"));
@@ -49,7 +49,7 @@ export function shop(order) {
         if (!versions.length) return;
         const at = versions.map((v) => Date.parse(v.timestamp));
         const nowMs = o.isOver ? at.at(-1) : o.serverMs;
-        const whole = Math.max(LEAST_MS, nowMs - at[0]);
+        const whole = Math.max(o.isOver ? 1 : LEAST_MS, nowMs - at[0]);
         const wanted = Math.max(STEPS, versions.length + (o.isOver ? 0 : 1));
         while (lines.children.length < wanted) lines.append(bar("\u00a0"));
         [...lines.children].forEach((li, i) => {
@@ -66,7 +66,7 @@ export function shop(order) {
           setVar(li, "--share", Math.max((to - from) / whole, 0.004));
           li.classList.toggle("done", !isNow);
           piece.hidden = false;
-          say(out, isNow ? "" : `+${duration(to)}`);
+          say(out, isNow ? "" : i ? `+${duration(to)}` : "at once");
         });
         if (o.isOver && wasOver) stop();
         wasOver = o.isOver;

@@ -51,7 +51,7 @@ export function waiter() {
       setVar(single, "--share", alone / Math.max(whole, mine));
       say(single.querySelector("output"), alone >= whole
         ? duration(whole)
-        : `table ${Math.min(n, Math.floor(ms / each) + 1)} of ${n}, ${duration(alone)} of ${duration(whole)}`);
+        : `at table ${Math.min(n, Math.floor(ms / each) + 1)}, ${duration(alone)}`);
       if (end && alone >= whole) stopDrawing();
     }
     const stop = ticking(draw);

@@ -39,7 +39,7 @@ export function wire(node) {
   let requests = [];
   const list = el("ul", { class: "wire-requests", "aria-label": "Requests" });
   const head = el("p", { class: "wire-status" });
-  const body = el("pre", { class: "wire-body", tabindex: "0", "aria-label": "Answer" });
+  const body = el("pre", { class: "wire-body", tabindex: "0", role: "group", "aria-label": "Answer" });
   const button = copyButton("Copy as curl", () => requests.map(curl).join("\n"));
   node.replaceChildren(el("div", { class: "wire-head" }, list, button), head, body);
 

@@ -2,6 +2,7 @@
 every frame as it came. (test_chat.py also speaks through Debian's python3-websockets.)"""
 import base64
 import collections
+import contextlib
 import hashlib
 import json
 import os
@@ -103,9 +104,9 @@ class Ws:
         self.send_bytes(encode(opcode, payload, **how))
 
     def say(self, text, **more):
-        """A text message; with a keyword, or a dict, as JSON."""
-        if more or isinstance(text, dict):
-            text = json.dumps({"text": text, **more} if more else text)
+        """A text message, in the language that was agreed on."""
+        if self.headers.get("sec-websocket-protocol") == JSON:
+            text = json.dumps({"text": text, **more})
         self.send(TEXT, text.encode())
 
     def _split(self):
@@ -138,11 +139,14 @@ class Ws:
         if frame.opcode == CLOSE:
             self.close_code = int.from_bytes(frame.payload[:2], "big") or None
             self.close_reason = frame.payload[2:].decode()
+            with contextlib.suppress(OSError):  # it may have gone further
+                self.send(CLOSE, frame.payload[:2])
         return frame
 
     def text(self, timeout=DEADLINE_S):
         """The next text; pings are answered. None after a close frame, or at the end."""
-        while frame := self.frame(timeout):
+        deadline = time.monotonic() + timeout
+        while frame := self.frame(deadline - time.monotonic()):
             if frame.opcode == TEXT:
                 return frame.payload.decode()
             if frame.opcode == PING:
@@ -153,7 +157,8 @@ class Ws:
 
     def json(self, *types, timeout=DEADLINE_S):
         """The next object, of one of these types if any are named; None at the end."""
-        while (text := self.text(timeout)) is not None:
+        deadline = time.monotonic() + timeout
+        while (text := self.text(deadline - time.monotonic())) is not None:
             found = json.loads(text)
             if not types or found["type"] in types:
                 return found
@@ -161,11 +166,19 @@ class Ws:
 
     def wait_text(self, wanted):
         """Reads on until this text comes. -> those before it"""
-        before = []
-        while (text := self.text()) != wanted:
+        before, deadline = [], time.monotonic() + DEADLINE_S
+        while (text := self.text(deadline - time.monotonic())) != wanted:
             assert text is not None, (self.close_code, before)
             before.append(text)
         return before
+
+    def wait_json(self, *types, **fields):
+        """Reads on until an object of these types has these fields."""
+        deadline = time.monotonic() + DEADLINE_S
+        while found := self.json(*types, timeout=deadline - time.monotonic()):
+            if all(found.get(name) == value for name, value in fields.items()):
+                return found
+        raise AssertionError(f"closed {self.close_code} before {fields}")
 
     def wait_close(self):
         """Reads on until it is closed, and until the end of the connection. -> the code"""

@@ -399,7 +399,7 @@ static void json_numbers_too_large_are_no_small_ones(void **state)
         int status = params_add_json(&params, BODIES[i], strlen(BODIES[i]));
         if (!status)
             status = params_get_int(&params, "n", 1, 20, 1, &n);
-        assert_int_equal(status, 422);
+        assert_true(status == 422 || status == 400); /* 400: json-c 0.18 refuses them itself */
         assert_int_equal(n, 77);
     }
 }

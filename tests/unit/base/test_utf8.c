@@ -164,6 +164,36 @@ static void control_characters_by_table(void **state)
             fail_msg("%s", TABLE[i].name);
 }
 
+/* Every case of the table, cut in two everywhere and byte by byte: the same verdict. */
+static void in_pieces(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LENGTH(CASES); i++) {
+        size_t n = CASES[i].n;
+        for (size_t cut = 0; cut <= n; cut++) {
+            struct utf8_stream two = {0}, bytes = {0};
+            int bad = utf8_feed(&two, guarded(CASES[i].bytes, cut), cut) ||
+                      utf8_feed(&two, guarded(CASES[i].bytes + cut, n - cut), n - cut) ||
+                      !utf8_is_whole(&two);
+            int bad_bytes = 0;
+            for (size_t k = 0; k < n && !bad_bytes; k++)
+                bad_bytes = utf8_feed(&bytes, CASES[i].bytes + k, 1) != 0;
+            bad_bytes = bad_bytes || !utf8_is_whole(&bytes);
+            if (bad != (CASES[i].characters < 0) || bad_bytes != bad)
+                fail_msg("%s, cut at %zu", CASES[i].name, cut);
+        }
+    }
+}
+
+static void a_bad_byte_is_found_at_once(void **state)
+{
+    struct utf8_stream s = {0};
+    (void)state;
+    assert_int_equal(utf8_feed(&s, "a long text of ASCII \xf0\x9f", 23), 0);
+    assert_false(utf8_is_whole(&s));
+    assert_int_equal(utf8_feed(&s, "(", 1), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +202,8 @@ int main(void)
         cmocka_unit_test(every_pair_of_bytes),
         cmocka_unit_test(every_truncation_is_refused_without_over_read),
         cmocka_unit_test(control_characters_by_table),
+        cmocka_unit_test(in_pieces),
+        cmocka_unit_test(a_bad_byte_is_found_at_once),
     };
     return cmocka_run_group_tests_name("base/utf8", tests, NULL, NULL);
 }

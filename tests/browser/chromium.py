@@ -1,0 +1,170 @@
+"""Driving Debian's Chromium: looking, clicking, waiting for what a person would wait for."""
+import base64
+import json
+import pathlib
+import shutil
+import tempfile
+import time
+
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+from tiffin_stack import DEADLINE_S
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+AXE = ROOT / "html" / "vendor" / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--disable-dev-shm-usage", "--hide-scrollbars", "--lang=en-GB", "--no-proxy-server")
+
+_chromium = shutil.which("chromium")
+_driver = shutil.which("chromedriver")
+missing = None if _chromium and _driver else "chromium or chromium-driver is not installed"
+
+
+class Browser:
+    def __init__(self):
+        self.profile = tempfile.mkdtemp(prefix="tiffin-chromium-")
+        options = Options()
+        options.binary_location = _chromium
+        for flag in (*FLAGS, f"--user-data-dir={self.profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(service=Service(_driver), options=options)
+        self.driver.set_script_timeout(DEADLINE_S)
+        self.expected = []  # parts of console lines that the test brings about
+        self.size(1440, 900)
+
+    def quit(self):
+        self.driver.quit()
+        shutil.rmtree(self.profile, ignore_errors=True)
+
+    # ---- the window ---------------------------------------------------------------------------
+
+    def cdp(self, command, **parameters):
+        return self.driver.execute_cdp_cmd(command, parameters)
+
+    def size(self, width, height, scheme="light", motion="no-preference"):
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                 deviceScaleFactor=1, mobile=width < 600)
+        self.cdp("Emulation.setEmulatedMedia", features=[
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": motion}])
+
+    def open(self, url):
+        self.driver.get(url)
+
+    def js(self, script, *args):
+        return self.driver.execute_script(script, *args)
+
+    def new_window(self):
+        """Opens one and works in it. -> its handle"""
+        self.driver.switch_to.new_window("window")
+        return self.driver.current_window_handle
+
+    def use(self, handle):
+        self.driver.switch_to.window(handle)
+
+    # ---- looking and doing --------------------------------------------------------------------
+
+    def find(self, selector):
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector):
+        return self.js("const e = document.querySelector(arguments[0]); return e && e.textContent",
+                       selector)
+
+    def scroll_to(self, selector):
+        self.js("document.querySelector(arguments[0]).scrollIntoView("
+                "{block: 'center', behavior: 'instant'})", selector)
+
+    def click(self, selector):
+        self.scroll_to(selector)
+        self.find(selector).click()
+
+    def type(self, selector, text):
+        field = self.find(selector)
+        field.send_keys(Keys.CONTROL + "a")
+        field.send_keys(text)
+
+    def choose(self, selector, value):
+        Select(self.find(selector)).select_by_value(value)
+
+    def eventually(self, condition, what, timeout=DEADLINE_S):
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                answer = condition()
+            except (StaleElementReferenceException, AttributeError, TypeError):
+                answer = None
+            if answer:
+                return answer
+            assert time.monotonic() < deadline, f"never came: {what}"
+            time.sleep(0.05)
+
+    def wait_text(self, selector, part):
+        return self.eventually(lambda: part in self.text(selector) and self.text(selector),
+                               f"{part!r} in {selector}, which has {self.text(selector)!r}")
+
+    def wait_enabled(self, selector):
+        self.eventually(lambda: self.find(selector).is_enabled(), f"{selector} enabled")
+
+    # ---- judging ------------------------------------------------------------------------------
+
+    def console(self):
+        return [line for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+
+    def check_console(self):
+        """No error, so no violation of the Content-Security-Policy either."""
+        bad = [line["message"] for line in self.console()
+               if not any(part in line["message"] for part in self.expected)]
+        assert not bad, "\n".join(bad)
+
+    def axe(self, *exclude):
+        """Violations that axe-core calls serious or critical. -> text, empty when there are none"""
+        self.js(AXE.read_text())
+        result = self.driver.execute_async_script(
+            "const done = arguments[1]; axe.run({exclude: arguments[0]}).then(done, "
+            "e => done({error: String(e)}))", [[selector] for selector in exclude])
+        assert "error" not in result, result
+        return "\n".join(
+            f"{v['id']}: {v['help']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+            for v in result["violations"] if v["impact"] in ("serious", "critical")
+            for node in v["nodes"])
+
+    def screenshot(self, path):
+        """Of the whole page."""
+        size = self.cdp("Page.getLayoutMetrics")["cssContentSize"]
+        shot = self.cdp("Page.captureScreenshot", captureBeyondViewport=True, clip={
+            "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1})
+        pathlib.Path(path).write_bytes(base64.b64decode(shot["data"]))
+
+    def overflow(self):
+        """How many pixels the page is wider than its window."""
+        return self.js("return document.documentElement.scrollWidth - innerWidth")
+
+    def facts(self):
+        """What loading the page cost."""
+        return json.loads(self.js("""
+            const all = performance.getEntriesByType("resource");
+            const page = performance.getEntriesByType("navigation")[0];
+            const paint = performance.getEntriesByName("first-contentful-paint")[0];
+            return JSON.stringify({
+              requests: all.length + 1,
+              transferred: page.transferSize + all.reduce((n, r) => n + r.transferSize, 0),
+              decoded: page.decodedBodySize + all.reduce((n, r) => n + r.decodedBodySize, 0),
+              first_paint_ms: paint ? Math.round(paint.startTime) : null,
+              foreign: all.map((r) => r.name).filter((u) => !u.startsWith(location.origin)),
+              blocking: all.filter((r) => r.renderBlockingStatus === "blocking").map((r) => r.name),
+            })"""))
+
+
+__all__ = ["Browser", "missing", "AXE", "WebDriverException"]

@@ -1,0 +1,78 @@
+"""The pages in a real Chromium, against a private stack."""
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+from tiffin_http import Client  # noqa: E402
+from tiffin_stack import Stack  # noqa: E402
+
+try:
+    from chromium import Browser, missing
+except ImportError:  # no selenium
+    Browser, missing = None, "python3-selenium is not installed"
+
+# Long enough to be seen, short enough to wait for.
+WAITS = {"DB_MS": 100, "MENU_MS": 200, "REVIEWS_MS": 300, "PAYMENT_MS": 700, "KITCHEN_MS": 300,
+         "STAGE_MIN_MS": 250, "STAGE_MAX_MS": 350, "BROADCAST_MS": 200}
+ARTEFACTS = pathlib.Path(__file__).parent / "artefacts"
+
+
+def pytest_collection_modifyitems(items):
+    if not missing:
+        return
+    skip = pytest.mark.skip(reason=f"no browser test: {missing}: make deps-browser")
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker(skip)
+
+
+class Site:
+    """A stack and a client of it."""
+
+    def __init__(self, **settings):
+        self.stack = Stack(**{**WAITS, **settings})
+        self.http = Client(self.stack.port)
+        self.url = f"http://localhost:{self.stack.port}"
+
+
+@pytest.fixture(scope="session")
+def site():
+    site = Site()
+    try:
+        site.stack.up()
+        yield site
+    finally:
+        site.stack.end()
+
+
+@pytest.fixture(scope="module")
+def own_site():
+    """One that a module may break."""
+    site = Site()
+    try:
+        site.stack.up()
+        yield site
+    finally:
+        site.stack.end()
+
+
+@pytest.fixture
+def browser():
+    """A fresh Chromium. At the end its console must be clean, but for what the test expects."""
+    browser = Browser()
+    try:
+        yield browser
+        browser.check_console()
+    finally:
+        browser.quit()
+
+
+@pytest.fixture(scope="session")
+def artefacts():
+    shutil.rmtree(ARTEFACTS, ignore_errors=True)
+    ARTEFACTS.mkdir()
+    return ARTEFACTS

@@ -1,0 +1,90 @@
+/* base/json: strict, and the same under every json-c. */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../support/test.h"
+#include "base/json.h"
+
+static struct json_object *value;
+static struct json_error error;
+
+static int parse(const char *text)
+{
+    value = NULL;
+    return json_parse(text, strlen(text), 8, &value, &error);
+}
+
+static void characters_outside_ascii(void **state)
+{
+    static const char *const TEXTS[] = {"\xc2\x80",         "Caf\xc3\xa9",
+                                        "\xe2\x82\xac 5",   "\xef\xbf\xbf",
+                                        "\xf0\x9f\x8d\x9b", "\xf4\x8f\xbf\xbf mixed \xc3\xbc"};
+    (void)state;
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        char body[64];
+        snprintf(body, sizeof body, "[\"%s\"]", TEXTS[i]);
+        assert_int_equal(parse(body), 0);
+        assert_string_equal(json_object_get_string(json_object_array_get_idx(value, 0)), TEXTS[i]);
+        json_object_put(value);
+    }
+}
+
+static void every_kind_of_value(void **state)
+{
+    static const char *const BODIES[] = {"{}", " [1, -2.5e3, true, null] ", "\"x\"", "17",
+                                         "null\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++) {
+        assert_int_equal(parse(BODIES[i]), 0);
+        json_object_put(value);
+    }
+}
+
+static void refused(void **state)
+{
+    static const char *const BODIES[] = {
+        "",
+        "{",
+        "{\"a\":}",
+        "{'a':1}",
+        "[1,]",
+        "{} x",
+        "{}{}",
+        "\xc3",
+        "\"\xff\"",
+        "\"\xc0\xaf\"",
+        "nul",
+        "\"\xed\xa0\x80\"",
+        "\xc3\xa9",
+        "{\xc3\xa9:1}",
+        "[[[[[[[[[1]]]]]]]]]",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++) {
+        if (parse(BODIES[i]) != -EPROTO)
+            fail_msg("taken: %s", BODIES[i]);
+        assert_null(value);
+        assert_non_null(error.what);
+    }
+    assert_int_equal(json_parse("{}\0{}", 5, 8, &value, &error), -EPROTO);
+}
+
+static void errors_tell_the_line(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("{\n\"\xc3\xa9\": 1,\n]"), -EPROTO);
+    assert_int_equal(error.line, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(characters_outside_ascii),
+        cmocka_unit_test(every_kind_of_value),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(errors_tell_the_line),
+    };
+    return cmocka_run_group_tests_name("base/json", tests, NULL, NULL);
+}
