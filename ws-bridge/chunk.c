@@ -78,11 +78,9 @@ struct chunk *chunk_of(int opcode, const char *payload, size_t n)
 struct chunk *chunk_of_close(int code, const char *reason)
 {
     char payload[CONTROL_MAX] = {(char)(code >> 8), (char)code};
-    size_t n = strlen(reason);
+    size_t n = strnlen(reason, sizeof payload - 2); /* our reasons are ASCII: any cut is good */
     if (!code)
         return chunk_of(CHUNK_CLOSE, "", 0);
-    if (n > sizeof payload - 2)
-        n = sizeof payload - 2; /* our reasons are ASCII */
     memcpy(payload + 2, reason, n);
     return chunk_of(CHUNK_CLOSE, payload, 2 + n);
 }

@@ -46,8 +46,7 @@
 #define BEAT_TTL_MS 3500   /* a killed bridge's clients are forgotten after so long */
 #define ECHO_MS 3000       /* a beat that Redis accepted must come back within this time */
 #define READ_AT_ONCE 100   /* messages of one look into the log */
-#define LOG_KEPT 1000      /* messages … */
-#define LOG_BYTES 67108864 /* … fewer when they may be so long that they would need more */
+#define LOG_BYTES 67108864 /* of the log at most: fewer messages where they may be long */
 #define LOG_KEPT_LEAST 50
 #define POSTS_MAX 64 /* of one client, unanswered; then it is not read from until half are done */
 
@@ -423,7 +422,7 @@ static void on_posted(void *arg, const struct rds_result *result)
 static int log_kept(void)
 {
     int fit = LOG_BYTES / conf.chat_max_bytes;
-    return fit > LOG_KEPT ? LOG_KEPT : fit < LOG_KEPT_LEAST ? LOG_KEPT_LEAST : fit;
+    return fit > CHAT_KEPT ? CHAT_KEPT : fit < LOG_KEPT_LEAST ? LOG_KEPT_LEAST : fit;
 }
 
 void feed_post(struct client *c, const struct lines_said *said)

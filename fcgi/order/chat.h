@@ -12,6 +12,10 @@
 
 #include "base/rds.h"
 
+/* Messages that the log keeps, so that who was away for some minutes of a lively chat can resume.
+ */
+#define CHAT_KEPT 10000
+
 enum chat_kind { CHAT_MESSAGE, CHAT_UPDATE, CHAT_JOIN, CHAT_LEAVE, CHAT_BEAT, CHAT_KIND_COUNT };
 
 /* What came over the channel, or stands in the log. Texts are valid UTF-8 and never NULL; they live

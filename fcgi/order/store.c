@@ -11,12 +11,12 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "order/chat.h"
 #include "order/keys.h"
 
 #define KEY_SIZE 256   /* longest: idem:{s00}: and 128 characters */
 #define NUMBER_SIZE 24 /* a 64-bit integer */
 #define FINGERPRINT_HEX 32
-#define CHAT_LOG_KEPT "1000"
 #define EVENTS_BATCH "1000"
 
 struct key {
@@ -374,7 +374,7 @@ struct rds_cmd *store_publish_update(struct rds *r, const char *worker, const ch
 {
     return rds_call(r, fn, arg, "FCALL", FN_PUBLISH_UPDATE, "4", job_key(id).text,
                     active_key(worker).text, KEY_COUNT, KEY_CHAT_LOG, id, number_of(epoch).text,
-                    CHANNEL_CHAT, CHAT_LOG_KEPT);
+                    CHANNEL_CHAT, number_of(CHAT_KEPT).text);
 }
 
 struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_reply_fn fn,

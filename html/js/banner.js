@@ -38,7 +38,7 @@ async function diagnose() {
   if (!navigator.onLine) return "offline";
   try {
     const response = await fetch("/readyz", { cache: "no-store" });
-    if (response.ok) return null;
+    if (response.ok || response.status === 429) return null; // asked too often is not away
     const body = await response.json().catch(() => ({}));
     // nginx' own answer comes from a pool that is away; the API's own says that Redis is.
     return body.title === body.error ? "away" : "store";

@@ -7,10 +7,11 @@
 import { $, el, say, clock } from "./dom.js";
 import { ask, persist, newKey, backOff } from "./net.js";
 import { wire } from "./wire.js";
-import { onBack } from "./banner.js";
+import { isAway, onBack, suspect } from "./banner.js";
 
 const STORE = "tiffin-chat";
 const COLORS = ["#a84c08", "#23703f", "#1f5fa8", "#8a2f7a", "#7a5a00", "#0f6b6b"];
+const HOLD_MS = 2000;
 const KEPT = 200; // lines on the page
 
 export function chat() {
@@ -26,6 +27,7 @@ export function chat() {
   let failures = 0;
   let timer = null;
   let wasOpen = false;
+  let holding = null;    // timer, while a message waits for the feed
   let pending = [];      // { user, color, text, node } said, and not heard back
 
   // ---- who I am --------------------------------------------------------------------------------
@@ -115,11 +117,28 @@ export function chat() {
     },
     presence: ({ present: n }) => present(n),
     error({ error, text: words }) {
-      quiet(words || error);
-      // Refused, so it will not come back.
-      if (error !== "missed") drop();
+      if (error === "not_sent" || error === "unknown") hold();
+      else quiet(words || error);
+      if (error === "bad_message") drop(); // refused, so it will not come back
     },
   };
+
+  // The feed is away and a message was perhaps not stored. A new call tells: what its history lacks
+  // is said again.
+  function hold() {
+    suspect();
+    if (holding) return;
+    quiet("The chat cannot be reached for a moment; your message waits.");
+    const look = () => {
+      if (isAway()) {
+        holding = setTimeout(look, HOLD_MS);
+        return;
+      }
+      holding = null;
+      socket?.close(1000);
+    };
+    holding = setTimeout(look, HOLD_MS);
+  }
 
   function drop() {
     for (const p of pending.splice(0, 1)) {

@@ -95,7 +95,9 @@ export function orderForm({ onPlaced, onMenu }) {
     };
     const answer = await persist(() => ask("/order", request), {
       tries: 5,
-      onWait: () => message("No answer yet. Sending the same order again …"),
+      onWait: (error) => message(error.status === 429
+        ? `${error.message} Sending the same order again …`
+        : "No answer yet. Sending the same order again …"),
     });
     key = null;
     return { answer, request };

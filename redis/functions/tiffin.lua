@@ -483,7 +483,7 @@ ARGV  channel, bridge id, clients, number of this beat, time to live (ms; 0 = it
 local function chat_beat(keys, argv)
     local present, count = keys[1], keys[2]
     local channel, bridge, clients = argv[1], argv[2], whole(argv[3], 0)
-    local beat, ttl = whole(argv[4], 0), whole(argv[5], 0)
+    local number, ttl = whole(argv[4], 0), whole(argv[5], 0)
     local now, sum = now_ms(), 0
 
     redis.call('ZREMRANGEBYSCORE', present, '-inf', now)
@@ -500,7 +500,7 @@ local function chat_beat(keys, argv)
         redis.call('ZADD', present, now + ttl, bridge .. '=' .. clients)
         redis.call('PEXPIRE', present, ttl)
     end
-    redis.call('PUBLISH', channel, cjson.encode({ type = 'beat', bridge = bridge, beat = beat,
+    redis.call('PUBLISH', channel, cjson.encode({ type = 'beat', bridge = bridge, beat = number,
                                                   present = sum }))
     return { 'here', sum, tonumber(redis.call('HGET', count, 'chat_messages') or 0) }
 end

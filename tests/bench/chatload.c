@@ -365,7 +365,9 @@ static void talk(int64_t now_us)
             ev_break(load.loop, EVBREAK_ALL);
         return;
     }
-    for (load.may_say += option.rate * TICK_S; load.may_say >= 1; load.may_say -= 1) {
+    load.may_say += option.rate * TICK_S;
+    while (load.may_say >= 1) {
+        load.may_say -= 1;
         struct client *c = &load.clients[next++ % option.talkers];
         if (c->state == OPEN)
             say(c);
@@ -377,8 +379,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop, (void)w, (void)revents;
     int64_t now_us = clock_mono_us();
     load.may_start += option.connect * TICK_S;
-    for (; load.n_started < option.clients && load.may_start >= 1; load.may_start -= 1)
+    while (load.n_started < option.clients && load.may_start >= 1) {
+        load.may_start -= 1;
         start(&load.clients[load.n_started++]);
+    }
     if (!load.is_talking && load.n_open == option.clients) {
         load.is_talking = 1;
         load.talk_us = now_us + 500000; /* joins and history first */

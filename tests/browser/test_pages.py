@@ -97,6 +97,19 @@ def test_the_form_says_what_the_server_says(browser, site):
     browser.wait_text("#form-message", "not on the menu")
 
 
+def test_too_many_requests(browser, site):
+    browser.open(site.url + "/")
+    browser.wait_enabled("#submit")
+    browser.js("""const real = fetch; let n = 0;
+        window.fetch = (url, options) => url === "/order" && n++ < 1
+          ? Promise.resolve(new Response("{}", {status: 429, headers: {"Retry-After": "1"}}))
+          : real(url, options)""")
+    browser.click("#submit")
+    browser.wait_text("#form-message", "Too many requests")
+    browser.wait_text("#tracker [data-confirmation]", "Order placed")
+    assert browser.text("#form-message") == ""
+
+
 def test_a_hidden_page_holds_no_stream(browser, site):
     place(browser, site)
     browser.wait_text("#tracker [data-connection]", "Live")

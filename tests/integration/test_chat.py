@@ -1,6 +1,7 @@
 """The support chat through nginx: what everyone gets, what closes a connection and with which code,
 and that no message is lost, doubled or out of order, whatever dies."""
 import asyncio
+import collections
 import json
 import random
 import selectors
@@ -250,7 +251,7 @@ def test_resume_while_others_talk(world):
             while not stop.is_set():
                 ws.say("x" * 200)
                 ws.text()
-                time.sleep(0.005)  # who resumes must come faster than 1,000 are said
+                time.sleep(0.005)  # who resumes must come faster than 10,000 are said
     talkers = [threading.Thread(target=talk) for _ in range(3)]
     for thread in talkers:
         thread.start()
@@ -462,7 +463,8 @@ def test_a_slow_handshake_is_ended(world):
 def test_one_who_reads_a_byte_a_second_is_closed_and_slows_nobody(world):
     """Straight at the bridge: between it and a client, nginx and the kernel hold megabytes."""
     text, stop = "y" * 4000, threading.Event()
-    with Ws(world.bridge()) as slow, Ws(world.bridge()) as talker, Ws(world.bridge()) as last:
+    got = collections.Counter()
+    with Ws(world.bridge()) as slow, Ws(world.bridge()) as talker:
         others = [Ws(world.bridge()) for _ in range(198)]
 
         def sip():
@@ -475,7 +477,7 @@ def test_one_who_reads_a_byte_a_second_is_closed_and_slows_nobody(world):
                 selector.register(ws.socket, selectors.EVENT_READ)
             while not stop.is_set():
                 for key, _ in selector.select(0.1):
-                    assert key.fileobj.recv(1 << 20)
+                    got[key.fileobj] += len(key.fileobj.recv(1 << 20))
         threads = [threading.Thread(target=sip), threading.Thread(target=drain)]
         for thread in threads:
             thread.start()
@@ -486,7 +488,8 @@ def test_one_who_reads_a_byte_a_second_is_closed_and_slows_nobody(world):
                 talker.say(f"{i} {text}")
                 talker.wait_text(f"Message: {i} {text}")
                 worst = max(worst, time.monotonic() - began)
-            last.wait_text(f"Message: 299 {text}")
+            eventually(lambda: min(got[ws.socket] for ws in others) > 300 * len(text),
+                       "all of it at the others")
         finally:
             stop.set()
             for thread in threads:

@@ -21,9 +21,12 @@ def feed(store):
         assert pubsub.get_message(timeout=DEADLINE_S)["type"] == "subscribe"
 
         def heard():
-            message = pubsub.get_message(timeout=DEADLINE_S)
-            assert message and message["channel"] == CHAT_CHANNEL, message
-            return json.loads(message["data"])
+            while True:  # a bridge's beats pass by
+                message = pubsub.get_message(timeout=DEADLINE_S)
+                assert message and message["channel"] == CHAT_CHANNEL, message
+                said = json.loads(message["data"])
+                if said["type"] != "beat":
+                    return said
         yield heard
 
 

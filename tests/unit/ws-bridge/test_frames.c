@@ -47,9 +47,11 @@ static void add(struct script *s, int fin_opcode, const char *payload)
 
 static void add_close(struct script *s, int code, const char *reason)
 {
-    char payload[126] = {(char)(code >> 8), (char)code};
-    strcpy(payload + 2, reason);
-    add_bytes(s, 0x88, payload, 2 + strlen(reason));
+    char payload[126];
+    int n = snprintf(payload, sizeof payload, "??%s", reason);
+    payload[0] = (char)(code >> 8);
+    payload[1] = (char)code;
+    add_bytes(s, 0x88, payload, (size_t)n);
 }
 
 /* ---- what comes out, as one line of text ---------------------------------------------------- */
@@ -80,19 +82,24 @@ static void on_pong(void *arg)
     see("pong", "", 0);
 }
 
-static void on_close(void *arg, int code)
+static void see_code(const char *what, int code)
 {
     char text[16];
+    snprintf(text, sizeof text, "%d", code);
+    see(what, text, strlen(text));
+}
+
+static void on_close(void *arg, int code)
+{
     (void)arg;
-    see("close", text, (size_t)snprintf(text, sizeof text, "%d", code));
+    see_code("close", code);
 }
 
 static void on_broken(void *arg, int code, const char *why)
 {
-    char text[16];
     (void)arg;
     assert_true(*why);
-    see("broken", text, (size_t)snprintf(text, sizeof text, "%d", code));
+    see_code("broken", code);
 }
 
 static const struct frames_events EVENTS = {.on_text = on_text,
