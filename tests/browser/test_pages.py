@@ -193,9 +193,10 @@ def test_two_windows_chat(browser, site):
     browser.eventually(lambda: any("Only a little." in li.text for li in browser.all("#chat-log .theirs")),
                        "the answer")
     assert not browser.all("#chat-log .pending")
-    browser.type("#update-text", "Rain tonight.")
+    browser.type("#update-text", "Riders are late.")
     browser.click("#update-send")
-    browser.wait_text("#chat-log .update", "Rain tonight.")
+    browser.eventually(lambda: any("Riders are late." in li.text for li in browser.all("#chat-log .update")),
+                       "the update")
     browser.wait_text("#update-note", "Accepted (202)")
     browser.driver.close()
     browser.use(first)
