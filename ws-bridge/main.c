@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/conf.h"
 #include "base/listen.h"
@@ -128,16 +127,6 @@ static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        log_warn("cannot raise the limit of open files");
-}
-
 static void watch(struct ev_loop *loop)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -186,7 +175,8 @@ static void run(struct ev_loop *loop, int listen_fd)
 int main(int argc, char **argv)
 {
     conf_main(argc, argv, "tiffin-ws", "Carries Tiffin's support chat between browsers and Redis.");
-    raise_file_limit();
+    if (listen_raise_file_limit())
+        log_warn("cannot raise the limit of open files");
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
     if (!loop) {
         log_error("no event loop can be made on this system");

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "api/figures.h"
@@ -23,6 +22,7 @@
 #include "api/sse.h"
 #include "api/tail.h"
 #include "base/conf.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "base/rds.h"
 #include "order/live.h"
@@ -158,21 +158,12 @@ static int run_child(int listen_fd)
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        log_warn("cannot raise the limit of open files");
-}
-
 int main(int argc, char **argv)
 {
     conf_main(argc, argv, "tiffin-api",
               "Answers nginx's FastCGI requests from a pool of event-driven processes.");
-    raise_file_limit();
+    if (listen_raise_file_limit())
+        log_warn("cannot raise the limit of open files");
     details_init();
     figures_set_start();
     int n = conf.api_processes ? conf.api_processes : (int)sysconf(_SC_NPROCESSORS_ONLN);

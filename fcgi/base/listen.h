@@ -9,4 +9,8 @@
  * -> a file descriptor (the caller closes it) or -errno. */
 int listen_open(const char *address, int number);
 
+/* Raises the soft limit of open files to the hard one: a connection is a descriptor. 0 or -errno.
+ */
+int listen_raise_file_limit(void);
+
 #endif
