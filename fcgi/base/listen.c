@@ -16,18 +16,23 @@
 
 #define BACKLOG 16384 /* the kernel cuts it to net.core.somaxconn */
 
-/* Private by its folder, open to the folder's group (nginx) where the stack runs as root. */
+/* Private by its folder, open to the folder's group (nginx) where the stack runs as root. It takes
+ * the place of a killed process' socket in one step, when it already listens, so that the path is
+ * never missing. */
 static int listen_unix(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (text_copy(address.sun_path, sizeof address.sun_path, path))
+    const char *fresh = address.sun_path;
+    if (snprintf(address.sun_path, sizeof address.sun_path, "%s.new", path) >=
+        (int)sizeof address.sun_path)
         return -ENAMETOOLONG;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    (void)unlink(path); /* a killed process'; two stacks never share a run directory */
+    (void)unlink(fresh); /* two stacks never share a run directory */
     mode_t mask = umask(0117);
-    int err = bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG);
+    int err = bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG) ||
+              rename(fresh, path);
     int saved = errno;
     umask(mask);
     if (!err)
