@@ -262,14 +262,16 @@ LOAD_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
-.PHONY: bench bench-requests bench-orders bench-streams
-bench: bench-requests bench-orders bench-streams ## measure, side by side with what nginx and Redis do alone
+.PHONY: bench bench-requests bench-orders bench-streams bench-chat
+bench: bench-requests bench-orders bench-streams bench-chat ## measure, side by side with what nginx and Redis do alone
 bench-requests: deps-bench all
 	@tests/bench/requests.sh
 bench-orders: deps-bench all
 	@/usr/bin/python3 -B tests/bench/orders.py
 bench-streams: deps-bench all $(LOAD_TOOLS)
 	@/usr/bin/python3 -B tests/bench/streams.py
+bench-chat: deps-bench all $(LOAD_TOOLS)
+	@/usr/bin/python3 -B tests/bench/chat.py
 
 # ---- checks -------------------------------------------------------------------
 FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch])

@@ -87,7 +87,7 @@ static const struct setting SETTINGS[] = {
 
     INT("RATE", rate, "50", 0, 1000000, "requests/s", "limit of one client address; 0 = none"),
     INT("RATE_BURST", rate_burst, "100", 0, 1000000, "requests", "burst above the rate"),
-    INT("STREAMS_PER_CLIENT", streams_per_client, "64", 1, 1000000, "streams",
+    INT("STREAMS_PER_CLIENT", streams_per_client, "64", 1, 65535, "streams",
         "open streams of one client address"),
     INT("LIMIT_LOOPBACK", limit_loopback, "0", 0, 1, "", "1: the limits hold for loopback too"),
     INT("ACCESS_LOG", access_log, "1", 0, 1, "", "0: nginx logs no requests"),

@@ -365,7 +365,9 @@ static void talk(int64_t now_us)
             ev_break(load.loop, EVBREAK_ALL);
         return;
     }
-    load.may_say += option.rate * TICK_S;
+    static int64_t last_us;
+    load.may_say += last_us ? option.rate * (double)(now_us - last_us) / 1e6 : 0;
+    last_us = now_us;
     while (load.may_say >= 1) {
         load.may_say -= 1;
         struct client *c = &load.clients[next++ % option.talkers];
