@@ -262,7 +262,7 @@ LOAD_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
-.PHONY: bench bench-requests bench-orders bench-streams bench-chat
+.PHONY: bench bench-requests bench-orders bench-streams bench-chat bench-peers
 bench: bench-requests bench-orders bench-streams bench-chat ## measure, side by side with what nginx and Redis do alone
 bench-requests: deps-bench all
 	@tests/bench/requests.sh
@@ -272,6 +272,9 @@ bench-streams: deps-bench all $(LOAD_TOOLS)
 	@/usr/bin/python3 -B tests/bench/streams.py
 bench-chat: deps-bench all $(LOAD_TOOLS)
 	@/usr/bin/python3 -B tests/bench/chat.py
+bench-peers: all $(LOAD_TOOLS) ## the hot paths beside the same ones in Go, Node and FastAPI
+	@fcgi/stack/deps.sh build run bench peers
+	@/usr/bin/python3 -B tests/bench/peers.py
 
 # ---- checks -------------------------------------------------------------------
 FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch])

@@ -1,6 +1,6 @@
 #!/bin/bash
 # deps.sh GROUP...: install the Debian packages of the groups (build, run, test, browser,
-# bench, lint) that are missing. Says one line and takes no time when none is.
+# bench, peers, lint) that are missing. Says one line and takes no time when none is.
 #
 # The distribution's own nginx and Redis services stay as they were: Debian would
 # start them on installation, so a policy that forbids it is put in place for that
@@ -12,6 +12,9 @@ packages() {
     build) echo gcc make pkgconf libc6-dev libfcgi-dev libev-dev libhiredis-dev libjson-c-dev libssl-dev libwslay-dev ;;
     run) echo nginx redis-server redis-tools s6 curl ;;
     bench) echo python3 wrk ;;
+    peers) echo nodejs node-ws node-redis golang-go golang-github-gorilla-websocket-dev \
+        golang-github-gomodule-redigo-dev python3-fastapi python3-uvicorn python3-uvloop \
+        python3-httptools python3-redis ;;
     test) echo libcmocka-dev python3 python3-pytest python3-redis python3-requests python3-websockets curl ;;
     browser) echo chromium chromium-driver python3-selenium python3-jsonschema ;;
     lint) echo clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck lua-check ;;
