@@ -64,6 +64,7 @@ static int begin(struct catchup *u)
     return u->has_begun;
 }
 
+/* May close the client (too slow), and u is then gone. */
 static void give(struct catchup *u, struct chunk *frame, int64_t last)
 {
     u->at = last;
@@ -87,6 +88,7 @@ static void skip_to(struct catchup *u, int64_t id)
 static void on_read(void *arg, const struct rds_result *result)
 {
     struct catchup *u = arg;
+    struct client *c = u->client;
     struct history_frame f;
     int64_t last = 0;
     u->reading = NULL;
@@ -115,7 +117,7 @@ static void on_read(void *arg, const struct rds_result *result)
         buf_release(&f.json);
         skip_to(u, history_first() ? history_first() : feed_last() + 1);
     }
-    catchup_proceed(u->client);
+    catchup_proceed(c);
 }
 
 /* ---- going on ------------------------------------------------------------------------------- */

@@ -68,8 +68,9 @@ static struct {
     struct rds_cmd *reading; /* of LOADING and REPLAYING */
     struct post_list posts;  /* all that are on their way */
     int is_loaded;
-    int64_t last;  /* handed on */
-    int64_t heard; /* the highest id that came over the channel */
+    int64_t last;   /* handed on */
+    int64_t heard;  /* the highest id that came over the channel */
+    int64_t sought; /* the highest that was known of when the log was asked */
 
     char bridge[32];
     ev_timer beat, soon;            /* soon: active when the last beat was a moment ago */
@@ -98,15 +99,22 @@ static void set_state(enum feed_state state)
 
 /* ---- reading the log ------------------------------------------------------------------------ */
 
+/* Nothing up to this id is to be had any more. */
+static void skip_to(int64_t id)
+{
+    char *json = lines_json_missed(feed.last + 1, id);
+    log_warn("messages %lld to %lld are not in the log any more", (long long)feed.last + 1,
+             (long long)id);
+    room_say_json(json);
+    free(json);
+    history_clear();
+    feed.last = id;
+}
+
 static void hand_on(const struct chat_line *line)
 {
-    if (line->id > feed.last + 1) {
-        char *json = lines_json_missed(feed.last + 1, line->id - 1);
-        log_warn("messages %lld to %lld are not in the log any more", (long long)feed.last + 1,
-                 (long long)line->id - 1);
-        room_say_json(json);
-        free(json);
-    }
+    if (line->id > feed.last + 1)
+        skip_to(line->id - 1);
     feed.last = line->id;
     room_say_line(line);
 }
@@ -132,10 +140,8 @@ static void on_replayed(void *arg, const struct rds_result *result)
         if (chat_entry_parse(rds_at(result->reply, i), &line) == 0 && line.id > feed.last)
             hand_on(&line);
     }
-    if (feed.last == before && feed.heard > feed.last) {
-        log_warn("messages up to %lld are not in the log", (long long)feed.heard);
-        feed.last = feed.heard;
-    }
+    if (feed.last == before && feed.sought > feed.last)
+        skip_to(feed.sought);
     if (feed.heard > feed.last || rds_len(result->reply) == READ_AT_ONCE)
         read_on();
     else
@@ -162,15 +168,24 @@ static void on_loaded(void *arg, const struct rds_result *result)
         feed.last = line.id;
     }
     feed.is_loaded = 1;
+    if (feed.sought > feed.last)
+        skip_to(feed.sought);
     if (feed.heard > feed.last)
         read_on();
     else
         go_live();
 }
 
-/* What the log has and we have not; its end, the first time. */
+static int64_t newest_known(void)
+{
+    return feed.heard > feed.newest ? feed.heard : feed.newest;
+}
+
+/* What the log has and we have not; its end, the first time. What is known of now and does not come
+ * is lost; what is heard of while the answer is on its way may be younger than the answer. */
 static void read_on(void)
 {
+    feed.sought = newest_known();
     set_state(feed.is_loaded ? FEED_REPLAYING : FEED_LOADING);
     feed.reading = feed.is_loaded
                        ? chat_after(feed.commands, feed.last, READ_AT_ONCE, on_replayed, NULL)

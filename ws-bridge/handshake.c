@@ -2,7 +2,7 @@
  * how often it came. Then the rules, in the order in which a client would want to hear of them:
  *
  *   malformed -> 400   unknown path -> 404   method -> 405   no upgrade -> 426
- *   key, host, body -> 400   version -> 426   origin -> 403   else 101 */
+ *   key, host, body -> 400   version -> 426   origin -> 403   after -> 400   else 101 */
 #include "ws-bridge/handshake.h"
 
 #include <ctype.h>
@@ -267,25 +267,28 @@ static int is_allowed_origin(const struct head *head, const char *origins)
     return 0;
 }
 
-/* after=<id> in a query; -1 when it is not there, or no id. */
-static int64_t read_after(struct slice query)
+/* after=<id> in a query; *ret stays when it is not there. 0, or -1: that is no id. */
+static int read_after(struct slice query, int64_t *ret)
 {
     static const char NAME[] = "after=";
     while (query.n) {
         struct slice pair = cut(&query, '&');
         size_t n = sizeof NAME - 1;
         char digits[20];
-        if (pair.n <= n || pair.n - n >= sizeof digits || memcmp(pair.at, NAME, n) != 0)
+        if (pair.n < n || memcmp(pair.at, NAME, n) != 0)
             continue;
+        if (pair.n - n >= sizeof digits)
+            return -1;
         memcpy(digits, pair.at + n, pair.n - n);
         digits[pair.n - n] = '\0';
-        int64_t id = text_to_int_or(digits, -1);
-        return id < 0 ? -1 : id;
+        *ret = text_to_int_or(digits, -1);
+        return *ret < 0 ? -1 : 0;
     }
-    return -1;
+    return 0;
 }
 
-static void judge_upgrade(const struct head *head, const char *origins, struct handshake *h)
+static void judge_upgrade(const struct head *head, struct slice query, const char *origins,
+                          struct handshake *h)
 {
     if (!is_text(head->method, "GET"))
         refuse(h, 405, "only GET opens a WebSocket");
@@ -301,6 +304,8 @@ static void judge_upgrade(const struct head *head, const char *origins, struct h
         refuse(h, 426, "Sec-WebSocket-Version must be 13");
     else if (!is_allowed_origin(head, origins))
         refuse(h, 403, "pages of this origin may not join the chat");
+    else if (read_after(query, &h->after))
+        refuse(h, 400, "after must be the id of a message");
     else {
         h->kind = HANDSHAKE_UPGRADE;
         h->status = 101;
@@ -315,14 +320,13 @@ static void judge(const struct head *head, const char *origins, struct handshake
     struct slice path = cut(&query, '?');
     int is_get = is_text(head->method, "GET") || is_text(head->method, "HEAD");
     h->is_head = is_text(head->method, "HEAD");
-    h->after = read_after(query);
     if (head->times[H_HOST] > 1 || (!head->is_http_1_0 && !head->times[H_HOST]))
         refuse(h, 400, "Host must be there once");
     else if (head->times[H_TRANSFER] ||
              (head->times[H_LENGTH] && !is_text(head->value[H_LENGTH], "0")))
         refuse(h, 400, "a body is not expected");
     else if (is_text(path, PATH))
-        judge_upgrade(head, origins, h);
+        judge_upgrade(head, query, origins, h);
     else if (!is_text(path, "/healthz") && !is_text(path, "/readyz"))
         refuse(h, 404, "there is nothing at this address");
     else if (!is_get)

@@ -30,7 +30,7 @@ struct handshake {
     const char *reason;  /* of a refusal, in one line; a constant */
     int is_head;         /* HEAD: the answer has no body */
     int is_json;         /* tiffin.chat.v1 was offered, and is taken */
-    int64_t after;       /* ?after=<id>; -1 = not given */
+    int64_t after;       /* ?after=<id>; -1 = not given (400: it is no id) */
     char accept[32];     /* Sec-WebSocket-Accept */
     char request_id[65]; /* X-Request-Id, "" = none */
 };

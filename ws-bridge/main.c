@@ -165,8 +165,9 @@ static void run(struct ev_loop *loop, int listen_fd)
     ev_run(loop, 0);
 
     door_close();
-    announce_flush();
     clients_stop();
+    announce_flush();
+    ev_run(loop, EVRUN_NOWAIT); /* what was said of them leaves for Redis */
     announce_stop();
     feed_stop();
     room_stop();

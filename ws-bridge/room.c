@@ -29,7 +29,6 @@ static struct {
     int64_t told_present; /* the number that the JSON clients know */
     ev_timer drain;
     int64_t drain_end_ms;
-    int is_draining;
 } room;
 
 /* ---- who is here ---------------------------------------------------------------------------- */
@@ -39,8 +38,6 @@ void room_enter(struct client *c)
     room.here++;
     c->is_live = 0;
     TAILQ_INSERT_TAIL(&room.waiting, c, link);
-    if (room.is_draining)
-        client_close(c, WS_GOING_AWAY, "the chat moves to another process");
 }
 
 /* The client may be closed meanwhile (too slow), and is then out of the list. */
@@ -204,22 +201,20 @@ static struct client *anyone(void)
                                          : TAILQ_FIRST(&room.live[JSON]);
 }
 
-/* So many of those who are left that all are gone in time. */
+/* So many of those who are left that all are gone in time. Goes on for those whose handshake was
+ * under way. */
 static void on_drain(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    (void)revents;
+    (void)loop, (void)w, (void)revents;
     int64_t ticks = (room.drain_end_ms - clock_mono_ms()) / (int64_t)(DRAIN_TICK_S * 1000);
     int64_t n = room.here / (ticks > 0 ? ticks : 1) + 1;
     struct client *c;
     while (n-- > 0 && (c = anyone()))
         client_close(c, WS_GOING_AWAY, "the chat moves to another process");
-    if (!anyone())
-        ev_timer_stop(loop, w);
 }
 
 void room_drain(int ms)
 {
-    room.is_draining = 1;
     room.drain_end_ms = clock_mono_ms() + ms;
     ev_timer_init(&room.drain, on_drain, 0., DRAIN_TICK_S);
     ev_timer_start(room.loop, &room.drain);

@@ -180,19 +180,20 @@ static void where_to_resume(void **state)
         const char *query;
         int64_t after;
     } QUERIES[] = {
-        {"", -1},
-        {"?after=0", 0},
-        {"?after=17", 17},
-        {"?a=1&after=9&b", 9},
-        {"?after=", -1},
-        {"?after=-3", -1},
-        {"?after=1x", -1},
-        {"?after=+1", -1},
-        {"?AFTER=1", -1},
-        {"?xafter=1", -1},
-        {"?after=9223372036854775807", 9223372036854775807},
-        {"?after=92233720368547758080", -1},
+        {"", -1},          {"?after=0", 0},
+        {"?after=17", 17}, {"?a=1&after=9&b", 9},
+        {"?after", -1},    {"?AFTER=x", -1},
+        {"?xafter=x", -1}, {"?after=9223372036854775807", 9223372036854775807},
     };
+    static const char *const NO_IDS[] = {"after=",
+                                         "after=-3",
+                                         "after=1x",
+                                         "after=+1",
+                                         "after=NaN",
+                                         "a&after=%31",
+                                         "after=x&after=1",
+                                         "after=9223372036854775808",
+                                         "after=92233720368547758080"};
     (void)state;
     for (size_t i = 0; i < LENGTH(QUERIES); i++) {
         char text[512];
@@ -202,6 +203,14 @@ static void where_to_resume(void **state)
         assert_int_equal(h.kind, HANDSHAKE_UPGRADE);
         if (h.after != QUERIES[i].after)
             fail_msg("%s: %lld", QUERIES[i].query, (long long)h.after);
+    }
+    for (size_t i = 0; i < LENGTH(NO_IDS); i++) {
+        char text[512];
+        snprintf(text, sizeof text, "GET /ws/support-chat?%s HTTP/1.1\r\n" HOST UP KEY V13 "\r\n",
+                 NO_IDS[i]);
+        struct handshake h = read_text(text, "");
+        if (h.status != 400 || strcmp(h.reason, "after must be the id of a message") != 0)
+            fail_msg("%s: %d", NO_IDS[i], h.status);
     }
 }
 
