@@ -513,6 +513,7 @@ void feed_start(struct ev_loop *loop)
         .timeout_ms = conf.redis_timeout_ms,
         .on_state = on_commands_state,
     };
+    memset(&feed, 0, sizeof feed);
     feed.loop = loop;
     random_base32(feed.bridge, 16); /* new at each start */
     feed.commands = rds_new(loop, &options);
