@@ -7,6 +7,8 @@
 #   TIFFIN_HTML_DIR     the pages (html/ beside this folder)
 #   TIFFIN_WS_LISTEN    the first chat bridge's socket or host:port ("" = no such route);
 #                       the socket of bridge N has -N before its .sock, ports are counted up
+#   TIFFIN_API_PEERS    where they are host:port: addresses, separated by spaces, that stand
+#   TIFFIN_WS_PEERS     for the host, each with all those ports; "" = nobody is there now
 #   TIFFIN_ACCESS_LOG   1 = access log on standard output, 0 = none
 #   TIFFIN_BENCH        1 = add /bench/ok, a constant answer to compare with
 set -eu
@@ -26,42 +28,68 @@ trap 'rm -rf "$work"' EXIT
 # for several lines, so each has a file that sed reads in.
 value() { cat >"$work/$1"; }
 
-# ---- one address of the pool per child ------------------------------------------
+# ---- who answers -------------------------------------------------------------------
+# tcp_servers LISTEN COUNT HOSTS: COUNT ports, from LISTEN's on, at each of HOSTS. First one
+# port of every host, then the next: who finds a host dead tries another one next.
+# A host that neither answers nor refuses costs whoever is sent there half a second (the connect
+# timeout), so after three such within a second it is left out for a second. It is not longer,
+# because where all are left out nobody is served: each comes back within a moment. Refused
+# connections cost nothing and count the same.
+tcp_servers() {
+    i=0
+    while [ "$i" -lt "$2" ]; do
+        for host in $3; do
+            address=$host:${1##*:}
+            case $address in
+            *%d*) address=${address%%%d*}$i${address#*%d} ;;
+            *) address=${address%:*}:$((${address##*:} + i)) ;;
+            esac
+            echo "    server \"$address\" max_fails=3 fail_timeout=1s;"
+        done
+        i=$((i + 1))
+    done
+}
+# unix_servers BEFORE AFTER FIRST LAST: sockets. None is ever left out: a process is back
+# within a moment, and the API's sockets outlive its processes.
+unix_servers() {
+    i=$3
+    while [ "$i" -le "$4" ]; do
+        echo "    server \"unix:$1$i$2\" max_fails=0;"
+        i=$((i + 1))
+    done
+}
+nobody() { echo '    server 127.0.0.1:9 down;'; } # nginx wants one
+
 listen=${TIFFIN_API_LISTEN:-$run/api/%d.sock}
 processes=${TIFFIN_API_PROCESSES:-1}
 [ "$processes" -gt 0 ] || processes=$(nproc)
-i=0
-while [ "$i" -lt "$processes" ]; do
-    case $listen in
-    /*%d*) printf '        server "unix:%s%d%s" max_fails=0;\n' "${listen%%%d*}" "$i" "${listen#*%d}" ;;
-    *%d*) printf '        server "%s%d%s" max_fails=0;\n' "${listen%%%d*}" "$i" "${listen#*%d}" ;;
-    *:*) printf '        server "%s:%d" max_fails=0;\n' "${listen%:*}" "$((${listen##*:} + i))" ;;
-    *)
-        echo "render.sh: TIFFIN_API_LISTEN=$listen is neither a socket path nor host:port" >&2
-        exit 1
-        ;;
-    esac
-    i=$((i + 1))
-done | value UPSTREAM
-[ -s "$work/UPSTREAM" ]
+case $listen in
+/*%d*) unix_servers "${listen%%%d*}" "${listen#*%d}" 0 $((processes - 1)) ;;
+[!/]*:*) tcp_servers "$listen" "$processes" "${TIFFIN_API_PEERS-${listen%:*}}" ;;
+*)
+    echo "render.sh: TIFFIN_API_LISTEN=$listen is neither a socket path with %d nor host:port" >&2
+    exit 1
+    ;;
+esac >"$work/UPSTREAM_API"
+[ -s "$work/UPSTREAM_API" ] || nobody >"$work/UPSTREAM_API"
 
-# ---- one address a chat bridge ----------------------------------------------------
 bridges=${TIFFIN_BRIDGES:-1}
 ws=${TIFFIN_WS_LISTEN:-}
-if [ -n "$ws" ] && [ "$bridges" -gt 0 ]; then
-    echo '    upstream tiffin_ws {'
-    echo '        least_conn;'
-    i=1
-    while [ "$i" -le "$bridges" ]; do
-        number=
-        [ "$i" -eq 1 ] || number=-$i
-        case $ws in
-        /*) printf '        server "unix:%s%s.sock" max_fails=0;\n' "${ws%.sock}" "$number" ;;
-        *) printf '        server "%s:%d" max_fails=0;\n' "${ws%:*}" "$((${ws##*:} + i - 1))" ;;
-        esac
-        i=$((i + 1))
-    done
-    echo '    }'
+if [ "$bridges" -eq 0 ]; then ws=; fi
+case $ws in
+'') ;;
+/*)
+    echo "    server \"unix:$ws\" max_fails=0;"
+    unix_servers "${ws%.sock}-" .sock 2 "$bridges"
+    ;;
+*) tcp_servers "$ws" "$bridges" "${TIFFIN_WS_PEERS-${ws%:*}}" ;;
+esac >"$work/bridges"
+[ -s "$work/bridges" ] || nobody >"$work/bridges"
+if [ -n "$ws" ]; then
+    echo 'upstream tiffin_ws {'
+    echo '    least_conn;'
+    cat "$work/bridges"
+    echo '}'
 fi | value UPSTREAM_WS
 # Silent for longer than this is only who is dead.
 silence=$(((${TIFFIN_CHAT_PING_MS:-25000} + ${TIFFIN_CHAT_PONG_MS:-8000}) / 1000 + 10))
@@ -77,9 +105,29 @@ connections=$((nofile - 64))
 
 # ---- the parts that are there or not ----------------------------------------------
 if [ -n "${TIFFIN_NGINX_USER:-}" ]; then echo "user $TIFFIN_NGINX_USER;"; fi | value USER
-if grep -qs . /proc/net/if_inet6; then
+has_ipv6() { grep -qs . /proc/net/if_inet6; }
+if has_ipv6; then
     echo "        listen [::]:$port ipv6only=on reuseport backlog=4096;"
 fi | value LISTEN6
+
+# ---- TLS --------------------------------------------------------------------------
+# How HTTP/2 is asked for changed with nginx 1.25.1: from there on not by `listen`.
+tls_port=${TIFFIN_TLS_PORT:-0}
+version=$(nginx -v 2>&1 | sed -n 's|.*nginx/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*|\1 \2 \3|p')
+http2=$(echo "${version:-1 22 0}" | awk '{ print ($1 * 1000000 + $2 * 1000 + $3 >= 1025001) ? "" : " http2" }')
+if [ -z "$http2" ]; then echo 'http2 on;'; fi | value HTTP2
+if [ "$tls_port" -gt 0 ]; then
+    echo "        listen $tls_port ssl$http2 reuseport backlog=4096;"
+    if has_ipv6; then
+        echo "        listen [::]:$tls_port ssl$http2 ipv6only=on reuseport backlog=4096;"
+    fi
+    echo '        include "tls.conf";'
+fi | value LISTEN_TLS
+# What people's browsers see of the port, where it is mapped to another; 443 goes without saying.
+tls_public=${TIFFIN_TLS_PUBLIC_PORT:-0}
+[ "$tls_public" -gt 0 ] || tls_public=$tls_port
+if [ "$tls_public" -eq 443 ]; then tls_public=; else tls_public=:$tls_public; fi
+
 for address in ${TIFFIN_METRICS_ALLOW:-}; do
     echo "            allow $address;"
 done | value METRICS_ALLOW
@@ -99,8 +147,9 @@ if [ "${TIFFIN_ACCESS_LOG:-1}" -eq 1 ]; then
 else
     echo 'access_log off;'
 fi | value ACCESS_LOG
+streams=${TIFFIN_STREAMS_PER_CLIENT:-64}
 {
-    if [ -n "$ws" ] && [ "$bridges" -gt 0 ]; then
+    if [ -n "$ws" ]; then
         cat <<EOF
         # ---- support chat (WebSocket) --------------------------------------
         location = /ws/support-chat {
@@ -115,11 +164,11 @@ fi | value ACCESS_LOG
             proxy_buffering off;
             proxy_buffer_size 16k; # what one read takes from the bridge
             proxy_buffers 4 16k;   # unused, but no smaller
-            proxy_connect_timeout 2s;
+            proxy_connect_timeout 500ms; # as to the API
             proxy_next_upstream error timeout; # a bridge that is away costs nothing
             proxy_read_timeout ${silence}s; # the bridge pings, and hangs up on the dead, before
             proxy_send_timeout ${silence}s;
-            limit_conn streams ${TIFFIN_STREAMS_PER_CLIENT:-64};
+            limit_conn streams $streams;
         }
 
 EOF
@@ -149,10 +198,14 @@ s|@PORT@|$port|g
 s|@DRAIN@|${drain}ms|g
 s|@NOFILE@|$nofile|g
 s|@CONNECTIONS@|$connections|g
-s|@STREAMS@|${TIFFIN_STREAMS_PER_CLIENT:-64}|g
+s|@STREAMS@|$streams|g
+s|@H2_STREAMS@|$((streams + 64))|g
+s|@TLS_CERT@|$(escape "${TIFFIN_TLS_CERT:-}")|g
+s|@TLS_KEY@|$(escape "${TIFFIN_TLS_KEY:-}")|g
+s|@TLS_PUBLIC@|$tls_public|g
 s|@LIMIT_LOOPBACK@|${TIFFIN_LIMIT_LOOPBACK:-0}|g
 EOF
-for word in USER UPSTREAM UPSTREAM_WS LISTEN6 METRICS_ALLOW EXTRA RATE_ZONE RATE_APPLY ACCESS_LOG; do
+for word in USER UPSTREAM_API UPSTREAM_WS LISTEN6 LISTEN_TLS HTTP2 METRICS_ALLOW EXTRA RATE_ZONE RATE_APPLY ACCESS_LOG; do
     printf '/^ *@%s@$/{\nr %s/%s\nd\n}\n' "$word" "$work" "$word"
 done >>"$work/script"
 

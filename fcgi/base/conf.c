@@ -85,6 +85,13 @@ static const struct setting SETTINGS[] = {
     INT("CHAT_PONG_MS", chat_pong_ms, "8000", 10, 3600000, "ms",
         "a chat client that answers no ping for so long is gone"),
 
+    INT("TLS_PORT", tls_port, "0", 0, 65535, "",
+        "where nginx listens with TLS 1.3 and HTTP/2; 0 = nowhere"),
+    STR("TLS_CERT", tls_cert, "", "the certificate and its chain, a PEM file"),
+    STR("TLS_KEY", tls_key, "", "its key, a PEM file that nginx' user can read"),
+    INT("TLS_PUBLIC_PORT", tls_public_port, "0", 0, 65535, "",
+        "that port as browsers see it, where it is mapped to another; 0 = the same"),
+
     INT("RATE", rate, "50", 0, 1000000, "requests/s", "limit of one client address; 0 = none"),
     INT("RATE_BURST", rate_burst, "100", 0, 1000000, "requests", "burst above the rate"),
     INT("STREAMS_PER_CLIENT", streams_per_client, "64", 1, 65535, "streams",

@@ -44,6 +44,8 @@ struct conf {
     /* nginx and Redis, read by the scripts that start them */
     int rate, rate_burst, streams_per_client, limit_loopback;
     int access_log, up_timeout_s, bench;
+    int tls_port, tls_public_port;
+    const char *tls_cert, *tls_key;
     const char *metrics_allow;
     const char *redis_maxmemory;
 };

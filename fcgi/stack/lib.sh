@@ -29,21 +29,8 @@ die() {
 
 # ---- settings ---------------------------------------------------------------
 
-# setting NAME DEFAULT MIN MAX: export NAME, DEFAULT when unset or empty; a value
-# that is not a whole number within MIN..MAX ends the start. With LENIENT=1 (who stops
-# a stack must not be kept from it) the default is taken instead.
-LENIENT=0
-setting() {
-    local value=${!1:-$2}
-    if ! [[ $value =~ ^(0|[1-9][0-9]{0,9})$ ]] || ((value < $3 || value > $4)); then
-        if ((LENIENT)); then
-            export "$1=$2"
-            return
-        fi
-        die "$1=$value is not a whole number from $3 to $4"
-    fi
-    export "$1=$value"
-}
+# `setting`, and what nginx is told.
+. "$TIFFIN_ROOT/nginx/settings.sh"
 
 # load_settings: everything the services and the other scripts read. Variables
 # that only the programs know (the simulated waits, ...) pass through untouched
@@ -56,26 +43,13 @@ load_settings() {
     run=${TIFFIN_RUN_DIR:-.run}
     [[ $run == /* ]] || run=$TIFFIN_ROOT/$run
     run=$(realpath -ms -- "$run") || die "TIFFIN_RUN_DIR=$run is not a usable path"
-    case $run in
-    /) die "TIFFIN_RUN_DIR must not be /" ;;
-    *[\"\\\$\;\{\}]* | *$'\n'*) die "TIFFIN_RUN_DIR holds a character that a configuration file cannot carry" ;;
-    esac
+    [[ $run != / ]] || die "TIFFIN_RUN_DIR must not be /"
     export TIFFIN_RUN_DIR=$run TIFFIN_ROOT
+    config_path TIFFIN_RUN_DIR
 
-    setting TIFFIN_PORT 8000 1 65535
-    setting TIFFIN_API_PROCESSES 0 0 64
+    nginx_settings
     ((TIFFIN_API_PROCESSES > 0)) || export TIFFIN_API_PROCESSES=$cores
     setting TIFFIN_WORKERS 1 0 64
-    setting TIFFIN_BRIDGES 1 0 16
-    setting TIFFIN_CHAT_PING_MS 25000 10 3600000
-    setting TIFFIN_CHAT_PONG_MS 8000 10 3600000
-    setting TIFFIN_DRAIN_MS 5000 0 600000
-    setting TIFFIN_RATE 50 0 1000000
-    setting TIFFIN_RATE_BURST 100 0 1000000
-    setting TIFFIN_STREAMS_PER_CLIENT 64 1 65535
-    setting TIFFIN_LIMIT_LOOPBACK 0 0 1
-    setting TIFFIN_ACCESS_LOG 1 0 1
-    setting TIFFIN_BENCH 0 0 1
 
     export TIFFIN_BIN_DIR=${TIFFIN_BIN_DIR:-$TIFFIN_ROOT/build/release/bin}
     [[ $TIFFIN_BIN_DIR == /* ]] || TIFFIN_BIN_DIR=$TIFFIN_ROOT/$TIFFIN_BIN_DIR

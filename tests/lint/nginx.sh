@@ -28,4 +28,11 @@ check "all parts" TIFFIN_API_PROCESSES=4 TIFFIN_BENCH=1 TIFFIN_WS_LISTEN="$dir/w
 check "no limits" TIFFIN_RATE=0 TIFFIN_ACCESS_LOG=0 TIFFIN_DRAIN_MS=0 || status=1
 check containers TIFFIN_API_LISTEN=127.0.0.1:9001 TIFFIN_API_PROCESSES=3 TIFFIN_RATE_BURST=0 \
     TIFFIN_WS_LISTEN=127.0.0.1:9100 TIFFIN_BRIDGES=2 || status=1
+check "containers, nobody there" TIFFIN_API_LISTEN=api:9000 TIFFIN_API_PEERS= TIFFIN_WS_LISTEN=ws-bridge:9100 \
+    TIFFIN_WS_PEERS= || status=1
+check "containers, both kinds of address" TIFFIN_API_LISTEN=api:9000 TIFFIN_API_PROCESSES=2 \
+    TIFFIN_API_PEERS="10.0.0.2 [fd00::2]" TIFFIN_WS_LISTEN=ws-bridge:9100 TIFFIN_WS_PEERS="10.0.0.3" || status=1
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost \
+    -keyout "$dir/key.pem" -out "$dir/cert.pem" 2>/dev/null
+check TLS TIFFIN_TLS_PORT=18998 TIFFIN_TLS_CERT="$dir/cert.pem" TIFFIN_TLS_KEY="$dir/key.pem" || status=1
 exit "$status"

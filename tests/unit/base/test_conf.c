@@ -39,6 +39,8 @@ static const struct number {
     {"TIFFIN_WORKER_TTL_MS", &conf.worker_ttl_ms, 10000, 300, 600000},
     {"TIFFIN_DRAIN_MS", &conf.drain_ms, 5000, 0, 600000},
     {"TIFFIN_RETENTION_DAYS", &conf.retention_days, 30, 1, 3650},
+    {"TIFFIN_TLS_PORT", &conf.tls_port, 0, 0, 65535},
+    {"TIFFIN_TLS_PUBLIC_PORT", &conf.tls_public_port, 0, 0, 65535},
     {"TIFFIN_RATE", &conf.rate, 50, 0, 1000000},
     {"TIFFIN_RATE_BURST", &conf.rate_burst, 100, 0, 1000000},
     {"TIFFIN_STREAMS_PER_CLIENT", &conf.streams_per_client, 64, 1, 1000000},
@@ -63,6 +65,8 @@ static const struct text {
 } TEXTS[] = {
     {"TIFFIN_RUN_DIR", &conf.run_dir, ".run", "`.run`"},
     {"TIFFIN_METRICS_ALLOW", &conf.metrics_allow, "", ""},
+    {"TIFFIN_TLS_CERT", &conf.tls_cert, "", ""},
+    {"TIFFIN_TLS_KEY", &conf.tls_key, "", ""},
     {"TIFFIN_REDIS", &conf.redis, ".run/redis.sock", "`$TIFFIN_RUN_DIR/redis.sock`"},
     {"TIFFIN_REDIS_MAXMEMORY", &conf.redis_maxmemory, "512mb", "`512mb`"},
     {"TIFFIN_SECRETS_DIR", &conf.secrets_dir, ".run/secrets", "`$TIFFIN_RUN_DIR/secrets`"},
