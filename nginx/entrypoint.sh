@@ -1,0 +1,161 @@
+#!/bin/bash
+# What a container of nginx runs: nginx itself, and a watcher of names. nginx looks a name up when
+# it starts and never again, but containers of the API and of the chat come and go. So once a
+# second the watcher asks for the addresses of the two hosts; when they have changed it writes
+# upstreams.conf anew and nginx reloads it. nginx starts with none: it answers 503 and shows pages.
+#
+#   TERM, INT, QUIT   nginx ends its requests within TIFFIN_DRAIN_MS; then this ends with its code
+#   HUP               reload, for a renewed certificate
+#
+# TIFFIN_RUN_DIR is all it writes to. A bad setting ends it with one line.
+set -u
+umask 077
+PATH=$PATH:/usr/sbin:/sbin
+
+# A reload ends streams and chats (they come back by themselves) after the drain time, and its old
+# processes live for so long: so changes within this time are one.
+RELOAD_PAUSE_S=3
+# A name that has no address, or whose servers do not answer, for so many looks in a row: nobody is
+# there any more. Until then the last addresses count: they may well work, and if not, that is as
+# good a 503. Both are judged alike, because a container engine's name server gives either when the
+# last container has gone, and either when it has a bad moment.
+FORGET_LOOKS=10
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+say() { printf 'tiffin-nginx: %s\n' "$*" >&2; }
+die() {
+    say "$@"
+    exit 1
+}
+
+# shellcheck source=settings.sh
+. "$here/settings.sh"
+
+# ---- settings -----------------------------------------------------------------------
+
+declare -A host=([api]='' [ws]='') peers=([api]='' [ws]='') silent=([api]=0 [ws]=0)
+
+# take_host WHO SETTING: of host:port the host, to be watched.
+take_host() {
+    local value=${!2}
+    [[ $value =~ ^[A-Za-z0-9._-]+:[0-9]{1,5}$ ]] || die "$2=$value is not host:port"
+    host[$1]=${value%:*}
+}
+
+load() {
+    nginx_settings
+    export TIFFIN_RUN_DIR=${TIFFIN_RUN_DIR:-/run/tiffin}
+    [[ $TIFFIN_RUN_DIR == /* ]] || die "TIFFIN_RUN_DIR=$TIFFIN_RUN_DIR must start with /"
+    config_path TIFFIN_RUN_DIR
+    mkdir -p "$TIFFIN_RUN_DIR/nginx" 2>/dev/null || die "cannot write to TIFFIN_RUN_DIR=$TIFFIN_RUN_DIR"
+    export TMPDIR=$TIFFIN_RUN_DIR TIFFIN_NGINX_USER=''
+    export TIFFIN_API_LISTEN=${TIFFIN_API_LISTEN:-api:9000} TIFFIN_WS_LISTEN=${TIFFIN_WS_LISTEN-ws-bridge:9100}
+    take_host api TIFFIN_API_LISTEN
+    if [[ -z $TIFFIN_WS_LISTEN ]] || ((TIFFIN_BRIDGES == 0)); then
+        TIFFIN_WS_LISTEN=''
+    else
+        take_host ws TIFFIN_WS_LISTEN
+    fi
+    RUN=$TIFFIN_RUN_DIR CONFIG=$TIFFIN_RUN_DIR/nginx NEXT=$TIFFIN_RUN_DIR/nginx.next
+}
+
+# ---- who is there -------------------------------------------------------------------
+
+# addresses HOST: in one line, sorted, as nginx takes them; nothing when there are none.
+addresses() {
+    timeout 3 getent ahosts "$1" | awk '$1 !~ /%/ { print ($1 ~ /:/) ? "[" $1 "]" : $1 }' | sort -u | paste -sd' '
+}
+
+# look WHO: asks once, and decides who counts as there.
+look() {
+    local found
+    [[ -n ${host[$1]} ]] || return 0
+    found=$(addresses "${host[$1]}")
+    if [[ -n $found ]]; then
+        peers[$1]=$found silent[$1]=0
+    else
+        silent[$1]=$((silent[$1] + 1))
+        ((silent[$1] < FORGET_LOOKS)) || peers[$1]=''
+    fi
+}
+
+both() { printf 'api at %s; chat at %s' "${peers[api]:-no address}" "${peers[ws]:-no address}"; }
+
+# render FOLDER: the whole configuration for those who are there; is it good?
+render() {
+    TIFFIN_API_PEERS=${peers[api]} TIFFIN_WS_PEERS=${peers[ws]} "$here/render.sh" "$1" && is_good "$1"
+}
+
+is_good() { nginx -t -q -p "$CONFIG/" -c "$1/nginx.conf" -e stderr; }
+
+# apply: let nginx know who is there. One file changes, in one step; before that nginx has said
+# that it likes the whole. (Its pid stands there once it can be signalled.)
+apply() {
+    [[ -s $RUN/nginx.pid ]] && render "$NEXT" && mv "$NEXT/upstreams.conf" "$CONFIG/upstreams.conf" &&
+        kill -HUP "$nginx"
+}
+
+# watch APPLIED: for ever.
+watch() {
+    local applied=$1 last=$SECONDS
+    while sleep 1; do
+        look api
+        look ws
+        if [[ $(both) == "$applied" ]] || ((SECONDS - last < RELOAD_PAUSE_S)); then continue; fi
+        if apply; then
+            applied=$(both)
+            say "$applied"
+        else
+            say "nginx does not take the change ($(both)); trying again"
+        fi
+        last=$SECONDS
+    done
+}
+
+# ---- nginx --------------------------------------------------------------------------
+
+stopping=0
+on_term() {
+    stopping=1
+    kill "$watcher" 2>/dev/null
+    # nginx cannot be asked before it has written its pid.
+    until [[ -s $RUN/nginx.pid ]] || ! kill -0 "$nginx" 2>/dev/null; do sleep 0.05; done
+    kill -QUIT "$nginx" 2>/dev/null
+}
+
+on_hup() {
+    if is_good "$CONFIG"; then
+        kill -HUP "$nginx"
+        say "reloaded"
+    else
+        say "not reloaded: the running configuration and certificate stay"
+    fi
+}
+
+load
+rm -f "$RUN/nginx.pid"
+look api
+look ws
+render "$CONFIG" || die "nginx does not take this configuration"
+say "$(both)"
+
+nginx -p "$CONFIG/" -c "$CONFIG/nginx.conf" -e stderr </dev/null &
+nginx=$!
+watch "$(both)" &
+watcher=$!
+trap on_term TERM INT QUIT
+trap on_hup HUP
+
+# A signal interrupts the wait; then nobody has ended.
+ended=''
+until [[ ${ended:-} == "$nginx" ]]; do
+    wait -n -p ended # unsets it first
+    code=$?
+    if [[ ${ended:-} == "$watcher" ]] && ((!stopping)); then
+        say "the watcher of names ended with code $code; it starts again"
+        watch '' &
+        watcher=$!
+    fi
+done
+kill "$watcher" 2>/dev/null
+exit "$code"
