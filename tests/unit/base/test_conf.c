@@ -43,7 +43,7 @@ static const struct number {
     {"TIFFIN_TLS_PUBLIC_PORT", &conf.tls_public_port, 0, 0, 65535},
     {"TIFFIN_RATE", &conf.rate, 50, 0, 1000000},
     {"TIFFIN_RATE_BURST", &conf.rate_burst, 100, 0, 1000000},
-    {"TIFFIN_STREAMS_PER_CLIENT", &conf.streams_per_client, 64, 1, 1000000},
+    {"TIFFIN_STREAMS_PER_CLIENT", &conf.streams_per_client, 64, 1, 65535},
     {"TIFFIN_LIMIT_LOOPBACK", &conf.limit_loopback, 0, 0, 1},
     {"TIFFIN_BRIDGES", &conf.bridges, 1, 0, 16},
     {"TIFFIN_CHAT_MAX_BYTES", &conf.chat_max_bytes, 4096, 1, 16777216},
