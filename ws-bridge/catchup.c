@@ -131,7 +131,7 @@ void catchup_proceed(struct client *c)
         if (c->queued_bytes > 0 && u->has_frame)
             return; /* goes on when it has left: on_drained */
         if (u->at < feed_last() && (!history_first() || u->at + 1 < history_first())) {
-            u->reading = chat_after(feed_rds(), u->at, HISTORY_PER_FRAME, on_read, u);
+            u->reading = chat_after(feed_rds(), u->at, feed_look(HISTORY_PER_FRAME), on_read, u);
             return;
         }
         int64_t last;

@@ -42,11 +42,12 @@
 #include "ws-bridge/room.h"
 
 #define BEAT_S 1.0
-#define SOON_S 0.1         /* at least between two beats that tell of a new number of clients */
-#define BEAT_TTL_MS 3500   /* a killed bridge's clients are forgotten after so long */
-#define ECHO_MS 3000       /* a beat that Redis accepted must come back within this time */
-#define READ_AT_ONCE 100   /* messages of one look into the log */
-#define LOG_BYTES 67108864 /* of the log at most: fewer messages where they may be long */
+#define SOON_S 0.1          /* at least between two beats that tell of a new number of clients */
+#define BEAT_TTL_MS 3500    /* a killed bridge's clients are forgotten after so long */
+#define ECHO_MS 3000        /* a beat that Redis accepted must come back within this time */
+#define READ_AT_ONCE 100    /* messages of one look into the log */
+#define LOG_BYTES 67108864  /* of the log at most: fewer messages where they may be long */
+#define LOOK_BYTES 67108864 /* the same for one look; redis.conf cuts off who gets 128 MB */
 #define LOG_KEPT_LEAST 50
 #define POSTS_MAX 64 /* of one client, unanswered; then it is not read from until half are done */
 
@@ -142,7 +143,7 @@ static void on_replayed(void *arg, const struct rds_result *result)
     }
     if (feed.last == before && feed.sought > feed.last)
         skip_to(feed.sought);
-    if (feed.heard > feed.last || rds_len(result->reply) == READ_AT_ONCE)
+    if (feed.heard > feed.last || rds_len(result->reply) == (size_t)feed_look(READ_AT_ONCE))
         read_on();
     else
         go_live();
@@ -187,9 +188,10 @@ static void read_on(void)
 {
     feed.sought = newest_known();
     set_state(feed.is_loaded ? FEED_REPLAYING : FEED_LOADING);
-    feed.reading = feed.is_loaded
-                       ? chat_after(feed.commands, feed.last, READ_AT_ONCE, on_replayed, NULL)
-                       : chat_newest(feed.commands, HISTORY_KEPT, on_loaded, NULL);
+    feed.reading =
+        feed.is_loaded
+            ? chat_after(feed.commands, feed.last, feed_look(READ_AT_ONCE), on_replayed, NULL)
+            : chat_newest(feed.commands, feed_look(HISTORY_KEPT), on_loaded, NULL);
 }
 
 static void start_reading(void)
@@ -487,6 +489,12 @@ struct rds *feed_rds(void)
 int feed_is_loaded(void)
 {
     return feed.is_loaded;
+}
+
+int feed_look(int n)
+{
+    int fit = LOOK_BYTES / conf.chat_max_bytes;
+    return fit < n ? fit : n;
 }
 
 int64_t feed_last(void)

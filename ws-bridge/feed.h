@@ -23,6 +23,8 @@ void feed_stop(void);
 struct rds *feed_rds(void);
 /* Has the log been read at least once? Before that nobody can be told what is new. */
 int feed_is_loaded(void);
+/* How many messages to ask the log for, if n would do: fewer where they may be long. */
+int feed_look(int n);
 /* The last message that came out; and the newest that Redis has been heard to have. */
 int64_t feed_last(void);
 int64_t feed_newest(void);
