@@ -6,6 +6,7 @@
 
 import { $, el, say, clock } from "./dom.js";
 import { ask, persist, newKey, backOff } from "./net.js";
+import { strip } from "./strip.js";
 import { wire } from "./wire.js";
 import { isAway, onBack, suspect } from "./banner.js";
 
@@ -22,6 +23,7 @@ export function chat() {
   const text = $("chat-text");
   const send = $("chat-send");
   const shown = wire($("chat-wire"));
+  const minute = strip($("chat-strip"), ["Line", "You say", "You hear"]);
   let socket = null;
   let last = -1;         // id of the last numbered line; -1 = none yet
   let failures = 0;
@@ -151,6 +153,7 @@ export function chat() {
   function opened() {
     failures = 0;
     connection("live", "On the line");
+    minute.open("Line");
     if (wasOpen) quiet(`Connected again at ${clock(Date.now())}; nothing was missed.`);
     wasOpen = true;
     for (const p of pending) speak(p);
@@ -159,6 +162,7 @@ export function chat() {
   function speak({ user, color: ink, text: words }) {
     const json = JSON.stringify({ text: words, user, color: ink });
     shown.line(`↑ ${json}`);
+    minute.mark("You say");
     socket.send(json);
   }
 
@@ -174,11 +178,13 @@ export function chat() {
     mine.onmessage = ({ data }) => {
       shown.line(`↓ ${data.length > 300 ? `${data.slice(0, 300)} …` : data}`);
       const line = JSON.parse(data);
+      if (line.type !== "history") minute.mark("You hear");
       handlers[line.type]?.(line);
     };
     mine.onclose = ({ code }) => {
       if (socket !== mine) return;
       socket = null;
+      minute.close("Line");
       const why = code === 1008 ? "Too many messages at once" : code === 1009 ? "That message was too long" : "The line broke";
       if (code === 1009) drop();
       connection("waiting", `${why}; calling again …`);

@@ -1,5 +1,11 @@
 // /docs: Swagger UI on our own description of the API.
 
+// Swagger UI's dark colours hang on a class; the page's own follow the system.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+
 const root = document.getElementById("swagger");
 
 if (window.SwaggerUIBundle) {

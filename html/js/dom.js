@@ -26,6 +26,7 @@ export function setVar(node, name, value) {
 }
 
 export const calm = matchMedia("(prefers-reduced-motion: reduce)");
+// 24 hours for everyone: the page is in English, and such a time always has the same width.
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const clock = (when) => time.format(new Date(when));
 

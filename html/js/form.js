@@ -8,9 +8,9 @@ import { money } from "./words.js";
 
 const RESTAURANT_STORE = "tiffin-restaurant";
 
-// Calls onPlaced(answer, about, request) for each order; onMenu(menu) as one arrives. Returns
-// { order(dish) }, which places one portion at once.
-export function orderForm({ onPlaced, onMenu }) {
+// Calls onPlaced(answer, about, request) for each order, onSubmitted() after that when it was placed
+// by this form, onMenu(menu) as one arrives. Returns { order(dish) }, which places one portion at once.
+export function orderForm({ onPlaced, onSubmitted, onMenu }) {
   const form = $("order-form");
   const restaurant = $("restaurant");
   const item = $("item");
@@ -103,8 +103,9 @@ export function orderForm({ onPlaced, onMenu }) {
     return { answer, request };
   }
 
+  // -> was it placed?
   async function place(choice) {
-    if (isSending) return;
+    if (isSending) return false;
     isSending = true;
     // The key stands for this choice: it must not change on the way.
     const controls = [restaurant, item, quantity];
@@ -124,11 +125,13 @@ export function orderForm({ onPlaced, onMenu }) {
       const { answer, request } = await send(choice);
       message("");
       onPlaced(answer, about, request);
+      return true;
     } catch (error) {
       if (!isPassing(error)) key = null; // refused for good: the next try is a new order
       message(isPassing(error)
         ? `${error.message} Press the button again: the same order is never placed twice.`
         : error.message);
+      return false;
     } finally {
       controls.forEach((control, i) => { control.disabled = wereDisabled[i]; });
       isSending = false;
@@ -144,7 +147,7 @@ export function orderForm({ onPlaced, onMenu }) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    place(chosen());
+    place(chosen()).then((isPlaced) => { if (isPlaced) onSubmitted(); });
   });
   restaurant.addEventListener("change", () => {
     localStorage.setItem(RESTAURANT_STORE, restaurant.value);

@@ -1,6 +1,6 @@
 // The home page: puts the form, the five exhibits and the monitor together.
 
-import { $, watchView } from "./dom.js";
+import { $, calm, watchView } from "./dom.js";
 import "./banner.js";
 import { chat } from "./chat.js";
 import { coffee } from "./coffee.js";
@@ -39,6 +39,9 @@ form = orderForm({
     order.receipt = { ...answer, request };
     sessionStorage.setItem(STORE, order.id);
     follow(order, answer.body.message, { isFresh: true });
+  },
+  onSubmitted() { // on a phone the tracker is below the form
+    $("tracker").scrollIntoView({ block: "nearest", behavior: calm.matches ? "instant" : "smooth" });
   },
 });
 

@@ -2,6 +2,7 @@
 // when the line is cut.
 
 import { $, say } from "./dom.js";
+import { strip } from "./strip.js";
 import { Tracker } from "./tracker.js";
 import { wire } from "./wire.js";
 
@@ -10,6 +11,7 @@ export function ticker() {
   const tracker = new Tracker(root);
   const shown = wire($("ticker-wire"));
   const cut = $("ticker-cut");
+  const minute = strip($("ticker-strip"), ["Line", "News"]);
   let order = null;
   shown.request({ method: "GET", path: "/order/{order_id}/live-status", isStream: true });
 
@@ -31,15 +33,20 @@ export function ticker() {
       shown.request({ method: "GET", path: `${o.path}/live-status`, isStream: true });
       say($("ticker-note"), "");
       const mine = (f) => (event) => { if (order === o) f(event); };
-      o.addEventListener("line", mine((event) => shown.line(event.detail)));
+      o.addEventListener("line", mine((event) => {
+        shown.line(event.detail);
+        if (!event.detail.startsWith("(")) minute.mark("News");
+      }));
       o.addEventListener("connection", mine(() => {
         refresh();
+        minute[o.connection === "live" ? "open" : "close"]("Line");
         if (o.connection === "live" && o.reconnections) {
           say($("ticker-note"), "Back on the line. What happened meanwhile came at once, in order, and nothing twice.");
         }
       }));
       o.addEventListener("over", mine(() => {
         refresh();
+        minute.close("Line");
         if (o.versions.length && !o.reconnections) say($("ticker-note"), "");
       }));
       if (o.isOver) shown.line("(the order is over; a stream would answer 204)");

@@ -1,9 +1,10 @@
-// Draws an order: a progress line, marks for payment and kitchen, what happened and when. It fills
-// the elements with data-… hooks that its root has; a root may leave some out.
+// Draws an order: a tiffin that fills, a progress line, marks for payment and kitchen, what happened
+// and when. It fills the elements with data-… hooks that its root has; a root may leave some out.
 
 import { el, say, clock } from "./dom.js";
+import { drawTiffin } from "./tiffin.js";
 import { copyButton } from "./wire.js";
-import { STEPS, word, changes, isCancellable, isSettled, money } from "./words.js";
+import { STEPS, short, word, changes, isCancellable, isSettled, money } from "./words.js";
 
 const CONNECTIONS = {
   connecting: ["waiting", "Connecting …"],
@@ -16,11 +17,24 @@ export class Tracker {
   constructor(root) {
     this.root = root;
     this.idle = this.hook("confirmation")?.textContent;
+    this.#build();
     this.hook("cancel")?.addEventListener("click", () => this.#cancel());
     const share = this.hook("share");
     if (share) {
       share.append(copyButton("Copy the link", () => this.order?.link ?? ""));
     }
+  }
+
+  // What every root shows in the same words stands here once, not in each page.
+  #build() {
+    this.steps = STEPS.map((step, i) =>
+      el("li", { class: `tier-${i + 1}` }, el("span", { text: short(step) }), el("time")));
+    this.hook("steps").replaceChildren(...this.steps);
+    const box = this.hook("tiffin");
+    this.tiers = box ? drawTiffin(box) : [];
+    this.hook("facts")?.replaceChildren(...["Status", "Payment", "Kitchen"].map((name) => el("div", {},
+      el("dt", { text: name }),
+      el("dd", { text: "–", [`data-${name.toLowerCase()}`]: true, "aria-live": name === "Status" ? "polite" : null }))));
   }
 
   hook(name) {
@@ -43,12 +57,12 @@ export class Tracker {
     this.hook("history")?.replaceChildren();
     this.#say("confirmation", confirmation ?? this.idle ?? "");
     this.#say("note", "");
-    for (const name of ["status", "payment", "kitchen"]) this.#say(name, "–");
-    for (const li of this.root.querySelectorAll("[data-steps] li")) {
-      li.className = "";
-      li.removeAttribute("aria-current");
-      li.querySelector("time")?.replaceChildren();
+    for (const name of ["status", "payment", "kitchen"]) {
+      this.#say(name, "–");
+      this.hook(name)?.parentElement.removeAttribute("data-mark");
     }
+    this.#hide("log", true);
+    this.#steps([]);
     const mine = (draw) => () => { if (this.order === order) draw(); };
     order.addEventListener("change", mine(() => this.#draw()));
     order.addEventListener("connection", mine(() => this.#connection()));
@@ -89,29 +103,29 @@ export class Tracker {
       list.append(el("li", {}, el("time", { datetime: v.timestamp, text: clock(v.timestamp) }),
         el("span", { text: changes(v, versions[this.drawn - 1]) })));
     }
-    this.#hide("history-title", false);
+    this.#hide("log", false);
   }
 
   #steps(versions) {
-    const now = versions.at(-1);
+    const status = versions.at(-1)?.status;
     // A cancelled order keeps what it had reached.
-    const reached = Math.max(...versions.map((v) => STEPS.indexOf(v.status)));
-    const isGoing = STEPS.includes(now.status);
-    [...this.root.querySelectorAll("[data-steps] li")].forEach((li, i) => {
+    const reached = Math.max(-1, ...versions.map((v) => STEPS.indexOf(v.status)));
+    const isGoing = STEPS.includes(status) && status !== "delivered";
+    this.steps.forEach((li, i) => {
       const isNow = isGoing && i === reached;
-      const isLast = isNow && now.status === "delivered";
-      li.classList.toggle("done", i < reached || isLast || (!isGoing && i === reached));
-      li.classList.toggle("now", isNow && !isLast);
+      for (const node of [li, this.tiers[i]]) {
+        node?.classList.toggle("done", i <= reached && !isNow);
+        node?.classList.toggle("now", isNow);
+      }
       if (isNow) li.setAttribute("aria-current", "step");
       else li.removeAttribute("aria-current");
       const first = versions.find((v) => v.status === STEPS[i]);
       const time = li.querySelector("time");
-      if (time && first) {
-        time.dateTime = first.timestamp;
-        say(time, clock(first.timestamp));
-      }
+      if (first) time.dateTime = first.timestamp;
+      else time.removeAttribute("datetime");
+      say(time, first ? clock(first.timestamp) : "");
     });
-    this.hook("steps")?.classList.toggle("stopped", !isGoing);
+    this.hook("tiffin")?.classList.toggle("is-open", status === "delivered");
   }
 
   #connection() {

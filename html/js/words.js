@@ -17,7 +17,16 @@ const WORDS = {
   acknowledged: "Accepted",
 };
 
-export const STEPS = ["order_placed", "preparing_food", "quality_check", "out_for_delivery", "delivered"];
+// The steps of an order that goes well, in short.
+const SHORT = {
+  order_placed: "Placed",
+  preparing_food: "Cooking",
+  quality_check: "Checked",
+  out_for_delivery: "On the road",
+  delivered: "Delivered",
+};
+export const STEPS = Object.keys(SHORT);
+export const short = (step) => SHORT[step];
 
 export const word = (name) => WORDS[name] ?? String(name ?? "–").replaceAll("_", " ");
 
