@@ -48,7 +48,7 @@ load() {
     [[ $TIFFIN_RUN_DIR == /* ]] || die "TIFFIN_RUN_DIR=$TIFFIN_RUN_DIR must start with /"
     config_path TIFFIN_RUN_DIR
     mkdir -p "$TIFFIN_RUN_DIR/nginx" 2>/dev/null || die "cannot write to TIFFIN_RUN_DIR=$TIFFIN_RUN_DIR"
-    export TMPDIR=$TIFFIN_RUN_DIR TIFFIN_NGINX_USER=''
+    export TMPDIR=$TIFFIN_RUN_DIR TIFFIN_NGINX_USER=${TIFFIN_NGINX_USER:-}
     export TIFFIN_API_LISTEN=${TIFFIN_API_LISTEN:-api:9000} TIFFIN_WS_LISTEN=${TIFFIN_WS_LISTEN-ws-bridge:9100}
     take_host api TIFFIN_API_LISTEN
     if [[ -z $TIFFIN_WS_LISTEN ]] || ((TIFFIN_BRIDGES == 0)); then
@@ -61,9 +61,18 @@ load() {
 
 # ---- who is there -------------------------------------------------------------------
 
-# addresses HOST: in one line, sorted, as nginx takes them; nothing when there are none.
+# A name server gets two seconds, then the next look is due.
+export RES_OPTIONS='timeout:1 attempts:2'
+
+# addresses HOST: a line each, sorted (name servers take turns), IPv6 as nginx takes it.
 addresses() {
-    timeout 3 getent ahosts "$1" | awk '$1 !~ /%/ { print ($1 ~ /:/) ? "[" $1 "]" : $1 }' | sort -u | paste -sd' '
+    local address before=''
+    getent ahosts "$1" | sort | while read -r address _; do
+        if [[ $address == "$before" || $address == *%* ]]; then continue; fi
+        before=$address
+        if [[ $address == *:* ]]; then address=[$address]; fi
+        echo "$address"
+    done
 }
 
 # look WHO: asks once, and decides who counts as there.
@@ -72,14 +81,14 @@ look() {
     [[ -n ${host[$1]} ]] || return 0
     found=$(addresses "${host[$1]}")
     if [[ -n $found ]]; then
-        peers[$1]=$found silent[$1]=0
+        peers[$1]=${found//$'\n'/ } silent[$1]=0
     else
         silent[$1]=$((silent[$1] + 1))
         ((silent[$1] < FORGET_LOOKS)) || peers[$1]=''
     fi
 }
 
-both() { printf 'api at %s; chat at %s' "${peers[api]:-no address}" "${peers[ws]:-no address}"; }
+say_peers() { say "$1api at ${peers[api]:-no address}; chat at ${peers[ws]:-no address}"; }
 
 # render FOLDER: the whole configuration for those who are there; is it good?
 render() {
@@ -95,20 +104,20 @@ apply() {
         kill -HUP "$nginx"
 }
 
-# watch APPLIED: for ever.
+# watch APPLIED: as long as nginx lives.
 watch() {
     local applied=$1 last=$SECONDS
-    while sleep 1; do
+    while sleep 1 && kill -0 "$nginx" 2>/dev/null; do
         look api
         look ws
-        if [[ $(both) == "$applied" ]] || ((SECONDS - last < RELOAD_PAUSE_S)); then continue; fi
-        if apply; then
-            applied=$(both)
-            say "$applied"
-        else
-            say "nginx does not take the change ($(both)); trying again"
-        fi
+        if [[ "${peers[api]};${peers[ws]}" == "$applied" ]] || ((SECONDS - last < RELOAD_PAUSE_S)); then continue; fi
         last=$SECONDS
+        if apply; then
+            applied="${peers[api]};${peers[ws]}"
+            say_peers ""
+        else
+            say_peers "nginx does not take the change, trying again: "
+        fi
     done
 }
 
@@ -137,11 +146,11 @@ rm -f "$RUN/nginx.pid"
 look api
 look ws
 render "$CONFIG" || die "nginx does not take this configuration"
-say "$(both)"
+say_peers ""
 
 nginx -p "$CONFIG/" -c "$CONFIG/nginx.conf" -e stderr </dev/null &
 nginx=$!
-watch "$(both)" &
+watch "${peers[api]};${peers[ws]}" &
 watcher=$!
 trap on_term TERM INT QUIT
 trap on_hup HUP
