@@ -38,7 +38,7 @@ declare -A host=([api]='' [ws]='') peers=([api]='' [ws]='') silent=([api]=0 [ws]
 # take_host WHO SETTING: of host:port the host, to be watched.
 take_host() {
     local value=${!2}
-    [[ $value =~ ^[A-Za-z0-9._-]+:[0-9]{1,5}$ ]] || die "$2=$value is not host:port"
+    [[ $value =~ ^[A-Za-z0-9._-]+:[1-9][0-9]{0,4}$ ]] || die "$2=$value is not host:port"
     host[$1]=${value%:*}
 }
 
@@ -123,8 +123,10 @@ watch() {
 
 # ---- nginx --------------------------------------------------------------------------
 
-stopping=0
+nginx='' watcher='' stopping=0
+
 on_term() {
+    [[ -n $nginx ]] || exit 0
     stopping=1
     kill "$watcher" 2>/dev/null
     # nginx cannot be asked before it has written its pid.
@@ -133,6 +135,7 @@ on_term() {
 }
 
 on_hup() {
+    [[ -n $nginx ]] || return
     if is_good "$CONFIG"; then
         kill -HUP "$nginx"
         say "reloaded"
@@ -141,22 +144,22 @@ on_hup() {
     fi
 }
 
+# Process 1 does not even end by TERM unless it says how.
+trap on_term TERM INT QUIT
+trap on_hup HUP
+
 load
 rm -f "$RUN/nginx.pid"
 look api
 look ws
 render "$CONFIG" || die "nginx does not take this configuration"
 say_peers ""
-
 nginx -p "$CONFIG/" -c "$CONFIG/nginx.conf" -e stderr </dev/null &
 nginx=$!
 watch "${peers[api]};${peers[ws]}" &
 watcher=$!
-trap on_term TERM INT QUIT
-trap on_hup HUP
 
 # A signal interrupts the wait; then nobody has ended.
-ended=''
 until [[ ${ended:-} == "$nginx" ]]; do
     wait -n -p ended # unsets it first
     code=$?
