@@ -33,7 +33,7 @@ die() {
 
 # ---- settings -----------------------------------------------------------------------
 
-declare -A host=([api]='' [ws]='') peers=([api]='' [ws]='') silent=([api]=0 [ws]=0)
+declare -A host=([api]='' [ws]='') answer=([api]='' [ws]='') peers=([api]='' [ws]='') silent=([api]=0 [ws]=0)
 
 # take_host WHO SETTING: of host:port the host, to be watched.
 take_host() {
@@ -64,27 +64,33 @@ load() {
 # A name server gets two seconds, then the next look is due.
 export RES_OPTIONS='timeout:1 attempts:2'
 
-# addresses HOST: a line each, sorted (name servers take turns), IPv6 as nginx takes it.
+# addresses ANSWER: of what getent said, sorted (name servers take turns), IPv6 as nginx takes it.
 addresses() {
-    local address before=''
-    getent ahosts "$1" | sort | while read -r address _; do
-        if [[ $address == "$before" || $address == *%* ]]; then continue; fi
-        before=$address
-        if [[ $address == *:* ]]; then address=[$address]; fi
-        echo "$address"
-    done
+    sort <<<"$1" | {
+        local address before='' all=''
+        while read -r address _; do
+            if [[ $address == "$before" || $address == *%* ]]; then continue; fi
+            before=$address
+            if [[ $address == *:* ]]; then address=[$address]; fi
+            all+=" $address"
+        done
+        echo "${all# }"
+    }
 }
 
-# look WHO: asks once, and decides who counts as there.
+# look WHO: asks once, and decides who counts as there. Mostly the answer is the last one, and
+# getent is all that has to be started.
 look() {
     local found
     [[ -n ${host[$1]} ]] || return 0
-    found=$(addresses "${host[$1]}")
-    if [[ -n $found ]]; then
-        peers[$1]=${found//$'\n'/ } silent[$1]=0
-    else
-        silent[$1]=$((silent[$1] + 1))
+    found=$(getent ahosts "${host[$1]}")
+    if [[ -z $found ]]; then
+        silent[$1]=$((silent[$1] + 1)) answer[$1]=''
         ((silent[$1] < FORGET_LOOKS)) || peers[$1]=''
+    else
+        silent[$1]=0
+        [[ $found == "${answer[$1]}" ]] || peers[$1]=$(addresses "$found")
+        answer[$1]=$found
     fi
 }
 
@@ -106,8 +112,10 @@ apply() {
 
 # watch APPLIED: as long as nginx lives.
 watch() {
-    local applied=$1 last=$SECONDS
-    while sleep 1 && kill -0 "$nginx" 2>/dev/null; do
+    local applied=$1 last=$SECONDS never
+    exec {never}<> <(:) # to wait for a second without a process for it
+    while kill -0 "$nginx" 2>/dev/null; do
+        read -r -t 1 -u "$never"
         look api
         look ws
         if [[ "${peers[api]};${peers[ws]}" == "$applied" ]] || ((SECONDS - last < RELOAD_PAUSE_S)); then continue; fi
