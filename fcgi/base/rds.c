@@ -14,6 +14,7 @@
 #include "base/crash.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/resolve.h"
 #include "base/text.h"
 
 #define BACKOFF_FIRST_MS 10
@@ -21,6 +22,7 @@
 #define CONNECT_TIMEOUT_MS 1000
 #define PROBE_EVERY_S 1.0
 #define PASSWORD_MAX 128
+#define HOST_SIZE 256
 
 enum rds_state { RDS_DOWN, RDS_CONNECTING, RDS_UP };
 
@@ -41,6 +43,7 @@ struct rds {
     struct ev_loop *loop;
     struct rds_options options;
     enum rds_state state;
+    struct resolve *lookup;     /* of Redis' host, between two connections; else NULL */
     redisAsyncContext *context; /* NULL while DOWN */
     char reason[160];
     enum rds_outcome failing_as; /* what a NULL reply means now */
@@ -448,14 +451,20 @@ static void on_connect(const redisAsyncContext *context, int status)
     set_state(r, RDS_DOWN);
 }
 
-static redisAsyncContext *open_context(const char *address)
+/* The part of host:port before the colon; "" when the address is the path of a socket. */
+static void host_of(const char *address, char host[HOST_SIZE])
 {
     const char *colon = strrchr(address, ':');
-    if (strchr(address, '/') || !colon)
+    int is_path = strchr(address, '/') || !colon;
+    snprintf(host, HOST_SIZE, "%.*s", is_path ? 0 : (int)(colon - address), address);
+}
+
+/* hiredis would look a name up and wait for it; so it gets the address in digits. */
+static redisAsyncContext *open_context(const char *address, const char *ip)
+{
+    if (!*ip)
         return redisAsyncConnectUnix(address);
-    char host[256];
-    snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
-    return redisAsyncConnect(host, (int)text_to_int_or(colon + 1, 0));
+    return redisAsyncConnect(ip, (int)text_to_int_or(strrchr(address, ':') + 1, 0));
 }
 
 static void greet(struct rds *r)
@@ -477,9 +486,10 @@ static void greet(struct rds *r)
     redisAsyncCommand(r->context, on_greeting, r, "TIME");
 }
 
-static void try_connect(struct rds *r)
+/* ip: of Redis' host; "" for a unix socket. */
+static void connect_to(struct rds *r, const char *ip)
 {
-    redisAsyncContext *context = open_context(r->options.address);
+    redisAsyncContext *context = open_context(r->options.address, ip);
     if (!context || context->err) {
         snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s",
                  r->options.address, context ? context->errstr : "out of memory");
@@ -507,6 +517,29 @@ static void try_connect(struct rds *r)
     ev_timer_set(&r->deadline, CONNECT_TIMEOUT_MS / 1000.0, 0.);
     ev_timer_start(r->loop, &r->deadline);
     greet(r);
+}
+
+static void on_resolved(void *arg, const char *ip, const char *why)
+{
+    struct rds *r = arg;
+    r->lookup = NULL;
+    if (ip) {
+        connect_to(r, ip);
+        return;
+    }
+    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s", r->options.address,
+             why);
+    schedule_retry(r);
+}
+
+static void try_connect(struct rds *r)
+{
+    char host[HOST_SIZE];
+    host_of(r->options.address, host);
+    if (!*host || resolve_is_address(host))
+        connect_to(r, host);
+    else
+        r->lookup = resolve_start(r->loop, host, on_resolved, r);
 }
 
 struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
@@ -540,6 +573,7 @@ void rds_free(struct rds *r)
     r->is_freed = 1;
     go_down(r, RDS_LOST, "closed");
     fail_unsent(r);
+    resolve_cancel(r->lookup);
     ev_timer_stop(r->loop, &r->retry);
     ev_clear_pending(r->loop, &r->settle);
     free(r);
