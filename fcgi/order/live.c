@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "base/rds.h"
 #include "base/text.h"
 #include "order/store.h"
@@ -51,12 +52,16 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 
 void live_start(struct ev_loop *loop, struct rds *r, const char *program)
 {
-    char host[48];
+    char host[48], chance[9];
     if (gethostname(host, sizeof host))
         (void)text_copy(host, sizeof host, "host");
     host[sizeof host - 1] = '\0';
     connection = r;
-    snprintf(process_name, sizeof process_name, "%s-%s-%d", program, host, (int)getpid());
+    /* A container that starts again has its host's name and its pid once more: without chance its
+     * figures would be laid over those of the one before. */
+    random_base32(chance, sizeof chance - 1);
+    snprintf(process_name, sizeof process_name, "%s-%s-%d-%s", program, host, (int)getpid(),
+             chance);
     ev_timer_init(&timer, on_tick, 0., PERIOD_S);
     ev_timer_start(loop, &timer);
 }
