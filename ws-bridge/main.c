@@ -8,8 +8,10 @@
  *
  * A message goes to Redis and comes back from there, to its sender as to all others: so all see the
  * same feed in the same order. One loop, nothing blocks. */
+#include <errno.h>
 #include <ev.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +127,23 @@ static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
     ev_timer_start(loop, &bridge.drain_end);
 }
 
+/* ---- tiffin-ws --health ---------------------------------------------------------------------- */
+
+/* Asks the running bridge for /readyz. */
+static int ask_health(char *why, size_t size)
+{
+    static const char QUESTION[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static const char GOOD[] = "HTTP/1.1 200";
+    char answer[sizeof GOOD] = "";
+    int err =
+        listen_ask(conf.ws_listen, 0, QUESTION, sizeof QUESTION - 1, answer, sizeof answer - 1);
+    if (!err && strcmp(answer, GOOD) == 0)
+        return 0;
+    snprintf(why, size, "the bridge at %s %s: %s", conf.ws_listen,
+             err ? "does not answer" : "is not ready", err ? strerror(-err) : answer);
+    return err ? err : -EPROTO;
+}
+
 /* ---- the program ---------------------------------------------------------------------------- */
 
 static void watch(struct ev_loop *loop)
@@ -175,7 +194,8 @@ static void run(struct ev_loop *loop, int listen_fd)
 
 int main(int argc, char **argv)
 {
-    conf_main(argc, argv, "tiffin-ws", "Carries Tiffin's support chat between browsers and Redis.");
+    conf_main(argc, argv, "tiffin-ws", "Carries Tiffin's support chat between browsers and Redis.",
+              ask_health);
     if (listen_raise_file_limit())
         log_warn("cannot raise the limit of open files");
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);

@@ -10,11 +10,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/figures.h"
 #include "api/gateway.h"
 #include "api/handlers.h"
+#include "api/health.h"
 #include "api/live_status.h"
 #include "api/monitor.h"
 #include "api/pool.h"
@@ -161,11 +161,11 @@ static int run_child(int listen_fd)
 int main(int argc, char **argv)
 {
     conf_main(argc, argv, "tiffin-api",
-              "Answers nginx's FastCGI requests from a pool of event-driven processes.");
+              "Answers nginx's FastCGI requests from a pool of event-driven processes.",
+              health_of_pool);
     if (listen_raise_file_limit())
         log_warn("cannot raise the limit of open files");
     details_init();
     figures_set_start();
-    int n = conf.api_processes ? conf.api_processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
-    return pool_run(n < 1 ? 1 : n, run_child);
+    return pool_run(pool_size(), run_child);
 }

@@ -155,6 +155,12 @@ static int open_all(void)
     return 0;
 }
 
+int pool_size(void)
+{
+    int n = conf.api_processes ? conf.api_processes : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n;
+}
+
 int pool_run(int n_children, int (*child)(int listen_fd))
 {
     pool.loop = ev_default_loop(0); /* the only kind that watches children */

@@ -5,6 +5,9 @@
 #ifndef TIFFIN_API_POOL_H
 #define TIFFIN_API_POOL_H
 
+/* How many children the settings ask for. */
+int pool_size(void);
+
 /* Runs until SIGTERM or SIGINT, which are passed on; waits for the children. `child` serves the
  * listening socket and returns the exit code. Returns the exit code of the program: 1 with a log
  * line when a socket cannot be opened. */

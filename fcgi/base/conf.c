@@ -112,6 +112,8 @@ static const struct setting SETTINGS[] = {
     STR("LOG_LEVEL", log_level, "info", "debug, info, warn or error"),
 };
 
+#define HEALTH_WHY_SIZE 512
+
 #define SETTING_COUNT (sizeof SETTINGS / sizeof SETTINGS[0])
 
 static int parse_int(const struct setting *s, const char *text, int *ret)
@@ -219,14 +221,27 @@ void conf_print_markdown(FILE *out)
     }
 }
 
-void conf_main(int argc, char **argv, const char *program, const char *summary)
+/* Never returns. */
+static void tell_health(const char *program, conf_health_fn health)
+{
+    char why[HEALTH_WHY_SIZE];
+    if (health(why, sizeof why) == 0)
+        exit(0);
+    fprintf(stderr, "%s: %s\n", program, why);
+    exit(1);
+}
+
+void conf_main(int argc, char **argv, const char *program, const char *summary,
+               conf_health_fn health)
 {
     const char *option = argc > 1 ? argv[1] : "";
     char error[512];
 
     if (strcmp(option, "--help") == 0) {
         printf(
-            "%s %s\n%s\n\nOptions: --help, --version, --settings (a Markdown table), --check\n\n",
+            "%s %s\n%s\n\n"
+            "Options: --help, --version, --settings (a Markdown table), --check (are the settings "
+            "right?),\n         --health (is the running program well? 0, or 1 and why)\n\n",
             program, TIFFIN_VERSION, summary);
         conf_print_help(stdout);
         exit(0);
@@ -245,6 +260,8 @@ void conf_main(int argc, char **argv, const char *program, const char *summary)
     }
     if (strcmp(option, "--check") == 0)
         exit(0);
+    if (strcmp(option, "--health") == 0)
+        tell_health(program, health);
     if (argc > 1) {
         fprintf(stderr, "%s: unknown option %s (try --help)\n", program, option);
         exit(1);

@@ -60,10 +60,15 @@ int conf_load(char *error, size_t error_size);
 void conf_print_help(FILE *out);
 void conf_print_markdown(FILE *out);
 
-/* The options every program has. Handles --help, --version, --settings and --check (exit 0, or 1
- * with the message of conf_load), loads the settings and starts the log. Exits on any other
- * argument. `summary` is one sentence for --help. */
-void conf_main(int argc, char **argv, const char *program, const char *summary);
+/* Is the program that runs with these settings well? Called in a process of its own, which may
+ * block for some seconds. 0; else -errno and why, in one line. */
+typedef int (*conf_health_fn)(char *why, size_t size);
+
+/* The options every program has. Handles --help, --version, --settings, --check (exit 0, or 1 with
+ * the message of conf_load) and --health (exit 0, or 1 with what `health` says), loads the settings
+ * and starts the log. Exits on any other argument. `summary` is one sentence for --help. */
+void conf_main(int argc, char **argv, const char *program, const char *summary,
+               conf_health_fn health);
 
 /* Reads the password of a Redis user from secrets_dir into `out`, without its newline.
  * 0 or -errno. */

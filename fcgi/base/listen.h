@@ -1,6 +1,8 @@
-/* Opening the sockets that nginx connects to. */
+/* The sockets that nginx connects to: opening them, and asking at them as nginx would. */
 #ifndef TIFFIN_BASE_LISTEN_H
 #define TIFFIN_BASE_LISTEN_H
+
+#include <stddef.h>
 
 /* Listens, without blocking, on an address: the path of a unix socket (it has a '/'), or
  * host:port. For the `number`-th process of a pool a %d in it is replaced by the number; where
@@ -8,6 +10,13 @@
  * folder's group; a socket that a killed process left there is replaced.
  * -> a file descriptor (the caller closes it) or -errno. */
 int listen_open(const char *address, int number);
+
+/* Asks a running program at an address it has opened by listen_open(): sends n bytes, which must be
+ * few, and reads the first `wanted` bytes of the answer. Blocks, at each step for at most 3 s: not
+ * for a server. 0, or -errno: -EAGAIN when the answer does not come in time, -EPIPE when it is
+ * shorter. */
+int listen_ask(const char *address, int number, const void *question, size_t n, char *ret_answer,
+               size_t wanted);
 
 /* Raises the soft limit of open files to the hard one: a connection is a descriptor. 0 or -errno.
  */

@@ -11,6 +11,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "order/live.h"
+#include "worker/health.h"
 #include "worker/worker.h"
 
 #define CHECK_S 1.0
@@ -76,10 +77,8 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
                                   .timeout_ms = conf.redis_timeout_ms,
                                   .on_state = on_redis,
                                   .arg = w};
-    char host[256];
-    if (gethostname(host, sizeof host))
-        strcpy(host, "host");
-    host[sizeof host - 1] = '\0';
+    char host[WORKER_HOST_SIZE];
+    worker_host(host);
     worker_id_new(w->id, host, (long)getpid());
     w->loop = loop;
     jobs_init(&w->jobs, w, (size_t)conf.worker_concurrency);
@@ -117,7 +116,8 @@ int main(int argc, char **argv)
     ev_signal on_term, on_int;
 
     conf_main(argc, argv, "tiffin-worker",
-              "Runs Tiffin's background jobs: payment, kitchen, stages, broadcasts.");
+              "Runs Tiffin's background jobs: payment, kitchen, stages, broadcasts.",
+              health_of_worker);
     signal(SIGPIPE, SIG_IGN);
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
     if (!loop) {

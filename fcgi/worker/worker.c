@@ -2,23 +2,41 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/random.h"
+#include "base/text.h"
 
 #define HOST_CHARACTERS 28 /* 28 + 1 + 19 + 1 + 15 = 64, for any pid */
 #define RANDOM_CHARACTERS 15
 
-void worker_id_new(char out[WORKER_ID_SIZE], const char *host, long pid)
+void worker_host(char out[WORKER_HOST_SIZE])
 {
-    char name[HOST_CHARACTERS + 1], random[RANDOM_CHARACTERS + 1];
+    if (gethostname(out, WORKER_HOST_SIZE))
+        (void)text_copy(out, WORKER_HOST_SIZE, "host");
+    out[WORKER_HOST_SIZE - 1] = '\0';
+}
+
+void worker_id_host(char out[WORKER_ID_SIZE], const char *host)
+{
+    char name[HOST_CHARACTERS + 1];
     size_t n = 0;
     for (; n < HOST_CHARACTERS && host[n]; n++) {
         int c = tolower((unsigned char)host[n]);
         name[n] = (char)((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '-');
     }
     name[n] = '\0';
+    snprintf(out, WORKER_ID_SIZE, "%s-", n ? name : "host");
+}
+
+void worker_id_new(char out[WORKER_ID_SIZE], const char *host, long pid)
+{
+    char random[RANDOM_CHARACTERS + 1];
+    worker_id_host(out, host);
     random_base32(random, RANDOM_CHARACTERS);
-    snprintf(out, WORKER_ID_SIZE, "%s-%ld-%s", n ? name : "host", pid, random);
+    size_t n = strlen(out);
+    snprintf(out + n, WORKER_ID_SIZE - n, "%ld-%s", pid, random);
 }
 
 size_t worker_batch(const struct redisReply *reply, const char *ret_ids[STORE_BATCH_MAX])

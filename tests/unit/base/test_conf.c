@@ -354,6 +354,14 @@ static void help_has_every_setting_once(void **state)
 
 /* ---- conf_main: it exits, so it runs in a child ------------------------------------------- */
 
+static int health(char *why, size_t size)
+{
+    if (conf.port == 8000)
+        return 0;
+    snprintf(why, size, "not at home at %d", conf.port);
+    return -EPROTO;
+}
+
 static int run_main(char *option, char *output, size_t size)
 {
     int pipe_ends[2], status;
@@ -366,7 +374,7 @@ static int run_main(char *option, char *output, size_t size)
         char *argv[] = {name, option, NULL};
         dup2(pipe_ends[1], STDOUT_FILENO);
         dup2(pipe_ends[1], STDERR_FILENO);
-        conf_main(option ? 2 : 1, argv, "prog", "Does things.");
+        conf_main(option ? 2 : 1, argv, "prog", "Does things.", health);
         _exit(42); /* it came back */
     }
     close(pipe_ends[1]);
@@ -384,7 +392,7 @@ static void main_options(void **state)
 {
     static char output[32768];
     char help[] = "--help", version[] = "--version", settings[] = "--settings";
-    char check[] = "--check", other[] = "--frobnicate";
+    char check[] = "--check", well[] = "--health", other[] = "--frobnicate";
     (void)state;
     assert_int_equal(run_main(help, output, sizeof output), 0);
     assert_int_equal(strncmp(output, "prog " TIFFIN_VERSION "\nDoes things.\n", 10), 0);
@@ -395,6 +403,11 @@ static void main_options(void **state)
     assert_string_equal(output, printed(conf_print_markdown));
     assert_int_equal(run_main(check, output, sizeof output), 0);
     assert_string_equal(output, "");
+    assert_int_equal(run_main(well, output, sizeof output), 0);
+    assert_string_equal(output, "");
+    set("TIFFIN_PORT", "8001");
+    assert_int_equal(run_main(well, output, sizeof output), 1);
+    assert_string_equal(output, "prog: not at home at 8001\n");
     assert_int_equal(run_main(other, output, sizeof output), 1);
     assert_non_null(strstr(output, "unknown option --frobnicate"));
     assert_int_equal(run_main(NULL, output, sizeof output), 42);
