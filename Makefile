@@ -210,7 +210,7 @@ FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/order_view.c \
 .PHONY: fuzz
 fuzz: deps-lint $(FUZZ:%=build/fuzz/%) ## feed the parsers random input, FUZZ_SECONDS=60 each
 	@for t in $(FUZZ); do mkdir -p build/fuzz/corpus/$$t; \
-		build/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=5 -verbosity=0 \
+		build/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -verbosity=0 \
 			-print_final_stats=1 -dict=tests/fuzz/$$t.dict -artifact_prefix=build/fuzz/$$t- \
 			build/fuzz/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
 build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(FUZZ_SRC) $(HEADERS)
@@ -221,14 +221,8 @@ build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(FUZZ_SRC) $(HEADERS)
 test-functions: all ## the Redis functions, on a private redis-server
 	@if [ -d tests/functions ]; then $(PYTEST) tests/functions $(PYTEST_ARGS); fi
 
-# The chat has a target of its own, as the pages have: both are young, and `make test` does not
-# wait for them yet.
-test-integration: all ## the whole stack, through nginx
-	@$(PYTEST) tests/integration --ignore=tests/integration/test_chat.py $(PYTEST_ARGS)
-
-.PHONY: test-chat
-test-chat: all ## the WebSocket bridge, through nginx
-	@$(PYTEST) tests/integration/test_chat.py $(PYTEST_ARGS)
+test-integration: all ## the whole stack, through nginx (the chat alone: PYTEST_ARGS="-k chat")
+	@$(PYTEST) tests/integration $(PYTEST_ARGS)
 
 .PHONY: test-chaos chaos
 test-chaos: all ## crash points, lost replies, a store in trouble (about 3 minutes)
