@@ -175,15 +175,30 @@ static void handshake_and_frames_in_one_piece(void **state)
     assert_int_equal(metric_values[M_WS], 1);
 }
 
+static const char SCRIPT[] = REQUEST "\r\n" TEXT_HI "\x89\x81\0\0\0\0!" TEXT_HI;
+
 static void all_byte_by_byte(void **state)
 {
-    static const char SCRIPT[] = REQUEST "\r\n" TEXT_HI "\x89\x81\0\0\0\0!" TEXT_HI;
     (void)state;
     for (size_t i = 0; i < sizeof SCRIPT - 1; i++) {
         put(SCRIPT + i, 1);
         turn();
     }
     UNTIL(n_texts == 2 && ENDS_WITH("\x8a\x01!"));
+}
+
+/* A connection for each place. */
+static void all_cut_in_two(void **state)
+{
+    for (size_t cut = 1; cut < sizeof SCRIPT - 1; cut++) {
+        put(SCRIPT, cut);
+        turn();
+        put(SCRIPT + cut, sizeof SCRIPT - 1 - cut);
+        UNTIL(n_texts == 2 && ENDS_WITH("\x8a\x01!"));
+        assert_int_equal(n_opened, 1);
+        stop(state);
+        start(state);
+    }
 }
 
 static void health_is_answered_and_closed(void **state)
@@ -376,6 +391,7 @@ int main(void)
 #define TEST(test, setup) cmocka_unit_test_setup_teardown(test, setup, stop)
         TEST(handshake_and_frames_in_one_piece, start),
         TEST(all_byte_by_byte, start),
+        TEST(all_cut_in_two, start),
         TEST(health_is_answered_and_closed, start),
         TEST(a_head_without_end, start),
         TEST(what_is_sent_arrives_in_order, start),
