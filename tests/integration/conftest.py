@@ -1,15 +1,15 @@
 import pytest
 
 from tiffin_http import Client
-from tiffin_stack import Stack
+from tiffin_stack import RunningStack, Stack
 from tiffin_store import Store
 
 
 class World:
     """A running stack, a client of it, and a look into its Redis."""
 
-    def __init__(self, **settings):
-        self.stack = Stack(**settings)
+    def __init__(self, stack=None, **settings):
+        self.stack = stack or Stack(**settings)
         self.http = Client(self.stack.port)
         self.store = None
 
@@ -22,11 +22,24 @@ class World:
 @pytest.fixture(scope="session")
 def shared_world():
     """The one stack of all tests that need nothing special."""
-    world = World()
+    world = World(RunningStack() if RunningStack.is_given() else None)
     try:
         yield world.start()
     finally:
         world.stack.end()
+
+
+def pytest_collection_modifyitems(config, items):
+    """With a stack that runs already: only the tests that use the shared one, and do not hurt it."""
+    if not RunningStack.is_given():
+        return
+    kept, left = [], []
+    for item in items:
+        names = set(item.fixturenames)
+        is_kept = "shared_world" in names and not names & {"stack", "own_world"}
+        (kept if is_kept else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
 
 
 @pytest.fixture
@@ -67,7 +80,8 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     if not report.failed:
         return
-    for world in {id(w): w for w in item.funcargs.values() if isinstance(w, World)}.values():
+    for world in {id(w): w for w in item.funcargs.values() if isinstance(w, World)
+                  and isinstance(w.stack, Stack)}.values():
         try:
             logs = {name: world.stack.log(name) for name in ("api", "worker", "redis", "nginx")}
         except OSError:

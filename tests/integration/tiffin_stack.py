@@ -70,6 +70,30 @@ def is_alive(pid):
     return process_status(pid).get("State", "Z")[0] not in "ZX"
 
 
+class RunningStack:
+    """One that somebody else has started, with SHORT_WAITS and no limits. Environment variables say
+    where: TIFFIN_TEST_PORT is its nginx's, TIFFIN_TEST_REDIS the host:port of its Redis,
+    TIFFIN_TEST_PASSWORD a file with admin's password. It can be used and looked into, not hurt."""
+
+    def __init__(self):
+        self.port = int(os.environ["TIFFIN_TEST_PORT"])
+
+    @staticmethod
+    def is_given():
+        return "TIFFIN_TEST_PORT" in os.environ
+
+    def redis(self):
+        host, port = os.environ["TIFFIN_TEST_REDIS"].rsplit(":", 1)
+        password = pathlib.Path(os.environ["TIFFIN_TEST_PASSWORD"]).read_text().strip()
+        return {"host": host, "port": int(port), "password": password}
+
+    def up(self):
+        return self
+
+    def end(self):
+        pass
+
+
 class Stack:
     """One run directory. Settings are given without TIFFIN_."""
 
@@ -120,6 +144,11 @@ class Stack:
         assert not left, left
 
     # ---- looking ------------------------------------------------------------------------------
+
+    def redis(self):
+        """Where it is and admin's password, as redis-py wants them."""
+        return {"unix_socket_path": str(self.folder / "redis.sock"),
+                "password": (self.folder / "secrets" / "admin").read_text().strip()}
 
     def log(self, name):
         return "".join(path.read_text(errors="replace")

@@ -60,9 +60,7 @@ return cjson.encode(found)
 class Store:
     def __init__(self, stack):
         self.checked = None  # the state that check_everything() saw last
-        password = (stack.folder / "secrets" / "admin").read_text().strip()
-        self.redis = redis.Redis(unix_socket_path=str(stack.folder / "redis.sock"),
-                                 username="admin", password=password, decode_responses=True,
+        self.redis = redis.Redis(**stack.redis(), username="admin", decode_responses=True,
                                  socket_timeout=DEADLINE_S)
 
     def patiently(self, ask):
