@@ -11,6 +11,7 @@ import { wire } from "./wire.js";
 import { isAway, onBack, suspect } from "./banner.js";
 
 const STORE = "tiffin-chat";
+const PROTOCOL = "tiffin.chat.v1";
 const COLORS = ["#a84c08", "#23703f", "#1f5fa8", "#8a2f7a", "#7a5a00", "#0f6b6b"];
 const HOLD_MS = 2000;
 const KEPT = 200; // lines on the page
@@ -96,6 +97,13 @@ export function chat() {
   // ---- the line --------------------------------------------------------------------------------
 
   const path = () => `/ws/support-chat${last >= 0 ? `?after=${last}` : ""}`;
+  // As curl says it, to listen in; the browser makes these headers itself.
+  const handshake = () => ({
+    method: "GET", path: path(), isStream: true, headers: {
+      Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": btoa("tiffin showcase!"), "Sec-WebSocket-Protocol": PROTOCOL,
+    },
+  });
   const present = (n) => {
     if (n != null) say($("chat-present"), n === 1 ? "You are alone here" : `${n} people are here`);
   };
@@ -171,10 +179,10 @@ export function chat() {
     timer = null;
     if (socket) return;
     connection("waiting", wasOpen ? "Calling again …" : "Calling …");
-    shown.replaceRequest({ method: "GET", path: path() });
-    shown.status("Sec-WebSocket-Protocol: tiffin.chat.v1");
+    shown.replaceRequest(handshake());
+    shown.status(`Sec-WebSocket-Protocol: ${PROTOCOL}`);
     const mine = socket = new WebSocket(
-      `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path()}`, "tiffin.chat.v1");
+      `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path()}`, PROTOCOL);
     mine.onmessage = ({ data }) => {
       shown.line(`↓ ${data.length > 300 ? `${data.slice(0, 300)} …` : data}`);
       const line = JSON.parse(data);
@@ -251,7 +259,7 @@ export function chat() {
     button.disabled = false;
   });
 
-  shown.request({ method: "GET", path: path() });
+  shown.request(handshake());
   connection("idle", "Not called yet");
   return { begin };
 }

@@ -30,12 +30,13 @@ export const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const clock = (when) => time.format(new Date(when));
 
+// With a space that no line breaks at, between a number and its unit.
 export function duration(ms) {
-  if (ms < 10) return `${ms.toFixed(1)} ms`;
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 100000) return `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`;
+  if (ms < 10) return `${ms.toFixed(1)}\u00a0ms`;
+  if (ms < 1000) return `${Math.round(ms)}\u00a0ms`;
+  if (ms < 100000) return `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)}\u00a0s`;
   const minutes = Math.floor(ms / 60000);
-  return `${minutes} min ${Math.round((ms - minutes * 60000) / 1000)} s`;
+  return `${minutes}\u00a0min ${Math.round((ms - minutes * 60000) / 1000)}\u00a0s`;
 }
 
 // Calls back with true or false as the element comes into view and leaves it.

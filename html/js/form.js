@@ -36,7 +36,7 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
   async function loadRestaurants() {
     try {
       const { body } = await persist(() => ask("/restaurants"), {
-        onWait: () => restaurant.replaceChildren(option("", "Waiting for the restaurants…")),
+        onWait: () => restaurant.replaceChildren(option("", "Waiting for the restaurants …")),
       });
       restaurants = body.restaurants;
       restaurant.replaceChildren(
@@ -59,7 +59,7 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
   async function loadMenu() {
     const mine = ++menuRequest;
     item.disabled = true;
-    item.replaceChildren(option("", "Fetching the menu…"));
+    item.replaceChildren(option("", "Fetching the menu …"));
     menu = { items: [], currency: "USD" };
     onMenu(null);
     showTotal();

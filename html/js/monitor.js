@@ -7,7 +7,8 @@ import { suspect } from "./banner.js";
 
 const WINDOW_S = 300;
 const number = new Intl.NumberFormat("en");
-const latency = (ms) => (ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`);
+// Nothing was asked, so there is no answer time: not a very quick one.
+const latency = (ms) => (ms === 0 ? "–" : ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`);
 
 const FIGURES = {
   "m-placed": (d) => number.format(d.orders.placed),

@@ -11,7 +11,9 @@ const order = new Order(id);
 
 order.addEventListener("over", () => {
   $("again").hidden = false;
-  if (!order.isKnown) document.title = "Order not found · Tiffin";
+  if (order.isKnown) return;
+  document.title = "No such order · Tiffin";
+  $("live-title").textContent = "No such order";
 });
 order.addEventListener("change", () => {
   document.title = `${order.about ? `${order.about.item} · ` : ""}Tiffin`;

@@ -154,6 +154,7 @@ export class Tracker {
       this.#pill("idle", "Not found");
       this.#say("confirmation", "This order is not known here. Look at the link again, or place a new order.");
       this.#hide("share", true);
+      this.#hide("title", true);
       this.root.classList.add("unknown");
       return;
     }

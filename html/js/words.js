@@ -22,7 +22,7 @@ const SHORT = {
   order_placed: "Placed",
   preparing_food: "Cooking",
   quality_check: "Checked",
-  out_for_delivery: "On the road",
+  out_for_delivery: "En route",
   delivered: "Delivered",
 };
 export const STEPS = Object.keys(SHORT);
