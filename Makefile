@@ -191,12 +191,15 @@ deps-lint: ## ... those that the checks need as well
 
 # ---- test ---------------------------------------------------------------------
 PYTEST := /usr/bin/python3 -B -m pytest -p no:cacheprovider
+# The pages are tested once: what a sanitizer finds in C, the other tests bring about as well.
+TEST_BROWSER := $(if $(SANITIZER),,test-browser)
 
 .PHONY: test test-unit test-functions test-integration test-browser
 test: deps-test ## all tests on this machine (SANITIZER=address,undefined as well)
-	@$(MAKE) -s deps-browser || echo 'test: no Chromium to be had: the browser tests are skipped' >&2
+	@[ -z "$(TEST_BROWSER)" ] || $(MAKE) -s deps-browser || \
+		echo 'test: no Chromium to be had: the browser tests are skipped' >&2
 	@$(MAKE) -s all
-	@code=0; for part in test-unit test-functions test-integration test-chaos; do \
+	@code=0; for part in test-unit test-functions test-integration test-chaos $(TEST_BROWSER); do \
 		$(MAKE) -s $$part || code=1; done; exit $$code
 
 test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/test_*.c
@@ -236,6 +239,10 @@ test-browser: all ## the pages in Chromium, and openapi.json against the running
 	@[ -d $(VENDOR)/node_modules/axe-core ] || ! command -v npm >/dev/null || \
 		{ $(NPM_CI) >/dev/null && touch $(VENDOR)/node_modules/.fetched; } || true
 	@$(PYTEST) tests/browser $(PYTEST_ARGS)
+
+.PHONY: page-facts
+page-facts: ## what loading each page costs, measured in Chromium: bytes, requests, first paint, layout shift
+	@$(MAKE) -s test-browser PYTEST_ARGS="-q -s -k light_and_still" | grep -E '^(home|track|docs): '
 
 # A test links with the library of the folder that its own folder mirrors.
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \

@@ -37,6 +37,14 @@ class Site:
         self.stack = Stack(**{**WAITS, **settings})
         self.http = Client(self.stack.port)
         self.url = f"http://localhost:{self.stack.port}"
+        self._delivered = None
+
+    def delivered(self):
+        """The id of an order that has arrived."""
+        if not self._delivered:
+            self._delivered = self.http.place(item="Curry", quantity=2).json["order_id"]
+            assert self.http.follow(self._delivered)[-1].type == "end"
+        return self._delivered
 
 
 @pytest.fixture(scope="session")
@@ -60,15 +68,32 @@ def own_site():
         site.stack.end()
 
 
-@pytest.fixture
-def browser():
-    """A fresh Chromium. At the end its console must be clean, but for what the test expects."""
+@pytest.fixture(scope="module")
+def limited_site():
+    """One that counts our own requests: a page loads, and a crowd is refused."""
+    site = Site(RATE=1, RATE_BURST=60, LIMIT_LOOPBACK=1)
+    try:
+        site.stack.up()
+        yield site
+    finally:
+        site.stack.end()
+
+
+@pytest.fixture(scope="session")
+def chromium():
     browser = Browser()
     try:
         yield browser
-        browser.check_console()
     finally:
         browser.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """A fresh window. At the end its console must be clean, but for what the test expects."""
+    chromium.fresh()
+    yield chromium
+    chromium.check_console()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,8 @@ def check_delivered_once(browser, site, id_, placed):
     wait_delivered(browser)
     order = site.http.order(id_)
     assert order["status"] == "delivered"
-    assert len(browser.all("#tracker [data-history] li")) == len(order["history"])
+    browser.eventually(lambda: len(browser.all("#shop-lines .done")) == len(order["history"]),
+                       "every step, drawn")
     assert site.http.status()["orders"]["placed"] == placed
 
 
