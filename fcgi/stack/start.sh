@@ -180,7 +180,7 @@ redis_answers() {
 is_ready() { http_get /readyz && [[ $HTTP_STATUS == 200 ]]; }
 
 start_stack() {
-    local services name loaded
+    local services name loaded complaint
     svc_dir
     services=$(list_services)
 
@@ -200,6 +200,8 @@ start_stack() {
     started=1   # from here on the caller's EXIT trap has something to stop
     "$TIFFIN_ROOT/redis/make-users.sh" "$TIFFIN_RUN_DIR" || die "the Redis users could not be made"
     "$TIFFIN_ROOT/nginx/render.sh" "$TIFFIN_RUN_DIR/nginx" || die "the nginx configuration could not be made"
+    complaint=$(nginx -t -q -p "$TIFFIN_RUN_DIR/nginx/" -c "$TIFFIN_RUN_DIR/nginx/nginx.conf" -e stderr 2>&1) ||
+        die "nginx does not take its configuration: $complaint"
     write_services
     start_supervisor
 
