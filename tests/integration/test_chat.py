@@ -567,7 +567,7 @@ class Listener(threading.Thread):
     """Stays in the chat, comes back with its last id, and keeps what it saw."""
 
     def __init__(self, world):
-        super().__init__()
+        super().__init__(daemon=True)
         self.world, self.seen, self.last, self.came_back = world, [], None, -1
         self.incomplete, self.stop = 0, threading.Event()
         self.trouble = None
@@ -632,13 +632,19 @@ def talk_through(world, hurt, seconds=6):
         stop.set()
         for thread in talkers:
             thread.join()
-    top = world.store.patiently(world.top)
-    eventually(lambda: all(one.last == top for one in listeners),
-               f"{[one.last for one in listeners]} to be {top}, {listeners[0].trouble}")
+
+    def all_have_all():  # what the talkers said last may still be on its way
+        top = world.store.patiently(world.top)
+        return all(one.last == top for one in listeners) and top
+    try:
+        top = eventually(all_have_all, f"everybody to have everything, {listeners[0].trouble}")
+    finally:
+        for listener in listeners:
+            listener.stop.set()
     for listener in listeners:
-        listener.stop.set()
         listener.join()
-        assert listener.seen == list(range(listener.seen[0], top + 1))
+        assert listener.seen == list(range(listener.seen[0], listener.last + 1))
+        assert listener.last >= top
         assert listener.seen[0] >= first + 1 - 50 and listener.incomplete == 0
     assert top > first + 50
     return listeners
