@@ -50,7 +50,7 @@ def worker_of(admin, pid):
 def figures(admin, pid):
     """What a worker process says of itself, once a second: {name: number}."""
     for key in admin.scan_iter(match="live:{s00}:worker-*", count=1000):
-        if key.endswith(f"-{pid}"):
+        if f"-{pid}-" in key:
             return {name: int(n) for name, n in admin.hgetall(key).items()}
     return {}
 
