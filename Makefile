@@ -177,13 +177,15 @@ ctl: ## look at the queue and put things right: make ctl ARGS="status"
 	@$(MAKE) -s $(BIN)/tiffin-ctl >&2
 	@$(BIN)/tiffin-ctl $(ARGS)
 
-.PHONY: deps deps-browser deps-test deps-lint deps-bench
+.PHONY: deps deps-browser deps-test deps-lint deps-bench deps-docker
 deps: ## install the Debian packages that are missing
 	@fcgi/stack/deps.sh build run
 deps-test: ## ... those that the tests need as well
 	@fcgi/stack/deps.sh build run test
 deps-browser: ## ... those that the browser tests need as well
 	@fcgi/stack/deps.sh build run test browser
+deps-docker: ## ... those that an engine for the compose tests needs as well
+	@fcgi/stack/deps.sh build run test docker
 deps-bench: ## ... those that measuring needs as well
 	@fcgi/stack/deps.sh build run bench
 deps-lint: ## ... those that the checks need as well
@@ -243,6 +245,14 @@ test-browser: all ## the pages in Chromium, and openapi.json against the running
 .PHONY: page-facts
 page-facts: ## what loading each page costs, measured in Chromium: bytes, requests, first paint, layout shift
 	@$(MAKE) -s test-browser PYTEST_ARGS="-q -s -k light_and_still" | grep -E '^(home|track|docs): '
+
+# With the engine that runs; where none does, and we may, with one of our own. Else it says why not.
+.PHONY: test-compose
+test-compose: deps-test ## docker compose up: images, hardening, orders under kill -9, scaling, backup
+	@command -v docker >/dev/null && docker info >/dev/null 2>&1 || $(MAKE) -s deps-docker || \
+		echo 'test-compose: no container engine can be installed: its tests are skipped' >&2
+	@$(MAKE) -s deps-browser || echo 'test-compose: no Chromium to be had: its test is skipped' >&2
+	@$(PYTEST) -rs tests/compose $(PYTEST_ARGS)
 
 # A test links with the library of the folder that its own folder mirrors.
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \

@@ -1,6 +1,6 @@
 #!/bin/bash
 # deps.sh GROUP...: install the Debian packages of the groups (build, run, test, browser,
-# bench, peers, lint) that are missing. Says one line and takes no time when none is.
+# docker, bench, peers, lint) that are missing. Says one line and takes no time when none is.
 #
 # The distribution's own nginx and Redis services stay as they were: Debian would
 # start them on installation, so a policy that forbids it is put in place for that
@@ -16,6 +16,7 @@ packages() {
         golang-github-gomodule-redigo-dev python3-fastapi python3-uvicorn python3-uvloop \
         python3-httptools python3-redis ;;
     test) echo libcmocka-dev openssl python3 python3-pytest python3-redis python3-requests python3-websockets curl ;;
+    docker) echo docker.io docker-compose mmdebstrap iptables iproute2 ;;
     browser) echo chromium chromium-driver python3-selenium python3-jsonschema ;;
     lint) echo openssl clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck lua-check ;;
     *)

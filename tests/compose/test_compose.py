@@ -1,0 +1,298 @@
+"""What docker compose up promises: see README.md, "Docker"."""
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+
+import pytest
+
+from attack import Audit, Load, figures
+from engine import inspect, run
+from project import ONE_EACH, ROOT, SERVICES
+from tiffin_stack import eventually
+from tiffin_store import Store
+from tiffin_ws import Ws
+
+try:
+    from chromium import Browser, missing
+except ImportError:  # no selenium
+    Browser, missing = None, "python3-selenium is not installed"
+
+INTEGRATION_S = 400
+BLOWS, EVERY_S, RATE = 15, (1.0, 2.5), 15
+LABELS = ("title", "description", "licenses", "base.name", "version", "revision")
+ONCE = ("secrets", "load")
+
+
+def place(project, n):
+    return [project.http.place().json["order_id"] for _ in range(n)]
+
+
+def with_password(redis):
+    """A file with admin's password, that goes when it is closed."""
+    file = tempfile.NamedTemporaryFile("w", prefix="tiffin-")
+    file.write(redis["password"])
+    file.flush()
+    return file
+
+
+# ---- the black boxes ------------------------------------------------------------------------------
+
+def test_the_integration_suite(project):
+    redis = project.redis()
+    with with_password(redis) as password:
+        env = {**os.environ, "TIFFIN_TEST_PORT": str(project.port),
+               "TIFFIN_TEST_REDIS": f"{redis['host']}:{redis['port']}",
+               "TIFFIN_TEST_PASSWORD": password.name}
+        done = run(sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                   "tests/integration", cwd=ROOT, env=env, timeout=INTEGRATION_S, check=False)
+    print(done.stdout[-6000:])
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(bool(missing), reason=f"no browser test: {missing}")
+def test_a_browser_orders_and_sees_it_delivered(project):
+    browser = Browser()
+    try:
+        browser.open(project.url + "/")
+        browser.wait_enabled("#submit")
+        browser.choose("#item", "Curry")
+        browser.click("#submit")
+        browser.wait_text("#tracker [data-status]", "Delivered")
+        id_ = browser.js("return sessionStorage.getItem('tiffin-order')")
+        assert project.http.order(id_)["status"] == "delivered"
+        browser.open(project.url + "/docs/")
+        browser.wait_text("body", "/order")
+        browser.check_console()
+    finally:
+        browser.quit()
+
+
+# ---- hardened -------------------------------------------------------------------------------------
+
+def test_every_container_has_no_more_than_it_needs(project):
+    for container in project.containers(is_running=False):
+        name = container["Config"]["Labels"]["com.docker.compose.service"]
+        host = container["HostConfig"]
+        assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"], name
+        assert any(word.startswith("no-new-privileges") for word in host["SecurityOpt"]), name
+        assert host["CapAdd"] in ([["CHOWN"], ["CAP_CHOWN"]] if name == "secrets" else [None, []])
+        assert 0 < host["PidsLimit"] <= 64 and 0 < host["Memory"] <= 2 ** 30, name
+        assert int(container["Config"]["User"].partition(":")[0]) > 10000 or name == "secrets"
+        assert host["LogConfig"]["Config"]["max-size"], name
+        assert bool(host["PortBindings"]) == (name == "nginx")
+        assert host["RestartPolicy"]["Name"] == ("no" if name in ONCE else "unless-stopped")
+
+
+def test_no_process_has_a_right_of_roots(project):
+    for container in project.containers():
+        for pid in project.processes(container):
+            status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status")
+                          if ":\t" in line)
+            assert int(status["CapEff"], 16) == 0 and int(status["CapBnd"], 16) == 0, status
+            assert status["NoNewPrivs"].strip() == "1"
+            assert set(status["Uid"].split()) & {"0"} == set(), status
+
+
+def test_networks_let_through_what_is_needed_alone(project):
+    def of(service):
+        return {name.removeprefix(project.name + "_")
+                for name in project.container(service)["NetworkSettings"]["Networks"]}
+    assert {service: of(service) for service in SERVICES} == {
+        "redis": {"store"}, "api": {"store", "front"}, "worker": {"store", "egress"},
+        "ws-bridge": {"store", "front"}, "nginx": {"front", "public"}}
+    for name in ("store", "front"):
+        network, = json.loads(run("docker", "network", "inspect", project.volume(name)).stdout)
+        assert network["Internal"], name
+
+
+def test_each_program_can_read_its_own_password_alone(project):
+    listing = run("docker", "run", "--rm", "--user", "0", "--volume",
+                  f"{project.volume('secrets')}:/secrets:ro", "--entrypoint", "stat",
+                  project.image("redis"), "-c", "%n %a %u", *(f"/secrets/{name}" for name in (
+                      "keep", "users.acl", "reader", "api", "worker", "gateway", "ws", "admin"))).stdout
+    assert listing.splitlines() == [
+        "/secrets/keep 700 0", "/secrets/users.acl 400 10001", "/secrets/reader 400 10001",
+        "/secrets/api 400 10002", "/secrets/worker 400 10003", "/secrets/gateway 400 10003",
+        "/secrets/ws 400 10004", "/secrets/admin 400 10005"]
+    password = project.redis()["password"]
+    for container in project.containers(is_running=False):
+        assert password not in json.dumps(container)
+        for pid in project.processes(container):
+            for file in ("environ", "cmdline"):
+                assert password.encode() not in open(f"/proc/{pid}/{file}", "rb").read()
+
+
+def test_redis_cli_is_a_reader(project, store):
+    id_, = place(project, 1)
+    store.wait_settled([id_])
+    assert "delivered" in project.cli("HGETALL", "order:{s00}:" + id_).stdout.split()
+    assert "NOPERM" in project.cli("DEL", "order:{s00}:" + id_).stdout
+    limit = project.container("redis")["HostConfig"]["Memory"]
+    assert 0 < int(store.redis.config_get("maxmemory")["maxmemory"]) <= limit // 2
+
+
+@pytest.mark.parametrize("program", ["redis", "tools", "api", "worker", "ws", "nginx"])
+def test_an_image_holds_no_more_than_it_runs(built, program):
+    image, = inspect(built.image(program))
+    labels = image["Config"]["Labels"]
+    assert all(labels["org.opencontainers.image." + name] for name in LABELS)
+    found = run("docker", "run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "sh",
+                built.image(program), "-c",
+                "command -v gcc cc make npm node python3; ls -A /var/lib/apt/lists /var/cache/apt "
+                "/src /root/.bash_history /root/.npm 2>/dev/null | grep -v '^/.*:$'; true").stdout
+    assert found.split() == []
+    print(f"{program}: {image['Size'] / 1e6:.0f} MB")
+
+
+# ---- up and down ----------------------------------------------------------------------------------
+
+def test_every_health_check_passes(project):
+    project.wait_healthy()
+
+
+def test_orders_outlive_down_and_up(project):
+    store = Store(project)
+    old = place(project, 5)
+    store.wait_settled(old)
+    before = {id_: project.http.order(id_) for id_ in old}
+    new = place(project, 20)  # not settled yet
+    project.down()
+    assert not project.containers(is_running=False)
+    project.up(**ONE_EACH)
+    store = Store(project)
+    assert {id_: project.http.order(id_) for id_ in old} == before
+    assert {order["status"] for order in store.wait_settled(new).values()} == {"delivered"}
+    store.check_everything()
+
+
+def test_up_loads_the_functions_again(project, store):
+    """As an upgrade would."""
+    store.redis.function_delete("gateway")
+    project.up(**ONE_EACH)
+    eventually(lambda: store.redis.function_list(library="gateway"), "the library")
+    store.wait_settled(place(project, 1))
+
+
+def test_backup_and_restore(project):
+    """The commands are the README's."""
+    store = Store(project)
+    ids = place(project, 5)
+    store.wait_settled(ids)
+    before = {id_: project.http.order(id_) for id_ in ids}
+    readme = (ROOT / "README.md").read_text()
+    commands = {word: line.strip().removeprefix("docker compose ") for word in ("backup", "restore")
+                for line in readme.splitlines()
+                if line.strip().startswith("docker compose run") and f"# {word}" in line}
+    with tempfile.TemporaryDirectory(prefix="tiffin-") as folder:
+        def shell(command):
+            run("sh", "-c", " ".join(project.engine.compose) + " " + command, cwd=folder,
+                env={**project.environment(), "COMPOSE_FILE": str(ROOT / "docker-compose.yml")})
+        shell("stop redis")
+        shell(commands["backup"])
+        project.down("--volumes")
+        project.up(**ONE_EACH)
+        assert project.http.get("/order/" + ids[0]).status == 404
+        shell("stop redis")
+        shell(commands["restore"])
+        shell("start redis")
+    project.wait_ready()
+    assert {id_: project.http.order(id_) for id_ in ids} == before
+    Store(project).check_everything()
+
+
+# ---- many of each -----------------------------------------------------------------------------------
+
+def requests_by_container(store):
+    """What each API process says that it has answered, summed by container."""
+    found = {}
+    for key in store.redis.scan_iter(match="live:{s00}:api-*"):
+        host = key.split(":")[-1].split("-")[1]
+        found[host] = found.get(host, 0) + int(store.redis.hget(key, "requests_total") or 0)
+    return found
+
+
+def hosts(project, service):
+    return {container["Config"]["Hostname"] for container in project.containers(service)}
+
+
+def test_scaling(project, store):
+    project.up(api=2, worker=3, ws_bridge=2)
+    assert [len(project.containers(name)) for name in ("api", "worker", "ws-bridge")] == [2, 3, 2]
+
+    def both_work():
+        before = requests_by_container(store)
+        for _ in range(40):
+            assert project.http.get("/healthz").status == 200
+        return before.keys() >= hosts(project, "api") and eventually(
+            lambda: all(requests_by_container(store)[host] > before[host] + 3
+                        for host in hosts(project, "api")), "requests", timeout=5)
+
+    def patiently():
+        try:
+            return both_work()
+        except AssertionError:
+            return False
+    eventually(patiently, "requests to both containers of the API")
+    eventually(lambda: len(store.redis.smembers("workers:{s00}")) >= 3, "three workers")
+    chatters = [Ws(project.port) for _ in range(6)]
+    assert all(ws.status == 101 for ws in chatters)
+    eventually(lambda: len({key.split("-")[1] for key in store.redis.scan_iter(
+        match="live:{s00}:ws-*") if int(store.redis.hget(key, "ws_clients") or 0) > 0}) == 2,
+        "clients on both bridges")
+    for ws in chatters:
+        ws.close()
+    # Down again, while orders come: those that are there take them.
+    ids = place(project, 20)
+    project.up(**ONE_EACH)
+    ids += place(project, 20)
+    store.wait_settled(ids)
+
+
+# ---- kill -9 ----------------------------------------------------------------------------------------
+
+class Blows:
+    """kill -9, at random: of a container's first process, or of one of its others."""
+
+    def __init__(self, project, load):
+        self.project, self.load, self.dice = project, load, random.Random(7)
+        self.moving_again, self.hit = [], []
+
+    def strike(self, n):
+        service = SERVICES[n % len(SERVICES)]
+        container = self.dice.choice(self.project.containers(service))
+        pids = self.project.processes(container)
+        pid = self.dice.choice(pids) if n >= len(SERVICES) else None  # at first each in whole
+        at = self.project.kill(container, pid)
+        again = eventually(lambda: self.load.first_since(at), "an order after the blow")
+        self.moving_again.append(again - at)
+        self.hit.append(f"{service}{'' if pid in (None, pids[0]) else ' (child)'}")
+        time.sleep(self.dice.uniform(*EVERY_S))
+
+
+def test_whoever_is_killed_no_order_is_lost(project):
+    project.up(api=2, worker=3, ws_bridge=2)
+    load = Load(project, RATE, random.Random(7))
+    try:
+        blows = Blows(project, load)
+        eventually(lambda: len(load.acks) > RATE, "the load")
+        for n in range(BLOWS):
+            blows.strike(n)
+    finally:
+        unanswered = load.end()
+    store = Store(project)
+    acknowledged = {ack.id for ack in load.acks}
+    store.wait_settled(store.redis.zrange("orders:{s00}:index", 0, -1))
+    audit = Audit(store.redis, acknowledged)
+    fsck = project.ctl("fsck", check=False)
+    print(f"{BLOWS} kills ({', '.join(blows.hit)}): {len(acknowledged)} orders acknowledged, "
+          f"{load.failed_attempts} attempts repeated, {audit.lost} lost, "
+          f"{audit.captured_twice} captured twice, moving again p50 / p99 / max s "
+          f"{figures(blows.moving_again)}, fsck {fsck.returncode}")
+    assert (unanswered, audit.lost, audit.captured_twice, audit.faults) == (0, 0, 0, [])
+    assert {project.http.order(id_)["status"] for id_ in acknowledged} <= {
+        "delivered", "cancelled", "payment_failed"}
+    assert fsck.returncode == 0, fsck.stdout + fsck.stderr
+    store.check_everything()
