@@ -1,4 +1,5 @@
 """What docker compose up promises: see README.md, "Docker"."""
+import contextlib
 import json
 import os
 import random
@@ -237,13 +238,12 @@ def test_scaling(project, store):
             return False
     eventually(patiently, "requests to both containers of the API")
     eventually(lambda: len(store.redis.smembers("workers:{s00}")) >= 3, "three workers")
-    chatters = [Ws(project.port) for _ in range(6)]
-    assert all(ws.status == 101 for ws in chatters)
-    eventually(lambda: len({key.split("-")[1] for key in store.redis.scan_iter(
-        match="live:{s00}:ws-*") if int(store.redis.hget(key, "ws_clients") or 0) > 0}) == 2,
-        "clients on both bridges")
-    for ws in chatters:
-        ws.close()
+    with contextlib.ExitStack() as stack:
+        chatters = [stack.enter_context(Ws(project.port)) for _ in range(6)]
+        assert all(ws.status == 101 for ws in chatters)
+        eventually(lambda: len({key.split("-")[1] for key in store.redis.scan_iter(
+            match="live:{s00}:ws-*") if int(store.redis.hget(key, "ws_clients") or 0) > 0}) == 2,
+            "clients on both bridges")
     # Down again, while orders come: those that are there take them.
     ids = place(project, 20)
     project.up(**ONE_EACH)
