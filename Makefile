@@ -242,9 +242,12 @@ test-browser: all ## the pages in Chromium, and openapi.json against the running
 		{ $(NPM_CI) >/dev/null && touch $(VENDOR)/node_modules/.fetched; } || true
 	@$(PYTEST) tests/browser $(PYTEST_ARGS)
 
-.PHONY: page-facts
+.PHONY: page-facts pictures
 page-facts: ## what loading each page costs, measured in Chromium: bytes, requests, first paint, layout shift
 	@$(MAKE) -s test-browser PYTEST_ARGS="-q -s -k light_and_still" | grep -E '^(home|track|docs): '
+
+pictures: all ## take the README's pictures anew
+	@/usr/bin/python3 -B tests/browser/pictures.py
 
 # With the engine that runs; where none does, and we may, with one of our own. Else it says why not.
 .PHONY: test-compose

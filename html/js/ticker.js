@@ -29,6 +29,7 @@ export function ticker() {
   return {
     show(o) {
       order = o;
+      minute.close("Line"); // of the order before
       tracker.show(o);
       shown.request({ method: "GET", path: `${o.path}/live-status`, isStream: true });
       say($("ticker-note"), "");

@@ -11,7 +11,10 @@ const order = new Order(id);
 
 order.addEventListener("over", () => {
   $("again").hidden = false;
-  if (order.isKnown) return;
+  if (order.isKnown) {
+    tracker.hook("confirmation").textContent = "This order is finished; nothing changes any more.";
+    return;
+  }
   document.title = "No such order · Tiffin";
   $("live-title").textContent = "No such order";
 });

@@ -312,20 +312,22 @@ def test_docs_try_it_out(browser, site):
     assert len(operations) >= 17
     for id_ in operations:
         name = id_.removeprefix("operations-")
-        if "onitor" in name: # a stream without an end: the page shows an answer when it is whole
+        if name == "System-liveMonitor": # a stream without an end: the page shows an answer when it is whole
             continue
         block = f"[id='{id_}']"
         browser.click(f"{block} .opblock-summary-control")
         browser.eventually(lambda: browser.all(f"{block} .execute"), f"{name}: the button")
         for field in browser.all(f"{block} tr[data-param-name='order_id'] input"):
+            field.send_keys(Keys.CONTROL + "a") # the example
             field.send_keys(site.delivered())
         browser.click(f"{block} .execute")
         status = browser.eventually(
             lambda: browser.text(f"{block} .live-responses-table .response .response-col_status"),
             f"{name}: an answer")
         assert "Undocumented" not in status, (name, status)
-        wanted = 409 if "cancel" in name else 426 if "hat" in name else 200
-        assert wanted <= int(status[:3]) < max(300, wanted + 1), (name, status)
+        # Too late to cancel; and a page cannot ask for a WebSocket so.
+        wanted = {"Orders-cancelOrder": "409", "Chat-supportChat": "426"}.get(name, "2")
+        assert status.startswith(wanted), (name, status)
         if name in ANSWERS:
             browser.wait_text(f"{block} .live-responses-table .response", ANSWERS[name])
         browser.click(f"{block} .opblock-summary-control")
@@ -470,15 +472,17 @@ def test_an_unknown_address(browser, site):
             assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_pictures_of_each_page(browser, site, artefacts, size):
-    browser.size(*SIZES[size], "light", "reduce")
-    for name in PAGES:
-        open_page(browser, site, name)
-        for part in ("first", "full") if name == "home" else ("full",):
-            if name == "home" and part == "full":
-                use_everything(browser, site)
+@pytest.mark.parametrize("name", PAGES)
+def test_pictures_of_each_page(browser, site, artefacts, name):
+    """To be looked at: artefacts/<page>-<size>-<scheme>.png"""
+    def take(part):
+        for size, (width, height) in SIZES.items():
             for scheme in ("light", "dark"):
-                browser.look(scheme, "reduce")
-                browser.screenshot(artefacts / f"{name}-{part}-{size}-{scheme}.png")
-        browser.look("light", "reduce")
+                browser.size(width, height, scheme, "reduce")
+                browser.screenshot(artefacts / f"{name}{part}-{size}-{scheme}.png")
+        browser.size(1440, 900, "light", "reduce")
+    open_page(browser, site, name)
+    take("")
+    if name == "home":
+        use_everything(browser, site)
+        take("-used")
