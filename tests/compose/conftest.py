@@ -1,5 +1,6 @@
 """compose up of this repository with a real engine; without one all of it is skipped."""
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -15,6 +16,8 @@ from tiffin_store import Store  # noqa: E402
 
 @pytest.fixture(scope="session")
 def engine():
+    # A time limit's TERM ends the run as Ctrl-C does: nothing is left then either.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         engine = Engine()
     except NoEngine as why:

@@ -1,5 +1,6 @@
 """A Docker engine to test with: the one that runs, or one of our own in a temporary folder; and the
 base image, made from Debian's packages where it cannot be pulled."""
+import contextlib
 import json
 import os
 import pathlib
@@ -68,7 +69,10 @@ class Engine:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tiffin-docker-"))
         self.before = {"firewall": firewall(), "links": self._links(), "forward": self._forward()}
         os.environ["DOCKER_HOST"] = f"unix://{self.folder}/docker.sock"
-        with open(self.folder / "log", "wb") as log:
+        self._launch()
+
+    def _launch(self):
+        with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 ["dockerd", "--data-root", self.folder / "data", "--exec-root", self.folder / "exec",
                  "--pidfile", self.folder / "pid", "--host", os.environ["DOCKER_HOST"]],
@@ -80,6 +84,38 @@ class Engine:
                 self._stop()
                 raise NoEngine(f"dockerd does not start: {' '.join(last)[-300:]}")
             time.sleep(0.1)
+
+    def power_cut(self):
+        """All of our engine's processes are killed at once, its containers' too, and what stands in
+        memory goes; then it starts again."""
+        self._kill_all()
+        self.process.wait()
+        self._unmount()
+        shutil.rmtree(self.folder / "exec")
+        for name in ("pid", "docker.sock"):
+            (self.folder / name).unlink(missing_ok=True)
+        self._launch()
+
+    def _kill_all(self):
+        """What has our folder in its command line, and all that these have started."""
+        parents, ours = {}, []
+        for proc in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if str(self.folder).encode() in (proc / "cmdline").read_bytes():
+                    ours.append(int(proc.name))
+                parent = (proc / "stat").read_text().rpartition(")")[2].split()[1]
+                parents.setdefault(int(parent), []).append(int(proc.name))
+        for pid in ours:
+            ours += [child for child in parents.get(pid, []) if child not in ours]
+        for pid in ours:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _unmount(self):
+        mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+        for mount in reversed(mounts):
+            if mount.startswith(f"{self.folder}/"):
+                run("umount", "--lazy", mount, check=False)
 
     @staticmethod
     def _links():
@@ -101,17 +137,23 @@ class Engine:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         del os.environ["DOCKER_HOST"]
-        # Another engine may have come meanwhile: then what it uses stays.
+        self._kill_all()
+        self._unmount()
+        # Where another engine was before, what it uses stays.
         if "DOCKER" not in self.before["firewall"]:
-            if "docker0" in self._links() - self.before["links"]:
-                run("ip", "link", "delete", "docker0", check=False)
-            if shutil.which("iptables-restore"):
-                run("iptables-restore", stdin=None, input=self.before["firewall"], check=False)
-            self._forward(self.before["forward"])
-        for line in pathlib.Path("/proc/mounts").read_text().splitlines():
-            if line.split()[1].startswith(str(self.folder)):
-                run("umount", line.split()[1], check=False)
+            self._tidy_network()
         shutil.rmtree(self.folder)
+
+    def _tidy_network(self):
+        for link in self._links() - self.before["links"]:
+            if link == "docker0" or link.startswith("br-"):
+                run("ip", "link", "delete", link, check=False)
+        for table in ("filter", "nat"):
+            for what in ("-F", "-X"):
+                run("iptables", "-t", table, what, check=False)
+        run("iptables", "-P", "FORWARD", "ACCEPT", check=False)
+        run("iptables-restore", stdin=None, input=self.before["firewall"], check=False)
+        self._forward(self.before["forward"])
 
     # ---- the base image -----------------------------------------------------------------------
 

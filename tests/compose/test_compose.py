@@ -169,6 +169,21 @@ def test_orders_outlive_down_and_up(project):
     store.check_everything()
 
 
+def test_orders_outlive_the_machines_restart(project):
+    if not project.engine.process:
+        pytest.skip("the engine is not ours: it is not restarted")
+    old = place(project, 5)
+    Store(project).wait_settled(old)
+    before = {id_: project.http.order(id_) for id_ in old}
+    new = place(project, 20)
+    project.engine.power_cut()
+    project.wait_ready()
+    store = Store(project)
+    assert {id_: project.http.order(id_) for id_ in old} == before
+    assert {order["status"] for order in store.wait_settled(new).values()} == {"delivered"}
+    store.check_everything()
+
+
 def test_up_loads_the_functions_again(project, store):
     """As an upgrade would."""
     store.redis.function_delete("gateway")
