@@ -148,7 +148,7 @@ VENDOR := html/vendor
 NPM_CI := npm ci --prefix $(VENDOR) --ignore-scripts --no-audit --no-fund --loglevel=error
 .PHONY: assets
 ifneq ($(shell command -v npm 2>/dev/null),)
-assets: $(VENDOR)/node_modules/.fetched ## fetch Swagger UI and uPlot for the pages (needs npm)
+assets: $(VENDOR)/node_modules/.fetched ## fetch Swagger UI, uPlot and typefaces for the pages (needs npm)
 else
 assets:
 	@[ -e $(VENDOR)/node_modules/.fetched ] || \
@@ -156,7 +156,7 @@ assets:
 endif
 # A fetch that fails is tried again by the next make.
 $(VENDOR)/node_modules/.fetched: $(VENDOR)/package.json $(VENDOR)/package-lock.json $(VENDOR)/.npmrc
-	@echo '  fetching Swagger UI and uPlot'
+	@echo '  fetching what the pages take from npm'
 	@if $(NPM_CI) --omit=dev >/dev/null; then touch $@; else \
 		echo 'assets: npm could not fetch them, so /docs and the charts stay without their libraries' >&2; fi
 
