@@ -267,7 +267,7 @@ static int is_allowed_origin(const struct head *head, const char *origins)
     return 0;
 }
 
-/* after=<id> in a query; *ret stays when it is not there. 0, or -1: that is no id. */
+/* after=<id> in a query; *ret stays when it is not there, or no id (-1). */
 static int read_after(struct slice query, int64_t *ret)
 {
     static const char NAME[] = "after=";
@@ -281,8 +281,11 @@ static int read_after(struct slice query, int64_t *ret)
             return -1;
         memcpy(digits, pair.at + n, pair.n - n);
         digits[pair.n - n] = '\0';
-        *ret = text_to_int_or(digits, -1);
-        return *ret < 0 ? -1 : 0;
+        int64_t id = text_to_int_or(digits, -1);
+        if (id < 0)
+            return -1;
+        *ret = id;
+        return 0;
     }
     return 0;
 }

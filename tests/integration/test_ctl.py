@@ -611,6 +611,8 @@ def test_ctl_answers_while_redis_is_full(ctl, world):
     finally:
         world.store.redis.config_set("maxmemory", 512 * 1024 * 1024)
     world.store.wait_settled([id_])
+    # Each API process finds out for itself, within a second.
+    eventually(lambda: all(world.http.place().status == 201 for _ in range(12)), "orders again")
 
 
 # ---- at the end, for it leaves many orders: a system at work --------------------------------------------

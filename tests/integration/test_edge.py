@@ -119,7 +119,7 @@ class Edge:
         return False
 
     def serve(self, program, address, **settings):
-        """An API (with all its processes) or a bridge on this address."""
+        """An API (with all its processes) or a bridge on this address; it is ready then."""
         listen = {"tiffin-api": "API_LISTEN", "tiffin-ws": "WS_LISTEN"}[program]
         port = {"tiffin-api": self.api_port, "tiffin-ws": self.ws_port}[program]
         env = self.stack.environment(
@@ -130,10 +130,10 @@ class Edge:
                                        stderr=log, env=env, cwd="/", start_new_session=True)
         self.servers[program, address] = process
 
-        def listens():
-            with contextlib.suppress(OSError), socket.create_connection((address, port)):
-                return True
-        eventually(listens, f"{program} on {address}")
+        def is_well():
+            return subprocess.run([BIN_DIR / program, "--health"], env=env, cwd="/",
+                                  capture_output=True).returncode == 0
+        eventually(is_well, f"{program} on {address}")
 
     def kill(self, program, address):
         """As a container is killed: all of its processes at once."""

@@ -211,6 +211,7 @@ static void where_to_resume(void **state)
         struct handshake h = read_text(text, "");
         if (h.status != 400 || strcmp(h.reason, "after must be the id of a message") != 0)
             fail_msg("%s: %d", NO_IDS[i], h.status);
+        assert_int_equal(h.after, -1);
     }
 }
 
