@@ -47,36 +47,31 @@ class Site:
         return self._delivered
 
 
-@pytest.fixture(scope="session")
-def site():
-    site = Site()
+def running(**settings):
+    """A fixture's body: the site while it runs."""
+    site = Site(**settings)
     try:
         site.stack.up()
         yield site
     finally:
         site.stack.end()
+
+
+@pytest.fixture(scope="session")
+def site():
+    yield from running()
 
 
 @pytest.fixture(scope="module")
 def own_site():
     """One that a module may break."""
-    site = Site()
-    try:
-        site.stack.up()
-        yield site
-    finally:
-        site.stack.end()
+    yield from running()
 
 
 @pytest.fixture(scope="module")
 def limited_site():
     """One that counts our own requests: a page loads, and a crowd is refused."""
-    site = Site(RATE=1, RATE_BURST=60, LIMIT_LOOPBACK=1)
-    try:
-        site.stack.up()
-        yield site
-    finally:
-        site.stack.end()
+    yield from running(RATE=1, RATE_BURST=60, LIMIT_LOOPBACK=1)
 
 
 @pytest.fixture(scope="session")
