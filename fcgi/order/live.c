@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/host.h"
 #include "base/random.h"
 #include "base/rds.h"
 #include "base/text.h"
@@ -53,9 +54,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 void live_start(struct ev_loop *loop, struct rds *r, const char *program)
 {
     char host[48], chance[9];
-    if (gethostname(host, sizeof host))
-        (void)text_copy(host, sizeof host, "host");
-    host[sizeof host - 1] = '\0';
+    host_name(host, sizeof host);
     connection = r;
     /* A container that starts again has its host's name and its pid once more: without chance its
      * figures would be laid over those of the one before. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "base/host.h"
 #include "base/rds_sync.h"
 #include "order/beating.h"
 #include "worker/worker.h"
@@ -25,7 +26,7 @@ int health_of_worker(char *why, size_t size)
     explicit_bzero(password, sizeof password);
     if (err)
         return err;
-    worker_host(host);
+    host_name(host, sizeof host);
     worker_id_host(prefix, host);
     err = beating_workers(redis, prefix);
     if (err == -ENOENT)

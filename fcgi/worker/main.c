@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "order/live.h"
 #include "worker/health.h"
@@ -78,7 +79,7 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
                                   .on_state = on_redis,
                                   .arg = w};
     char host[WORKER_HOST_SIZE];
-    worker_host(host);
+    host_name(host, sizeof host);
     worker_id_new(w->id, host, (long)getpid());
     w->loop = loop;
     jobs_init(&w->jobs, w, (size_t)conf.worker_concurrency);

@@ -3,20 +3,11 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/random.h"
-#include "base/text.h"
 
 #define HOST_CHARACTERS 28 /* 28 + 1 + 19 + 1 + 15 = 64, for any pid */
 #define RANDOM_CHARACTERS 15
-
-void worker_host(char out[WORKER_HOST_SIZE])
-{
-    if (gethostname(out, WORKER_HOST_SIZE))
-        (void)text_copy(out, WORKER_HOST_SIZE, "host");
-    out[WORKER_HOST_SIZE - 1] = '\0';
-}
 
 void worker_id_host(char out[WORKER_ID_SIZE], const char *host)
 {

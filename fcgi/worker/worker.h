@@ -37,8 +37,6 @@ void worker_id_new(char out[WORKER_ID_SIZE], const char *host, long pid);
 
 /* The part before the pid, with its dash: what the workers of one host have in common. */
 void worker_id_host(char out[WORKER_ID_SIZE], const char *host);
-/* The name of this host; "host" when it has none. */
-void worker_host(char out[WORKER_HOST_SIZE]);
 
 /* The ids in a list that Redis answered with, at most STORE_BATCH_MAX of them. They live as long as
  * the reply. Returns how many. */
