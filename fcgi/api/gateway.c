@@ -182,17 +182,28 @@ static void read_body(struct conn *c)
     c->body = body;
 }
 
+/* libfcgi takes the end of what has come for the end of the parameters, or of the body. A request
+ * whose sender died in the middle would be carried out with the rest missing. */
+static int is_cut_off(struct conn *c)
+{
+    return FCGX_GetError(c->fcgi.in) != 0;
+}
+
 static void read_request(struct conn *c)
 {
     /* On failure libfcgi closes the fd, which epoll must have forgotten before. A stop and a start
      * within one loop turn cost no system call. */
     ev_io_stop(gw.loop, &c->io);
-    if (FCGX_Accept_r(&c->fcgi) < 0) {
+    if (FCGX_Accept_r(&c->fcgi) < 0 || is_cut_off(c)) {
         conn_close(c); /* nginx closed an idle connection, or sent what is not FastCGI */
         return;
     }
-    set_state(c, CONN_BUSY);
     read_body(c);
+    if (is_cut_off(c)) {
+        conn_close(c);
+        return;
+    }
+    set_state(c, CONN_BUSY);
     ev_io_start(gw.loop, &c->io);
     gw.on_request(c);
 }
