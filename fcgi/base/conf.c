@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
@@ -159,6 +160,19 @@ static int load_one(const struct setting *s, char *error, size_t error_size)
     return 0;
 }
 
+/* Redis must be somewhere; one may listen on any address. */
+static int check_address(const char *name, const char *text, int is_any_fine, char *error,
+                         size_t error_size)
+{
+    struct address address;
+    if (address_of(text, 0, &address) == 0 && (is_any_fine || *address.name))
+        return 0;
+    snprintf(error, error_size,
+             "%s=%.110s: must be host:port or the path of a socket, with a / and up to %d bytes",
+             name, text, ADDRESS_PATH_MAX);
+    return -EINVAL;
+}
+
 /* Rules that hold between settings, or that bounds cannot say. */
 static int check_rules(char *error, size_t error_size)
 {
@@ -178,6 +192,10 @@ static int check_rules(char *error, size_t error_size)
                  conf.log_level);
         return -EINVAL;
     }
+    if (check_address("TIFFIN_REDIS", conf.redis, 0, error, error_size) ||
+        check_address("TIFFIN_API_LISTEN", conf.api_listen, 1, error, error_size) ||
+        check_address("TIFFIN_WS_LISTEN", conf.ws_listen, 1, error, error_size))
+        return -EINVAL;
     return 0;
 }
 

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/mem.h"
+#include "base/address.h"
 #include "base/text.h"
 
 #define BACKLOG 16384 /* the kernel cuts it to net.core.somaxconn */
@@ -42,20 +42,18 @@ static int listen_unix(const char *path)
     return -saved;
 }
 
-/* The addresses of host:port, the port counted up by `number`; freeaddrinfo() them. NULL: none. */
-static struct addrinfo *look_up(const char *text, int number, int flags)
+/* What the system makes of host and port; freeaddrinfo() it. NULL: nothing. */
+static struct addrinfo *look_up(const struct address *at, int flags)
 {
-    const char *colon = strrchr(text, ':');
-    char host[256], port[16];
-    snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-    snprintf(port, sizeof port, "%d", (int)text_to_int_or(colon + 1, 0) + number);
+    char port[16];
+    snprintf(port, sizeof port, "%d", at->port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags}, *found;
-    return getaddrinfo(*host ? host : NULL, port, &hints, &found) ? NULL : found;
+    return getaddrinfo(*at->name ? at->name : NULL, port, &hints, &found) ? NULL : found;
 }
 
-static int listen_tcp(const char *text, int number)
+static int listen_tcp(const struct address *at)
 {
-    struct addrinfo *found = look_up(text, number, AI_PASSIVE);
+    struct addrinfo *found = look_up(at, AI_PASSIVE);
     if (!found)
         return -EADDRNOTAVAIL;
     int one = 1;
@@ -71,26 +69,13 @@ static int listen_tcp(const char *text, int number)
     return -saved;
 }
 
-/* The address of the `number`-th process, for the caller to free; *ret_more is what is still to be
- * added to its port. */
-static char *address_of(const char *address, int number, int *ret_more)
-{
-    const char *hole = strstr(address, "%d");
-    *ret_more = hole ? 0 : number;
-    return hole ? mem_printf("%.*s%d%s", (int)(hole - address), address, number, hole + 2)
-                : mem_strdup(address);
-}
-
 int listen_open(const char *address, int number)
 {
-    int more, fd = -EINVAL;
-    char *at = address_of(address, number, &more);
-    if (strchr(at, '/'))
-        fd = listen_unix(at);
-    else if (strrchr(at, ':'))
-        fd = listen_tcp(at, more);
-    free(at);
-    return fd;
+    struct address at;
+    int err = address_of(address, number, &at);
+    if (err)
+        return err;
+    return at.port ? listen_tcp(&at) : listen_unix(at.name);
 }
 
 /* ---- the other end -------------------------------------------------------------------------- */
@@ -118,25 +103,13 @@ static int connect_unix(const char *path)
     return connect_to((struct sockaddr *)&address, sizeof address);
 }
 
-static int connect_tcp(const char *text, int number)
+static int connect_tcp(const struct address *at)
 {
-    struct addrinfo *found = look_up(text, number, 0);
+    struct addrinfo *found = look_up(at, 0);
     if (!found)
         return -EADDRNOTAVAIL;
     int fd = connect_to(found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
-    return fd;
-}
-
-static int connect_at(const char *address, int number)
-{
-    int more, fd = -EINVAL;
-    char *at = address_of(address, number, &more);
-    if (strchr(at, '/'))
-        fd = connect_unix(at);
-    else if (strrchr(at, ':'))
-        fd = connect_tcp(at, more);
-    free(at);
     return fd;
 }
 
@@ -156,11 +129,15 @@ static int read_all(int fd, char *out, size_t wanted)
 int listen_ask(const char *address, int number, const void *question, size_t n, char *ret_answer,
                size_t wanted)
 {
-    int fd = connect_at(address, number);
+    struct address at;
+    int err = address_of(address, number, &at);
+    if (err)
+        return err;
+    int fd = at.port ? connect_tcp(&at) : connect_unix(at.name);
     if (fd < 0)
         return fd;
     ssize_t sent = send(fd, question, n, MSG_NOSIGNAL);
-    int err = sent == (ssize_t)n ? read_all(fd, ret_answer, wanted) : -EIO;
+    err = sent == (ssize_t)n ? read_all(fd, ret_answer, wanted) : -EIO;
     close(fd);
     return err;
 }

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/queue.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/crash.h"
@@ -22,7 +23,6 @@
 #define CONNECT_TIMEOUT_MS 1000
 #define PROBE_EVERY_S 1.0
 #define PASSWORD_MAX 128
-#define HOST_SIZE 256
 
 enum rds_state { RDS_DOWN, RDS_CONNECTING, RDS_UP };
 
@@ -42,6 +42,7 @@ TAILQ_HEAD(cmd_list, rds_cmd);
 struct rds {
     struct ev_loop *loop;
     struct rds_options options;
+    struct address to;
     enum rds_state state;
     struct resolve *lookup;     /* of Redis' host, between two connections; else NULL */
     redisAsyncContext *context; /* NULL while DOWN */
@@ -451,22 +452,6 @@ static void on_connect(const redisAsyncContext *context, int status)
     set_state(r, RDS_DOWN);
 }
 
-/* The part of host:port before the colon; "" when the address is the path of a socket. */
-static void host_of(const char *address, char host[HOST_SIZE])
-{
-    const char *colon = strrchr(address, ':');
-    int is_path = strchr(address, '/') || !colon;
-    snprintf(host, HOST_SIZE, "%.*s", is_path ? 0 : (int)(colon - address), address);
-}
-
-/* hiredis would look a name up and wait for it; so it gets the address in digits. */
-static redisAsyncContext *open_context(const char *address, const char *ip)
-{
-    if (!*ip)
-        return redisAsyncConnectUnix(address);
-    return redisAsyncConnect(ip, (int)text_to_int_or(strrchr(address, ':') + 1, 0));
-}
-
 static void greet(struct rds *r)
 {
     char password[PASSWORD_MAX];
@@ -486,10 +471,11 @@ static void greet(struct rds *r)
     redisAsyncCommand(r->context, on_greeting, r, "TIME");
 }
 
-/* ip: of Redis' host; "" for a unix socket. */
-static void connect_to(struct rds *r, const char *ip)
+/* name: an address in digits, since hiredis would look a host up and wait for it; or the path. */
+static void connect_to(struct rds *r, const char *name)
 {
-    redisAsyncContext *context = open_context(r->options.address, ip);
+    redisAsyncContext *context =
+        r->to.port ? redisAsyncConnect(name, r->to.port) : redisAsyncConnectUnix(name);
     if (!context || context->err) {
         snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s",
                  r->options.address, context ? context->errstr : "out of memory");
@@ -534,12 +520,10 @@ static void on_resolved(void *arg, const char *ip, const char *why)
 
 static void try_connect(struct rds *r)
 {
-    char host[HOST_SIZE];
-    host_of(r->options.address, host);
-    if (!*host || resolve_is_address(host))
-        connect_to(r, host);
+    if (!r->to.port || resolve_is_address(r->to.name))
+        connect_to(r, r->to.name);
     else
-        r->lookup = resolve_start(r->loop, host, on_resolved, r);
+        r->lookup = resolve_start(r->loop, r->to.name, on_resolved, r);
 }
 
 struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
@@ -547,6 +531,7 @@ struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
     struct rds *r = mem_calloc(1, sizeof *r);
     r->loop = loop;
     r->options = *options;
+    (void)address_parse(options->address, &r->to); /* else nobody listens there */
     r->backoff_ms = BACKOFF_FIRST_MS;
     snprintf(r->reason, sizeof r->reason, "not connected yet");
     TAILQ_INIT(&r->pending);

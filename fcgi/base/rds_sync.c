@@ -9,6 +9,7 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -16,7 +17,6 @@
 #define COMMAND_TIMEOUT_S 10
 #define RETRY_MS 100
 #define ERROR_SIZE 256
-#define HOST_SIZE 256
 
 struct rds_sync {
     redisContext *redis;
@@ -113,32 +113,6 @@ void rds_sync_free(struct redisReply *reply)
 
 /* ---- connecting ---------------------------------------------------------------------------- */
 
-struct address {
-    char host[HOST_SIZE];
-    int port; /* 0: host is the path of a socket */
-};
-
-static int address_parse(const char *text, struct address *ret)
-{
-    const char *colon = strrchr(text, ':');
-    char *end;
-    ret->port = 0;
-    if (strlen(text) >= sizeof ret->host)
-        return -EINVAL;
-    if (strchr(text, '/') || !colon) {
-        snprintf(ret->host, sizeof ret->host, "%s", text);
-        return 0;
-    }
-    long port = strtol(colon + 1, &end, 10);
-    if (end == colon + 1 || *end || port < 1 || port > 65535 || colon == text)
-        return -EINVAL;
-    int is_bracketed = text[0] == '[' && colon[-1] == ']';
-    snprintf(ret->host, sizeof ret->host, "%.*s", (int)(colon - text) - 2 * is_bracketed,
-             text + is_bracketed);
-    ret->port = (int)port;
-    return 0;
-}
-
 static void give_up(struct rds_sync *r)
 {
     redisFree(r->redis);
@@ -165,8 +139,8 @@ static int sign_in(struct rds_sync *r, const struct rds_sync_options *o)
 static int attempt(struct rds_sync *r, const struct rds_sync_options *o, const struct address *to)
 {
     const struct timeval connect = {CONNECT_TIMEOUT_S, 0}, command = {COMMAND_TIMEOUT_S, 0};
-    r->redis = to->port ? redisConnectWithTimeout(to->host, to->port, connect)
-                        : redisConnectUnixWithTimeout(to->host, connect);
+    r->redis = to->port ? redisConnectWithTimeout(to->name, to->port, connect)
+                        : redisConnectUnixWithTimeout(to->name, connect);
     if (!r->redis) {
         snprintf(r->error, sizeof r->error, "out of memory");
         return -EAGAIN;
@@ -189,7 +163,7 @@ int rds_sync_open(const struct rds_sync_options *options, struct rds_sync **ret,
     const struct timespec pause = {0, RETRY_MS * 1000000L};
     int64_t deadline_ms = clock_mono_ms() + (int64_t)options->wait_s * 1000;
     struct address to;
-    if (address_parse(options->address, &to)) {
+    if (address_parse(options->address, &to) || !*to.name) {
         snprintf(error, error_size,
                  "TIFFIN_REDIS must be the path of a socket or host:port, not %.100s",
                  options->address);

@@ -232,9 +232,9 @@ static void message_of_a_very_long_value_fits(void **state)
     assert_non_null(strstr(small, "must be a whole number from 1 to 10000 jobs"));
     forget(NULL);
     set("TIFFIN_LOG_LEVEL", value);
-    set("TIFFIN_REDIS", "r");
+    set("TIFFIN_REDIS", "/r");
     set("TIFFIN_SECRETS_DIR", "s");
-    set("TIFFIN_API_LISTEN", "a");
+    set("TIFFIN_API_LISTEN", "/a");
     assert_int_equal(conf_load(small, sizeof small), -EINVAL);
     assert_non_null(strstr(small, "must be debug, info, warn or error"));
 }
@@ -277,6 +277,24 @@ static void unknown_log_level_is_refused(void **state)
         set("TIFFIN_LOG_LEVEL", GOOD[i]);
         assert_int_equal(load(), 0);
     }
+}
+
+static void addresses_are_checked(void **state)
+{
+    static const char *const NAMES[] = {"TIFFIN_REDIS", "TIFFIN_API_LISTEN", "TIFFIN_WS_LISTEN"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(NAMES); i++) {
+        set(NAMES[i], "host");
+        assert_int_equal(load(), -EINVAL);
+        assert_non_null(strstr(error, "=host: must be host:port or the path of a socket"));
+        assert_memory_equal(error, NAMES[i], strlen(NAMES[i]));
+        set(NAMES[i], "host:1");
+        assert_int_equal(load(), 0);
+    }
+    set("TIFFIN_API_LISTEN", ":9000"); /* on any address; but Redis is at one */
+    assert_int_equal(load(), 0);
+    set("TIFFIN_REDIS", ":6379");
+    assert_int_equal(load(), -EINVAL);
 }
 
 /* What a printing function prints; valid until the next call. */
@@ -511,6 +529,7 @@ int main(void)
         cmocka_unit_test_setup(message_of_a_very_long_value_fits, forget),
         cmocka_unit_test_setup(stage_minimum_may_not_pass_its_maximum, forget),
         cmocka_unit_test_setup(payment_percentages_may_not_pass_100, forget),
+        cmocka_unit_test_setup(addresses_are_checked, forget),
         cmocka_unit_test_setup(unknown_log_level_is_refused, forget),
         cmocka_unit_test_setup(markdown_table_has_every_setting_once, forget),
         cmocka_unit_test_setup(markdown_rows_all_have_six_cells, forget),

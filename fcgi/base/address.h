@@ -1,0 +1,21 @@
+/* Where somebody listens, as the settings write it: the path of a unix socket, which has a '/', or
+ * host:port. An IPv6 address as the host may stand in brackets. */
+#ifndef TIFFIN_BASE_ADDRESS_H
+#define TIFFIN_BASE_ADDRESS_H
+
+#define ADDRESS_PATH_MAX 107 /* of a unix socket on Linux */
+
+struct address {
+    char name[256]; /* the host, without brackets; "" = any, to listen on; or the path */
+    int port;                /* 0: name is the path of a socket */
+};
+
+/* 0; -EINVAL: it is neither; -ENAMETOOLONG. *ret is untouched then. */
+int address_parse(const char *text, struct address *ret);
+
+/* The address of the `number`-th process of a pool: a %d in the text is replaced by the number;
+ * where there is none, a port is counted up by it. As address_parse(), or -ERANGE: the port becomes
+ * too high. */
+int address_of(const char *text, int number, struct address *ret);
+
+#endif
