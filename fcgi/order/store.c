@@ -261,8 +261,8 @@ static struct key heartbeat_key(const char *worker)
 struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_reply_fn fn,
                            void *arg)
 {
-    return rds_call(r, fn, arg, "FCALL", FN_BEAT, "3", KEY_WORKERS, heartbeat_key(worker).text,
-                    KEY_PULSE, worker, number_of(ttl_ms).text);
+    return rds_call(r, fn, arg, "FCALL", FN_BEAT, "4", KEY_WORKERS, heartbeat_key(worker).text,
+                    KEY_PULSE, KEY_DELAYED, worker, number_of(ttl_ms).text);
 }
 
 struct rds_cmd *store_take(struct rds *r, const char *worker, int n, rds_reply_fn fn, void *arg)

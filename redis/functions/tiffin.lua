@@ -234,19 +234,28 @@ end
 
 ------------------------------------------------------------------------------- worker: claims
 
--- For how long somebody's heartbeat has come without a gap of more than half a time to live. The
--- key holds "<since> <last>". In that time every living worker was heard, so it is what one must
--- know before one calls others dead; kept here, because a worker that was just started (after the
--- one before was killed) cannot know it from its own.
+-- Redis' clock was set back by so much: what was put off by the clock of before would wait for so
+-- much longer.
+local function bring_forward(delayed_key, ms)
+    local jobs = redis.call('ZRANGE', delayed_key, 0, -1, 'WITHSCORES')
+    for i = 1, #jobs, 2 do redis.call('ZADD', delayed_key, jobs[i + 1] - ms, jobs[i]) end
+end
+
+-- For how long somebody's heartbeat has come without a gap of more than half a time to live, and by
+-- how much the clock was set back since the last one. The key holds "<since> <last>". In that time
+-- every living worker was heard, so it is what one must know before one calls others dead; kept
+-- here, because a worker that was just started (after the one before was killed) cannot know it
+-- from its own.
 local function steady_for(pulse_key, ttl, now)
     local since, last = string.match(redis.call('GET', pulse_key) or '', '^(%d+) (%d+)$')
-    if not since or now - last > ttl / 2 then since = now end
+    local set_back = last and math.max(0, last - now) or 0
+    if not since or set_back > 0 or now - last > ttl / 2 then since = now end
     redis.call('SET', pulse_key, string.format('%.0f %.0f', since, now))
-    return now - since
+    return now - since, set_back
 end
 
 --[[ beat: I live. Registers the worker when it is new.
-KEYS  workers, worker, pulse (none: a caller of the version before)
+KEYS  workers, worker, pulse, delayed (the last, or both: not given by callers of earlier versions)
 ARGV  worker id, time to live (ms)
 -> {'ok', ms for which the heartbeats of all have been steady} ]]
 local function beat(keys, argv)
@@ -254,7 +263,9 @@ local function beat(keys, argv)
     redis.call('SADD', keys[1], argv[1])
     redis.call('SET', keys[2], rfc3339(now), 'PX', ttl)
     if not keys[3] then return { 'ok' } end
-    return { 'ok', steady_for(keys[3], ttl, now) }
+    local steady, set_back = steady_for(keys[3], ttl, now)
+    if set_back > 0 and keys[4] then bring_forward(keys[4], set_back) end
+    return { 'ok', steady }
 end
 
 --[[ take: claims up to n jobs into my list: first those that are due, the oldest first, then the

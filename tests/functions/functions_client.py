@@ -83,7 +83,8 @@ class Functions:
 
     def beat_all(self, worker, ttl=60000):
         """The same, and it tells for how many ms all heartbeats have been steady."""
-        return self.fcall("beat", [WORKERS, heartbeat_key(worker), PULSE], worker, ttl)
+        return self.fcall("beat", [WORKERS, heartbeat_key(worker), PULSE, DELAYED], worker,
+                          ttl)
 
     def take(self, worker, n=1):
         return self.fcall("take", [READY, active_key(worker), DELAYED, WORKERS, PAUSED],

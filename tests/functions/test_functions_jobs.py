@@ -54,6 +54,19 @@ def test_beat_tells_how_long_all_have_been_steady(worker, admin):
     assert worker.beat_all("w1", 60000) == ["ok", 0]
 
 
+def test_beat_notices_that_the_clock_was_set_back(api, worker, admin, w1):
+    """What was put off until then by the clock of before is due at the same moment as ever."""
+    id_ = fc.new_id("update")
+    api.accept_update(id_, delay=fc.HOUR_MS + 60000)
+    due = admin.zscore(fc.DELAYED, id_)
+    now = int(admin.time()[0]) * 1000
+    admin.set(fc.PULSE, f"{now - 50000 + fc.HOUR_MS} {now + fc.HOUR_MS}")
+    assert worker.beat_all("w1", 60000) == ["ok", 0], "nobody's beats can be compared with these"
+    assert 0 <= admin.zscore(fc.DELAYED, id_) - (due - fc.HOUR_MS) < 30000
+    assert worker.beat_all("w1", 60000)[0] == "ok"
+    assert 0 <= admin.zscore(fc.DELAYED, id_) - (due - fc.HOUR_MS) < 30000, "it is mended once"
+
+
 def test_take_needs_a_registered_worker(api, worker, admin):
     placed(api)
     before = fc.snapshot(admin)
