@@ -598,9 +598,13 @@ ARGV  id
 -> {'requeued', step} | {'not_dead'} ]]
 local function requeue(keys, argv)
     local job, ready, dead, events, id = keys[1], keys[2], keys[3], keys[4], argv[1]
-    if not revive(job, dead, id) then return { 'not_dead' } end
+    if not redis.call('ZSCORE', dead, id) then return { 'not_dead' } end
     local o = read(job, 'id', 'version', 'payment_status', 'kitchen_status', 'step',
                    'resume_status')
+    if o.version and not o.resume_status then
+        return redis.error_reply('TIFFIN it has no status to go back to')
+    end
+    revive(job, dead, id)
     if o.version then
         o.status = o.resume_status
         redis.call('HDEL', job, 'resume_status')

@@ -101,6 +101,16 @@ def step_ok(w, step):
     return lambda id_, epoch: w.do.step(w.name, id_, epoch, step)
 
 
+def test_requeue_of_what_has_no_status_to_go_back_to_changes_nothing(api, worker, admin, people, w1):
+    id_ = dead_at(api, w1, "kitchen")
+    admin.hdel(job_key(id_), "resume_status")
+    before = fc.snapshot(admin)
+    with pytest.raises(redis.ResponseError, match="no status to go back to"):
+        people.requeue(id_)
+    assert fc.snapshot(admin) == before
+    assert people.discard(id_) == ["discarded", "refund"], "this needs none"
+
+
 def test_requeue_gives_all_tries_again(api, worker, admin, people, w1):
     id_ = new_id()
     api.place(id_)
