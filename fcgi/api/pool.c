@@ -54,10 +54,9 @@ static int open_listener(int number)
 
 /* ---- children ------------------------------------------------------------------------------- */
 
-/* In the child: nothing of the master may live on. */
-static void become_child(const struct child *c)
+/* In the child: nothing of the master may live on. `mask`: its signals from before the fork. */
+static void become_child(const struct child *c, pid_t master, const sigset_t *mask)
 {
-    pid_t master = getppid();
     /* A killed master takes its children along, so that its successor finds free sockets. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != master)
@@ -72,17 +71,33 @@ static void become_child(const struct child *c)
     ev_signal_stop(pool.loop, &pool.on_int);
     free(pool.children);
     ev_loop_destroy(pool.loop);
+    sigprocmask(SIG_SETMASK, mask, NULL);
     exit(child_main(listen_fd));
+}
+
+/* A signal to stop that reached a child while it has the master's handlers would be lost in them.
+ * So it waits till they are gone, and ends the child. */
+static void hold_back_stop(sigset_t *ret_mask)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    sigprocmask(SIG_BLOCK, &stop, ret_mask);
 }
 
 static void start_child(struct child *c)
 {
     if (pool.is_stopping)
         return;
+    sigset_t mask;
+    hold_back_stop(&mask);
+    pid_t master = getpid();
     c->started_ms = clock_mono_ms();
     c->pid = fork();
     if (c->pid == 0)
-        become_child(c);
+        become_child(c, master, &mask);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     if (c->pid < 0) {
         log_error("cannot fork: %s; trying again in %d ms", strerror(errno), BACKOFF_MAX_MS);
         c->pid = 0;
