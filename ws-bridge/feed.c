@@ -60,6 +60,7 @@ struct post {
     LIST_ENTRY(post) link; /* of its client */
     LIST_ENTRY(post) all;
     struct client *client; /* NULL: gone */
+    char key[];            /* "" = it needs no word of success */
 };
 
 static struct {
@@ -398,7 +399,17 @@ const char *feed_trouble(void)
 
 /* ---- posting -------------------------------------------------------------------------------- */
 
-static void tell_failure(struct client *c, const struct rds_result *result, int is_late)
+static void tell_success(struct client *c, const char *key, int64_t id, int is_repeated)
+{
+    if (!*key)
+        return;
+    char *json = lines_json_accepted(key, id, is_repeated);
+    room_tell_json(c, json);
+    free(json);
+}
+
+static void tell_failure(struct client *c, const char *key, const struct rds_result *result,
+                         int is_late)
 {
     const char *code = "not_sent";
     const char *text = "The message was not sent: the chat cannot be reached. Please try again.";
@@ -410,7 +421,7 @@ static void tell_failure(struct client *c, const struct rds_result *result, int 
         client_close(c, WS_TRY_LATER, "the message could not be sent");
         return;
     }
-    char *json = lines_json_error(code, text);
+    char *json = lines_json_error(code, text, key);
     room_tell_json(c, json);
     free(json);
 }
@@ -420,17 +431,21 @@ static void on_posted(void *arg, const struct rds_result *result)
     struct post *post = arg;
     struct client *c = post->client;
     int64_t id;
-    int err = result->outcome == RDS_OK ? chat_post_parse(result->reply, &id) : 0;
-    if (result->outcome == RDS_OK && !err)
-        metric_add(M_CHAT, 1);
+    int is_repeated;
+    int err = result->outcome == RDS_OK ? chat_post_parse(result->reply, &id, &is_repeated) : 0;
+    int is_stored = result->outcome == RDS_OK && !err;
+    if (is_stored)
+        metric_add(M_CHAT, !is_repeated);
     else if (result->outcome == RDS_ERROR || err == -EPROTO)
         log_warn("a message was not posted: %s", err ? "malformed answer" : result->text);
     if (c) {
         LIST_REMOVE(post, link);
         if (--c->n_posts == POSTS_MAX / 2)
             client_pause(c, 0);
-        if (result->outcome != RDS_OK || err)
-            tell_failure(c, result, err == -ETIMEDOUT);
+        if (is_stored)
+            tell_success(c, post->key, id, is_repeated);
+        else
+            tell_failure(c, post->key, result, err == -ETIMEDOUT);
     }
     LIST_REMOVE(post, all);
     free(post);
@@ -449,11 +464,14 @@ void feed_post(struct client *c, const struct lines_said *said)
         .text_len = said->text_len,
         .user = said->user,
         .color = said->color,
+        .key = said->key,
         .kept = log_kept(),
         .deadline_ms = rds_now_ms(feed.commands) + conf.redis_timeout_ms,
     };
-    struct post *post = mem_calloc(1, sizeof *post);
+    size_t key_size = strlen(said->key) + 1;
+    struct post *post = mem_alloc(sizeof *post + key_size);
     post->client = c;
+    memcpy(post->key, said->key, key_size);
     LIST_INSERT_HEAD(&c->posts, post, link);
     LIST_INSERT_HEAD(&feed.posts, post, all);
     if (++c->n_posts == POSTS_MAX)

@@ -33,8 +33,9 @@ int64_t feed_beats(void);
 /* What is wrong, in one line, or NULL: for /readyz. */
 const char *feed_trouble(void);
 
-/* Posts what a client said. It is answered by the feed itself; a failure is told to the client
- * (JSON), or closes it 1013 (plain). The texts are copied. */
+/* Posts what a client said. It is answered by the feed itself; who gave a key is told when it is
+ * stored. A failure is told to the client (JSON), or closes it 1013 (plain). The texts are copied.
+ */
 void feed_post(struct client *c, const struct lines_said *said);
 /* The client is open no more: its posts go on, their outcome is of no interest. */
 void feed_forget(struct client *c);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 #define JSON_DEPTH 4
@@ -107,12 +108,22 @@ char *lines_json_present(int64_t present)
     return finish(o, NULL);
 }
 
-char *lines_json_error(const char *code, const char *text)
+char *lines_json_error(const char *code, const char *text, const char *key)
 {
     struct json_object *o = begin("error");
     add_text(o, "error", code);
     add_text(o, "text", text);
+    add_text(o, "key", key);
     add_now(o);
+    return finish(o, NULL);
+}
+
+char *lines_json_accepted(const char *key, int64_t id, int is_repeated)
+{
+    struct json_object *o = begin("accepted");
+    add_text(o, "key", key);
+    add_int(o, "id", id);
+    json_object_object_add(o, "repeated", json_object_new_boolean(is_repeated));
     return finish(o, NULL);
 }
 
@@ -152,11 +163,20 @@ static const char *text_of(struct json_object *o, const char *name, size_t *ret_
     return json_object_get_string(value);
 }
 
+static int is_key(const char *text, size_t n)
+{
+    return !n || (strlen(text) == n && text_is_key(text));
+}
+
 static const char *wrong_with(struct lines_said *said)
 {
-    size_t user_len, color_len;
+    size_t user_len, color_len, key_len;
     if (!json_object_is_type(said->json, json_type_object))
         return "a message is a JSON object: {\"text\":\"…\"}";
+    const char *key = text_of(said->json, "key", &key_len);
+    if (!key || !is_key(key, key_len))
+        return "key must be 16 to 128 characters of A-Z a-z 0-9 _ -";
+    said->key = key;
     said->text = text_of(said->json, "text", &said->text_len);
     said->user = text_of(said->json, "user", &user_len);
     said->color = text_of(said->json, "color", &color_len);
@@ -171,23 +191,17 @@ static const char *wrong_with(struct lines_said *said)
     if (!said->color || strlen(said->color) != color_len ||
         (*said->color && !is_color(said->color)))
         return "color must be #rrggbb";
+    if (*said->key && !said->text_len)
+        return "text is empty"; /* without a key: ignored, as nobody waits for a word on it */
     return NULL;
 }
 
-int lines_said_parse(const char *bytes, size_t n, struct lines_said *ret, const char **ret_wrong)
+const char *lines_said_parse(const char *bytes, size_t n, struct lines_said *ret)
 {
-    struct lines_said said = {.json = NULL};
     struct json_error error;
-    const char *wrong = "this is not JSON";
-    if (json_parse(bytes, n, JSON_DEPTH, &said.json, &error) == 0)
-        wrong = wrong_with(&said);
-    if (wrong) {
-        json_object_put(said.json);
-        *ret_wrong = wrong;
-        return -EPROTO;
-    }
-    *ret = said;
-    return 0;
+    *ret = (struct lines_said){.key = ""};
+    return json_parse(bytes, n, JSON_DEPTH, &ret->json, &error) ? "this is not JSON"
+                                                                : wrong_with(ret);
 }
 
 void lines_said_release(struct lines_said *said)

@@ -18,8 +18,10 @@ const char *lines_crowd(enum chat_kind kind, int64_t n);
 char *lines_json(const struct chat_line *line, size_t *ret_len);
 char *lines_json_crowd(enum chat_kind kind, int64_t n, int64_t present);
 char *lines_json_present(int64_t present);
-/* `code` for programs, `text` for people. */
-char *lines_json_error(const char *code, const char *text);
+/* `code` for programs, `text` for people; of which message, "" = of none. */
+char *lines_json_error(const char *code, const char *text, const char *key);
+/* To who said it, under a key: it is stored under this id; it was already, when it was repeated. */
+char *lines_json_accepted(const char *key, int64_t id, int is_repeated);
 /* Messages ids from..to are not to be had any more. */
 char *lines_json_missed(int64_t from, int64_t to);
 
@@ -29,9 +31,11 @@ struct lines_said {
     const char *text; /* may hold NULs */
     size_t text_len;
     const char *user, *color; /* "" = none */
+    const char *key;          /* "" = none: nobody asks whether it was stored */
 };
-/* 0, or -EPROTO with what is wrong with it, a constant, and nothing to release. */
-int lines_said_parse(const char *bytes, size_t n, struct lines_said *ret, const char **ret_wrong);
+/* NULL, or what is wrong with it, a constant; then of *ret only the key is valid. To be released
+ * either way. */
+const char *lines_said_parse(const char *bytes, size_t n, struct lines_said *ret);
 void lines_said_release(struct lines_said *said);
 
 #endif

@@ -62,20 +62,19 @@ static void on_leave(struct client *c)
 
 static void on_text(struct client *c, const char *text, size_t n)
 {
-    struct lines_said said = {.text = text, .text_len = n, .user = "", .color = ""};
-    const char *wrong;
+    struct lines_said said = {.text = text, .text_len = n, .user = "", .color = "", .key = ""};
     if (!c->is_json) {
         feed_post(c, &said);
         return;
     }
-    if (lines_said_parse(text, n, &said, &wrong)) {
-        char *json = lines_json_error("bad_message", wrong);
+    const char *wrong = lines_said_parse(text, n, &said);
+    if (wrong) {
+        char *json = lines_json_error("bad_message", wrong, said.key);
         room_tell_json(c, json);
         free(json);
-        return;
-    }
-    if (said.text_len)
+    } else if (said.text_len) {
         feed_post(c, &said);
+    }
     lines_said_release(&said);
 }
 

@@ -3,12 +3,12 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
-#include "api/params.h"
 #include "base/rds.h"
+#include "base/text.h"
 
 int catalogue_id_is_valid(const char *id)
 {
-    return is_token(id, 1, 64);
+    return text_is_token(id, 1, 64);
 }
 
 struct json_object *json_text(const char *text)

@@ -217,9 +217,3 @@ int params_get_int(struct params *p, const char *name, int min, int max, int fal
     *ret = (int)value;
     return 0;
 }
-
-int is_token(const char *text, size_t min, size_t max)
-{
-    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
-    return text[n] == '\0' && n >= min && n <= max;
-}

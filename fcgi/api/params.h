@@ -36,7 +36,4 @@ const char *params_get(const struct params *p, const char *name);
 /* A whole number from min to max, `fallback` when absent. 0, or 422 and p->error. */
 int params_get_int(struct params *p, const char *name, int min, int max, int fallback, int *ret);
 
-/* [A-Za-z0-9_-]{min,max}: the form of ids and idempotency keys. */
-int is_token(const char *text, size_t min, size_t max);
-
 #endif

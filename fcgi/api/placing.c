@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #define REPEAT_MS 20
 
@@ -15,7 +16,7 @@ static void attempt(struct req *r);
 int placing_refuse_key(struct req *r, const char **ret_key)
 {
     *ret_key = req_header(r, "IDEMPOTENCY_KEY");
-    if (!**ret_key || is_token(*ret_key, 16, 128))
+    if (!**ret_key || text_is_key(*ret_key))
         return 0;
     reply_problem(r, 422, "Idempotency-Key must be 16 to 128 characters of A-Z a-z 0-9 _ -", NULL);
     return 1;

@@ -33,3 +33,14 @@ int64_t text_to_int_or(const char *text, int64_t fallback)
     (void)text_to_int(text, &value);
     return value;
 }
+
+int text_is_token(const char *text, size_t min, size_t max)
+{
+    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+    return text[n] == '\0' && n >= min && n <= max;
+}
+
+int text_is_key(const char *text)
+{
+    return text_is_token(text, 16, 128);
+}

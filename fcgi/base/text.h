@@ -15,4 +15,11 @@ int text_to_int(const char *text, int64_t *ret);
 /* The same, but `fallback` for what is not a number. */
 int64_t text_to_int_or(const char *text, int64_t fallback);
 
+/* [A-Za-z0-9_-]{min,max}: the form of ids. */
+int text_is_token(const char *text, size_t min, size_t max);
+
+/* The form of a key under which something is said or done once, however often it is repeated: 16 to
+ * 128 characters of a token. */
+int text_is_key(const char *text);
+
 #endif

@@ -186,22 +186,25 @@ struct rds_cmd *chat_after(struct rds *r, int64_t id, int n, rds_reply_fn fn, vo
 struct rds_cmd *chat_post(struct rds *r, const struct chat_post *post, rds_reply_fn fn, void *arg)
 {
     struct number kept = number_of(post->kept), deadline = number_of(post->deadline_ms);
-    const char *argv[] = {"FCALL",      FN_CHAT_POST, "2",        KEY_COUNT,
-                          KEY_CHAT_LOG, CHANNEL_CHAT, kept.text,  deadline.text,
-                          post->text,   post->user,   post->color};
+    const char *argv[] = {"FCALL",       FN_CHAT_POST, "3",       KEY_COUNT,     KEY_CHAT_LOG,
+                          KEY_CHAT_KEYS, CHANNEL_CHAT, kept.text, deadline.text, post->text,
+                          post->user,    post->color,  post->key};
     size_t lengths[sizeof argv / sizeof argv[0]];
     for (size_t i = 0; i < sizeof argv / sizeof argv[0]; i++)
         lengths[i] = argv[i] == post->text ? post->text_len : strlen(argv[i]);
     return rds_callb(r, fn, arg, sizeof argv / sizeof argv[0], argv, lengths);
 }
 
-int chat_post_parse(const struct redisReply *reply, int64_t *ret_id)
+int chat_post_parse(const struct redisReply *reply, int64_t *ret_id, int *ret_repeated)
 {
-    if (strcmp(store_word(reply), "late") == 0)
+    const char *word = store_word(reply);
+    int is_repeated = strcmp(word, "repeated") == 0;
+    if (strcmp(word, "late") == 0)
         return -ETIMEDOUT;
-    if (strcmp(store_word(reply), "posted") != 0)
+    if ((!is_repeated && strcmp(word, "posted") != 0) || rds_int(rds_at(reply, 1), ret_id))
         return -EPROTO;
-    return rds_int(rds_at(reply, 1), ret_id);
+    *ret_repeated = is_repeated;
+    return 0;
 }
 
 void chat_announce(struct rds *r, enum chat_kind kind, int64_t n)

@@ -51,12 +51,14 @@ struct chat_post {
     const char *text; /* valid UTF-8 */
     size_t text_len;
     const char *user, *color; /* "" = none */
+    const char *key;          /* "" = none; a message that the log keeps is not stored again */
     int kept;                 /* messages that the log keeps */
     int64_t deadline_ms;      /* by Redis' clock; later it stores nothing */
 };
 struct rds_cmd *chat_post(struct rds *r, const struct chat_post *post, rds_reply_fn fn, void *arg);
-/* 0 and the message's id; -ETIMEDOUT: the deadline had passed, nothing is stored; -EPROTO. */
-int chat_post_parse(const struct redisReply *reply, int64_t *ret_id);
+/* 0 and the message's id, *ret_repeated: it was stored before, under the same key; -ETIMEDOUT: the
+ * deadline had passed, nothing is stored; -EPROTO. */
+int chat_post_parse(const struct redisReply *reply, int64_t *ret_id, int *ret_repeated);
 
 /* Tells all bridges that so many clients came (CHAT_JOIN) or went (CHAT_LEAVE). */
 void chat_announce(struct rds *r, enum chat_kind kind, int64_t n);

@@ -28,6 +28,7 @@
 #define KEY_GATEWAY_PREFIX "gateway:" SHARD ":"
 #define KEY_CHAT_LOG "chat:" SHARD ":log"
 #define KEY_CHAT_PRESENT "chat:" SHARD ":present"
+#define KEY_CHAT_KEYS "chat:" SHARD ":keys"
 #define KEY_LIVE "live:" SHARD
 #define KEY_LIVE_PREFIX "live:" SHARD ":"
 #define CHANNEL_CHAT "chat:" SHARD

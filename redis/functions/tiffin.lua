@@ -473,16 +473,30 @@ local function given(text)
 end
 
 --[[ chat_post: what somebody says on the chat: stored, numbered and published, one fact.
-KEYS  count, chat log
+KEYS  count, chat log, and where there is a key: keys
 ARGV  channel, messages the log keeps, deadline (ms, Redis' clock): a call that arrives later
-      stores nothing; text, user ('' = none), color ('' = none)
--> {'posted', n} | {'late'} ]]
+      stores nothing; text, user ('' = none), color ('' = none), key of the message ('' = none)
+-> {'posted', n} | {'repeated', n} | {'late'}
+
+A sender that was cut off cannot know whether its message was stored, and says it again with the
+same key. It is remembered as long as the message is among those that the log keeps: in a set of
+the keys by the number of their message. So who resumes without a gap has either heard its message
+or may safely say it again. ]]
 local function chat_post(keys, argv)
+    local count, log, said = keys[1], keys[2], keys[3]
     local channel, kept, deadline = argv[1], whole(argv[2], 1), whole(argv[3], 0)
+    local key = given(argv[7] or '')
+
+    local before = key and redis.call('ZSCORE', said, key)
+    if before then return { 'repeated', tonumber(before) } end
     if now_ms() > deadline then return { 'late' } end
-    return { 'posted', say(keys[1], keys[2], channel, kept,
-                           { type = 'message', text = argv[4], user = given(argv[5]),
-                             color = given(argv[6]) }) }
+    local n = say(count, log, channel, kept, { type = 'message', text = argv[4],
+                                               user = given(argv[5]), color = given(argv[6]) })
+    if key then
+        redis.call('ZADD', said, n, key)
+        redis.call('ZREMRANGEBYSCORE', said, '-inf', n - kept)
+    end
+    return { 'posted', n }
 end
 
 --[[ chat_beat: a bridge lives and has so many clients. Published too, so that every bridge learns

@@ -13,6 +13,7 @@ COUNT = "count:{s00}"
 EVENTS = "events:{s00}"
 INDEX = "orders:{s00}:index"
 CHAT_LOG = "chat:{s00}:log"
+CHAT_KEYS = "chat:{s00}:keys"
 CHAT_CHANNEL = "chat:{s00}"
 PRESENT = "chat:{s00}:present"
 
@@ -111,9 +112,9 @@ class Functions:
 
     # bridge
 
-    def chat_post(self, text, user="", color="", kept=1000, deadline=FAR_AWAY_MS):
-        return self.fcall("chat_post", [COUNT, CHAT_LOG], CHAT_CHANNEL, kept, deadline, text, user,
-                          color)
+    def chat_post(self, text, user="", color="", kept=1000, deadline=FAR_AWAY_MS, key=""):
+        return self.fcall("chat_post", [COUNT, CHAT_LOG, CHAT_KEYS], CHAT_CHANNEL, kept, deadline,
+                          text, user, color, key)
 
     def chat_beat(self, bridge, clients=1, beat=1, ttl=60000):
         return self.fcall("chat_beat", [PRESENT, COUNT], CHAT_CHANNEL, bridge, clients, beat, ttl)

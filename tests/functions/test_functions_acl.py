@@ -31,7 +31,7 @@ CALLS = {
     "trim": ({"worker"}, lambda f: f.trim([GONE])),
     "fail": ({"worker"}, lambda f: f.fail("w1", ORDER, 1)),
     "publish_update": ({"worker"}, lambda f: f.publish_update("w1", UPDATE, 1)),
-    "chat_post": ({"worker", "ws"}, lambda f: f.chat_post("Hello")),
+    "chat_post": ({"ws"}, lambda f: f.chat_post("Hello", key="0123456789abcdef")),
     "chat_beat": ({"ws"}, lambda f: f.chat_beat("b1")),
     "reap": ({"worker"}, lambda f: f.reap("w0", [ORDER])),
     "leave": ({"worker"}, lambda f: f.leave("w1", [ORDER])),
@@ -134,7 +134,7 @@ MAY = {
         f"HMGET {ORDER_KEY} step", f"ZRANGEBYSCORE {fc.INDEX} -inf 1 LIMIT 0 100"],
     "ws": SESSION + LIVE_WRITES[:1] + LIVE_WRITES[2:3] + LIVE_WRITES[4:5] + LIVE_WRITES[6:7] + [
         "SUBSCRIBE chat:{s00}", f"XRANGE {fc.CHAT_LOG} - +", f"XREVRANGE {fc.CHAT_LOG} + -",
-        f"FCALL chat_post 2 count:{{s00}} {fc.CHAT_LOG}",
+        f"FCALL chat_post 3 count:{{s00}} {fc.CHAT_LOG} {fc.CHAT_KEYS}",
         f"FCALL chat_beat 2 {PRESENT} count:{{s00}}", "FCALL_RO library_version 0",
         "PUBLISH chat:{s00} x"],
     "gateway": SESSION + ["HGETALL gateway:{s00}:pay"],

@@ -62,6 +62,35 @@ def test_late_posts_store_nothing(ws, admin):
     assert fc.snapshot(admin) == before
 
 
+def test_a_key_is_one_message_however_often_it_is_said(ws, admin, channel):
+    assert ws.chat_post("Hello", key="a" * 16) == ["posted", 1]
+    assert ws.chat_post("Hello", key="b" * 16) == ["posted", 2]
+    assert ws.chat_post("Hello") == ["posted", 3]
+    before = fc.snapshot(admin)
+    assert ws.chat_post("Hello", key="a" * 16) == ["repeated", 1]
+    assert ws.chat_post("Hello", key="b" * 16, deadline=1) == ["repeated", 2]  # it did not come late
+    assert ws.chat_post("Hello", key="c" * 16, deadline=1) == ["late"]
+    assert fc.snapshot(admin) == before
+    assert ws.chat_post("Hello", key="c" * 16) == ["posted", 4]
+    assert [channel()["id"] for _ in range(4)] == [1, 2, 3, 4]
+    assert "key" not in admin.xrange(fc.CHAT_LOG)[0][1]  # nobody else's business
+
+
+def test_keys_are_remembered_as_long_as_their_messages(ws, admin):
+    """So at most as many as the log keeps; the log itself may be cut a little later."""
+    for i in range(300):
+        ws.chat_post(str(i), kept=100, key=f"key-of-message-{i}")
+    assert admin.zcard(fc.CHAT_KEYS) == 100
+    assert ws.chat_post("200", kept=100, key="key-of-message-200") == ["repeated", 201]
+    assert ws.chat_post("199", kept=100, key="key-of-message-199") == ["posted", 301]
+
+
+def test_a_bridge_of_the_release_before_posts_without_keys(ws):
+    """A rolling upgrade: it names two keys, and knows of no more arguments."""
+    assert ws.fcall("chat_post", [fc.COUNT, fc.CHAT_LOG], fc.CHAT_CHANNEL, 100, fc.FAR_AWAY_MS,
+                    "Hello", "", "") == ["posted", 1]
+
+
 def test_the_log_is_capped(ws, admin):
     for i in range(400):
         ws.chat_post(str(i), kept=100)

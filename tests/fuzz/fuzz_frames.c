@@ -2,6 +2,7 @@
  * same events must come out however the bytes came in. */
 #include <string.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 #include "ws-bridge/frames.h"
@@ -36,15 +37,16 @@ static void read_as_json(const char *text, size_t n)
 {
     struct lines_said said;
     struct chat_line line;
-    const char *wrong = NULL;
-    if (lines_said_parse(text, n, &said, &wrong) == 0) {
+    const char *wrong = lines_said_parse(text, n, &said);
+    if (!wrong) {
         MUST(utf8_length(said.text, said.text_len) >= 0);
         MUST(utf8_length(said.user, strlen(said.user)) <= LINES_USER_MAX);
         MUST(!*said.color || strlen(said.color) == 7);
-        lines_said_release(&said);
     } else {
-        MUST(wrong && *wrong);
+        MUST(*wrong);
     }
+    MUST(!*said.key || text_is_key(said.key));
+    lines_said_release(&said);
     if (chat_line_parse(text, n, &line) == 0) {
         free(lines_json(&line, &n));
         chat_line_release(&line);

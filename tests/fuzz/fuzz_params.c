@@ -7,6 +7,7 @@
 
 #include "api/order_view.h"
 #include "api/params.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -73,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     default:
         check(&p, params_add_body(&p, text, text, n));
-        (void)is_token(text, 1, 64);
-        (void)is_token(text, 16, 128);
+        (void)text_is_token(text, 1, 64);
+        (void)text_is_key(text);
         break;
     }
     params_release(&p);

@@ -480,24 +480,6 @@ static void negative_bounds(void **state)
     assert_int_equal(params_get_int(&params, "n", -4, 5, 0, &value), 422);
 }
 
-static void tokens(void **state)
-{
-    static const struct {
-        const char *text;
-        size_t min, max;
-        int is_token;
-    } TABLE[] = {
-        {"", 0, 5, 1},         {"", 1, 5, 0},         {"a", 1, 1, 1},   {"ab", 1, 1, 0},
-        {"azAZ09_-", 8, 8, 1}, {"azAZ09_-", 9, 9, 0}, {"a b", 1, 9, 0}, {"a.b", 1, 9, 0},
-        {"a/b", 1, 9, 0},      {"\xc3\xa9", 1, 9, 0}, {"a\n", 1, 9, 0}, {"a{", 1, 9, 0},
-        {"a:", 1, 9, 0},       {"a@", 1, 9, 0},       {"a[", 1, 9, 0},  {"a`", 1, 9, 0},
-    };
-    (void)state;
-    for (size_t i = 0; i < LENGTH(TABLE); i++)
-        if (is_token(guarded_text(TABLE[i].text), TABLE[i].min, TABLE[i].max) != TABLE[i].is_token)
-            fail_msg("\"%s\" %zu..%zu", TABLE[i].text, TABLE[i].min, TABLE[i].max);
-}
-
 static void release_makes_it_empty_and_usable(void **state)
 {
     (void)state;
@@ -534,7 +516,6 @@ int main(void)
         CASE(whole_numbers_by_table),
         CASE(absent_number_is_the_fallback),
         CASE(negative_bounds),
-        CASE(tokens),
         CASE(release_makes_it_empty_and_usable),
     };
     return cmocka_run_group_tests_name("api/params", tests, NULL, NULL);

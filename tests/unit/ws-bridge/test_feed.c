@@ -413,7 +413,11 @@ static void comings_goings_and_the_number_present(void **state)
     redis_server_start(&server);
 }
 
-static const struct lines_said HELLO = {.text = "hello", .text_len = 5, .user = "", .color = ""};
+#define KEY "0123456789abcdef"
+static const struct lines_said HELLO = {
+    .text = "hello", .text_len = 5, .user = "", .color = "", .key = ""};
+static const struct lines_said KEYED = {
+    .text = "hello", .text_len = 5, .user = "", .color = "", .key = KEY};
 
 static void posts_come_back_over_the_channel(void **state)
 {
@@ -428,6 +432,28 @@ static void posts_come_back_over_the_channel(void **state)
     assert_false(c.is_paused);
     assert_int_equal(said.pauses, 2);
     assert_int_equal(said.n_told + said.closed_with, 0);
+}
+
+static void a_post_with_a_key_is_acknowledged_and_stored_once(void **state)
+{
+    struct client c = {.is_json = 1}, again = {.is_json = 1}, gone = {.is_json = 1};
+    (void)state;
+    feed_up(3);
+    feed_post(&gone, &KEYED);
+    feed_forget(&gone);
+    UNTIL(said.n == 1);
+    assert_int_equal(said.n_told, 0);
+    feed_post(&again, &KEYED);
+    UNTIL(said.n_told == 1);
+    assert_string_equal(said.told,
+                        "{\"type\":\"accepted\",\"key\":\"" KEY "\",\"id\":4,\"repeated\":true}");
+    struct lines_said other = KEYED;
+    other.key = KEY "-2";
+    feed_post(&c, &other);
+    UNTIL(said.n_told == 2 && said.n == 2);
+    assert_string_equal(said.told, "{\"type\":\"accepted\",\"key\":\"" KEY
+                                   "-2\",\"id\":5,\"repeated\":false}");
+    expect_said(4, 5);
 }
 
 static void a_post_that_fails_is_told(void **state)
@@ -445,11 +471,12 @@ static void a_post_that_fails_is_told(void **state)
     UNTIL(said.n_told == 1);
     assert_non_null(strstr(said.told, "\"error\":\"unknown\""));
     UNTIL(feed_trouble());
-    feed_post(&json, &HELLO);
+    feed_post(&json, &KEYED);
     feed_post(&plain, &HELLO);
     assert_int_equal(said.n_told, 1); /* never before feed_post() returns */
     UNTIL(said.n_told == 2);
     assert_non_null(strstr(said.told, "\"error\":\"not_sent\""));
+    assert_non_null(strstr(said.told, "\"key\":\"" KEY "\""));
     assert_int_equal(said.closed_with, WS_TRY_LATER);
     assert_int_equal(json.n_posts + plain.n_posts, 0);
     redis_server_start(&server);
@@ -471,6 +498,7 @@ int main(void)
         TEST(redis_goes_and_comes),
         TEST(comings_goings_and_the_number_present),
         TEST(posts_come_back_over_the_channel),
+        TEST(a_post_with_a_key_is_acknowledged_and_stored_once),
         TEST(a_post_that_fails_is_told),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);

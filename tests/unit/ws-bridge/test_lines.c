@@ -76,8 +76,16 @@ static void everything_else_in_json(void **state)
            "\"at\":\"*\"}");
     expect(lines_json_present(8), "{\"type\":\"presence\",\"present\":8,\"at\":\"*\"}");
     expect(
-        lines_json_error("not_sent", "try \"again\""),
+        lines_json_error("not_sent", "try \"again\"", ""),
         "{\"type\":\"error\",\"error\":\"not_sent\",\"text\":\"try \\\"again\\\"\",\"at\":\"*\"}");
+    expect(lines_json_error("unknown", "?", "0123456789abcdef"),
+           "{\"type\":\"error\",\"error\":\"unknown\",\"text\":\"?\","
+           "\"key\":\"0123456789abcdef\",\"at\":\"*\"}");
+    expect(lines_json_accepted("0123456789abcdef", INT64_MAX, 0),
+           "{\"type\":\"accepted\",\"key\":\"0123456789abcdef\",\"id\":9223372036854775807,"
+           "\"repeated\":false}");
+    expect(lines_json_accepted("0123456789abcdef", 1, 1),
+           "{\"type\":\"accepted\",\"key\":\"0123456789abcdef\",\"id\":1,\"repeated\":true}");
     expect(
         lines_json_missed(3, 9),
         "{\"type\":\"error\",\"error\":\"missed\",\"text\":\"some messages are not to be had any "
@@ -87,34 +95,37 @@ static void everything_else_in_json(void **state)
 static void what_is_taken(void **state)
 {
     static const struct {
-        const char *json, *text, *user, *color;
+        const char *json, *text, *user, *color, *key;
     } CASES[] = {
-        {"{\"text\":\"hi\"}", "hi", "", ""},
-        {"{}", "", "", ""},
-        {"{\"text\":null,\"user\":null,\"color\":null}", "", "", ""},
+        {"{\"text\":\"hi\"}", "hi", "", "", ""},
+        {"{}", "", "", "", ""},
+        {"{\"text\":null,\"user\":null,\"color\":null,\"key\":null}", "", "", "", ""},
+        {"{\"key\":\"0123456789ABCdef-_\",\"text\":\"hi\"}", "hi", "", "", "0123456789ABCdef-_"},
+        {"{\"key\":\"\",\"text\":\"hi\"}", "hi", "", "", ""},
         {" {\"text\":\"\\u00e9\",\"user\":\"Maya\",\"color\":\"#fF0019\",\"more\":[1]} ",
-         "\xc3\xa9", "Maya", "#fF0019"},
-        {"{\"text\":\"a\\nb\"}", "a\nb", "", ""},
-        {"{\"text\":\"\\ud83c\\udf5b\"}", "\xf0\x9f\x8d\x9b", "", ""},
+         "\xc3\xa9", "Maya", "#fF0019", ""},
+        {"{\"text\":\"a\\nb\"}", "a\nb", "", "", ""},
+        {"{\"text\":\"\\ud83c\\udf5b\"}", "\xf0\x9f\x8d\x9b", "", "", ""},
         /* 32 characters, 64 bytes */
         {"{\"user\":\"\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
          "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
          "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
          "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\"}",
-         "", NULL, ""},
+         "", NULL, "", ""},
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(CASES); i++) {
         struct lines_said said;
-        const char *wrong = NULL;
         size_t n = strlen(CASES[i].json);
-        if (lines_said_parse(guarded(CASES[i].json, n), n, &said, &wrong))
+        const char *wrong = lines_said_parse(guarded(CASES[i].json, n), n, &said);
+        if (wrong)
             fail_msg("%s: %s", CASES[i].json, wrong);
         assert_int_equal(said.text_len, strlen(CASES[i].text));
         assert_string_equal(said.text, CASES[i].text);
         if (CASES[i].user)
             assert_string_equal(said.user, CASES[i].user);
         assert_string_equal(said.color, CASES[i].color);
+        assert_string_equal(said.key, CASES[i].key);
         lines_said_release(&said);
     }
 }
@@ -123,9 +134,8 @@ static void a_text_may_hold_a_nul(void **state)
 {
     static const char JSON[] = "{\"text\":\"a\\u0000b\"}";
     struct lines_said said;
-    const char *wrong;
     (void)state;
-    assert_int_equal(lines_said_parse(JSON, sizeof JSON - 1, &said, &wrong), 0);
+    assert_null(lines_said_parse(JSON, sizeof JSON - 1, &said));
     assert_int_equal(said.text_len, 3);
     assert_memory_equal(said.text, "a\0b", 3);
     lines_said_release(&said);
@@ -159,16 +169,35 @@ static void what_is_refused(void **state)
         {"{\"color\":\"#1234567\"}", "color must be #rrggbb"},
         {"{\"color\":\"1234567\"}", "color must be #rrggbb"},
         {"{\"color\":\"#123456\\u0000\"}", "color must be #rrggbb"},
+        {"{\"key\":7}", "key must be 16 to 128 characters of A-Z a-z 0-9 _ -"},
+        {"{\"key\":\"short\"}", "key must be 16 to 128 characters of A-Z a-z 0-9 _ -"},
+        {"{\"key\":\"0123456789abcdef\\u0000\"}",
+         "key must be 16 to 128 characters of A-Z a-z 0-9 _ -"},
+        {"{\"key\":\"0123456789abcdef\"}", "text is empty"},
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(CASES); i++) {
         struct lines_said said;
-        const char *wrong = NULL;
         size_t n = strlen(CASES[i].json);
-        assert_int_equal(lines_said_parse(guarded(CASES[i].json, n), n, &said, &wrong), -EPROTO);
-        if (strcmp(wrong, CASES[i].wrong) != 0)
-            fail_msg("%s: %s", CASES[i].json, wrong);
+        const char *wrong = lines_said_parse(guarded(CASES[i].json, n), n, &said);
+        if (!wrong || strcmp(wrong, CASES[i].wrong) != 0)
+            fail_msg("%s: %s", CASES[i].json, wrong ? wrong : "is good");
+        lines_said_release(&said);
     }
+}
+
+/* So that its sender learns which of its messages it was. */
+static void the_key_of_what_is_refused(void **state)
+{
+    static const char JSON[] = "{\"text\":7,\"key\":\"0123456789abcdef\"}";
+    struct lines_said said;
+    (void)state;
+    assert_string_equal(lines_said_parse(JSON, sizeof JSON - 1, &said), "text must be a string");
+    assert_string_equal(said.key, "0123456789abcdef");
+    lines_said_release(&said);
+    assert_non_null(lines_said_parse("{", 1, &said));
+    assert_string_equal(said.key, "");
+    lines_said_release(&said);
 }
 
 int main(void)
@@ -180,6 +209,7 @@ int main(void)
         cmocka_unit_test(what_is_taken),
         cmocka_unit_test(a_text_may_hold_a_nul),
         cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(the_key_of_what_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
