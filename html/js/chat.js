@@ -1,8 +1,9 @@
 // Exhibit 5, the phone call: the support chat over a WebSocket (tiffin.chat.v1).
 //
 // What the server numbers (messages and updates) is shown once and in order; after a break the
-// page asks for what came after the last number it has. A message of one's own stays marked until
-// the server has said it back, and is said again after a reconnection if it never did.
+// page asks for what came after the last number it has. A message of one's own bears a key and stays
+// marked until the server has accepted it; when a call ends before that, it is said again under the
+// same key, and the server knows whether it has it already.
 
 import { $, el, say, clock } from "./dom.js";
 import { ask, persist, newKey, backOff } from "./net.js";
@@ -31,7 +32,7 @@ export function chat() {
   let timer = null;
   let wasOpen = false;
   let holding = null;    // timer, while a message waits for the feed
-  let pending = [];      // { user, color, text, node } said, and not heard back
+  const pending = [];    // { key, user, color, text, node } said, and not heard back; id: accepted
 
   // ---- who I am --------------------------------------------------------------------------------
 
@@ -86,13 +87,17 @@ export function chat() {
   function showNumbered(m) {
     if (m.id <= last) return;
     last = m.id;
-    const i = pending.findIndex((p) => p.user === m.user && p.color === m.color && p.text === m.text);
-    if (i >= 0) {
-      pending[i].node.remove();
-      pending.splice(i, 1);
-    }
-    add(bubble(m, m.type === "update" ? "update" : isMine(m) || i >= 0 ? "mine" : "theirs"));
+    const mine = isMine(m) || pending.some((p) => p.id === m.id);
+    settle();
+    add(bubble(m, m.type === "update" ? "update" : mine ? "mine" : "theirs"));
   }
+
+  function remove(p) {
+    p.node.remove();
+    pending.splice(pending.indexOf(p), 1);
+  }
+  // What was accepted and stands in its place.
+  const settle = () => pending.filter((p) => p.id <= last).forEach(remove);
 
   // ---- the line --------------------------------------------------------------------------------
 
@@ -110,7 +115,10 @@ export function chat() {
 
   const handlers = {
     history({ messages, complete, more }) {
-      if (complete === false && last >= 0) quiet("Some messages from before are not to be had any more.");
+      if (complete === false && last >= 0) {
+        quiet("Some messages from before are not to be had any more.");
+        last = 0; // should the log have begun anew, so have its numbers
+      }
       messages.forEach(showNumbered);
       if (last < 0) last = 0;
       if (!more) opened();
@@ -126,15 +134,19 @@ export function chat() {
       present(n);
     },
     presence: ({ present: n }) => present(n),
-    error({ error, text: words }) {
+    accepted({ key, id }) {
+      const p = pending.find((one) => one.key === key);
+      if (p) p.id = id;
+      settle();
+    },
+    error({ error, text: words, key }) {
       if (error === "not_sent" || error === "unknown") hold();
       else quiet(words || error);
-      if (error === "bad_message") drop(); // refused, so it will not come back
+      if (error === "bad_message") drop(pending.find((p) => p.key === key));
     },
   };
 
-  // The feed is away and a message was perhaps not stored. A new call tells: what its history lacks
-  // is said again.
+  // The feed is away: what it did not accept is said again later.
   function hold() {
     suspect();
     if (holding) return;
@@ -145,30 +157,33 @@ export function chat() {
         return;
       }
       holding = null;
-      socket?.close(1000);
+      repeat();
     };
     holding = setTimeout(look, HOLD_MS);
   }
 
-  function drop() {
-    for (const p of pending.splice(0, 1)) {
-      p.node.remove();
-      text.value ||= p.text;
-    }
+  // Refused, and so it would be again.
+  function drop(p) {
+    if (!p) return;
+    remove(p);
+    text.value ||= p.text;
   }
 
-  // History has been given: what was said and is not in it was not heard.
+  function repeat() {
+    if (socket?.readyState === WebSocket.OPEN) pending.filter((p) => !p.id).forEach(speak);
+  }
+
   function opened() {
     failures = 0;
     connection("live", "On the line");
     minute.open("Line");
     if (wasOpen) quiet(`Connected again at ${clock(Date.now())}; nothing was missed.`);
     wasOpen = true;
-    for (const p of pending) speak(p);
+    repeat();
   }
 
-  function speak({ user, color: ink, text: words }) {
-    const json = JSON.stringify({ text: words, user, color: ink });
+  function speak({ key, user, color: ink, text: words }) {
+    const json = JSON.stringify({ text: words, user, color: ink, key });
     shown.line(`↑ ${json}`);
     minute.mark("You say");
     socket.send(json);
@@ -194,7 +209,7 @@ export function chat() {
       socket = null;
       minute.close("Line");
       const why = code === 1008 ? "Too many messages at once" : code === 1009 ? "That message was too long" : "The line broke";
-      if (code === 1009) drop();
+      if (code === 1009) drop(pending[0]);
       connection("waiting", `${why}; calling again …`);
       if (!document.hidden) again();
     };
@@ -231,7 +246,7 @@ export function chat() {
     event.preventDefault();
     const words = text.value.trim();
     if (!words || !socket || send.disabled) return;
-    const p = { user: name.value.trim(), color: color.value, text: words };
+    const p = { key: newKey(), user: name.value.trim(), color: color.value, text: words };
     p.node = add(bubble(p, "mine pending"));
     room.scrollTop = room.scrollHeight;
     pending.push(p);

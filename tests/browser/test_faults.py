@@ -107,7 +107,7 @@ def test_the_chat_survives_its_bridge(page, site):
         assert not page.find("#chat-send").is_enabled()
     say(page, "after")
     page.eventually(lambda: lines(page) == ["before", "after"], "both, once and in order")
-    assert not page.all("#chat-log .pending")
+    page.eventually(lambda: not page.all("#chat-log .pending"), "all of it acknowledged")
 
 
 def test_the_chat_survives_redis(page, site):
@@ -121,7 +121,7 @@ def test_the_chat_survives_redis(page, site):
     page.eventually(lambda: lines(page) == ["meanwhile"], "what was said meanwhile")
     say(page, "afterwards")
     page.eventually(lambda: lines(page) == ["meanwhile", "afterwards"], "both, once and in order")
-    assert not page.all("#chat-log .pending")
+    page.eventually(lambda: not page.all("#chat-log .pending"), "all of it acknowledged")
 
 
 def test_offline(page, site):

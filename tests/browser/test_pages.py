@@ -261,7 +261,7 @@ def test_two_windows_chat(browser, site):
     browser.use(second)
     browser.eventually(lambda: any("Only a little." in li.text for li in browser.all("#chat-log .theirs")),
                        "the answer")
-    assert not browser.all("#chat-log .pending")
+    browser.eventually(lambda: not browser.all("#chat-log .pending"), "it was acknowledged")
     browser.type("#update-text", "Riders are late.")
     browser.click("#update-send")
     browser.eventually(lambda: any("Riders are late." in li.text for li in browser.all("#chat-log .update")),
