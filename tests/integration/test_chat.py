@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 
 import pytest
 import requests
@@ -236,6 +237,32 @@ def test_bad_json_is_answered_and_nothing_else_happens(world, text, why):
         a.say("good", user="\u00fc" * 32, color=None, more=[1])
         assert a.json("message", "error")["text"] == "good"
     assert world.top() == top + 1
+
+
+def test_a_message_with_a_key_is_acknowledged_and_said_once(world):
+    key = uuid.uuid4().hex
+    top = world.top()
+    with world.json() as a, Ws(world.bridge(2), protocol=JSON) as b:
+        history_of(a), history_of(b)
+        a.say("one", user="Maya", key=key)
+        assert a.json("accepted", "error") == {"type": "accepted", "key": key, "id": top + 1,
+                                               "repeated": False}
+        b.say("one", user="Maya", key=key)  # as if it had been cut off; over the other bridge
+        assert b.json("accepted", "error") == {"type": "accepted", "key": key, "id": top + 1,
+                                               "repeated": True}
+        b.say("two", key=uuid.uuid4().hex)
+        assert b.json("accepted")["id"] == top + 2
+        with world.json(after=top) as c:  # nobody else sees a key
+            heard = history_of(c)
+            while len(heard) < 2:  # its bridge may not have heard it yet: the answer is faster
+                heard.append(c.json("message"))
+        assert [(m["id"], m["text"]) for m in heard] == [(top + 1, "one"), (top + 2, "two")]
+        assert not any("key" in m for m in heard)
+        for wrong in ({"text": "three", "color": "red"}, {"text": ""}):
+            a.say(key=key, **wrong)
+            error = a.json("error", "accepted")
+            assert (error["error"], error["key"]) == ("bad_message", key)
+    assert world.top() == top + 2
 
 
 def test_the_last_fifty_on_join_then_live_without_a_gap(world):
@@ -668,6 +695,75 @@ def test_bridges_killed_in_mid_flow(world):
             time.sleep(0.3)
     listeners = talk_through(world, hurt)
     assert any(one.came_back > 0 for one in listeners)
+
+
+class Sender(threading.Thread):
+    """Says numbered messages, several at a time, and each of them until it is accepted."""
+
+    def __init__(self, world, name):
+        super().__init__(daemon=True)
+        self.world, self.name, self.n = world, name, 0
+        self.waiting, self.accepted = {}, {}  # {key: text}, {text: id}
+        self.stop = threading.Event()
+
+    def is_done(self):
+        return self.stop.is_set() and not self.waiting
+
+    def say(self, ws, key):
+        ws.say(self.waiting[key], key=key)
+
+    def say_more(self, ws):
+        while len(self.waiting) < 5 and not self.stop.is_set():
+            key = uuid.uuid4().hex
+            self.waiting[key] = f"{self.name}.{self.n}"
+            self.n += 1
+            self.say(ws, key)
+
+    def talk(self, ws):
+        for key in self.waiting:
+            self.say(ws, key)
+        while not self.is_done():
+            self.say_more(ws)
+            answer = ws.json("accepted", "error", timeout=5)
+            if answer is None:
+                return
+            key = answer.get("key")
+            if answer["type"] == "accepted":
+                self.accepted[self.waiting.pop(key)] = answer["id"]
+                time.sleep(0.02)  # all of it must still stand in the log at the end
+            elif key:
+                time.sleep(0.05)
+                self.say(ws, key)
+
+    def run(self):
+        while not self.is_done():
+            with contextlib.suppress(OSError, AssertionError):
+                with self.world.json() as ws:
+                    self.talk(ws)
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("names, pause", [(["ws", "ws-2"] * 3, 0.2), (["redis"] * 2, 1)])
+def test_what_is_said_with_a_key_is_said_once_whatever_dies(world, names, pause):
+    first = world.top()
+    senders = [Sender(world, f"s{i}") for i in range(8)]
+    for sender in senders:
+        sender.start()
+    for name in names:
+        time.sleep(pause)
+        world.stack.kill(name)
+    time.sleep(pause)
+    for sender in senders:
+        sender.stop.set()
+    for sender in senders:
+        sender.join(DEADLINE_S)
+        assert not sender.waiting
+    log = world.store.patiently(
+        lambda: world.store.redis.xrange("chat:{s00}:log", min=f"{first + 1}-0"))
+    said = [(entry["text"], int(id_.split("-")[0])) for id_, entry in log]
+    assert len(said) < 10000
+    assert sorted(said) == sorted(pair for one in senders for pair in one.accepted.items())
+    assert sum(one.n for one in senders) == len(said) > 100
 
 
 def test_a_subscription_that_is_cut_or_taken_away(world):
