@@ -6,10 +6,11 @@ fast    1,000 clients, 64 byte messages, a little over 500,000 deliveries a seco
 limit   the same, more than one machine can do: what does it reach?
 many    8,000 clients, 10 messages a second; the bridge's memory for an idle client
 kills   two bridges, one of them killed (kill -9) every few seconds, clients that come back with
-        ?after=<their last id>: 100,000 messages, each seen once and in order by everybody
+        ?after=<their last id> and say again, under the same key, what was not accepted: 100,000
+        messages, each stored once, and seen once and in order by everybody
 
-One machine does all of it, load generator included. Exits 1 when a delivery was lost, repeated or
-out of order.
+One machine does all of it, load generator included. Exits 1 when a message or a delivery was lost,
+repeated or out of order.
 """
 import os
 import pathlib

@@ -10,14 +10,18 @@
  *   --rate N         messages a second, of all talkers together (100)
  *   --size N         bytes of a message's text (64)
  *   --seconds N      how long they talk (10); then up to 10 s for what is on its way
- *   --json           tiffin.chat.v1: ids are checked. Without it: each talker's own numbers
- *   --resume         whoever is cut off comes back, with ?after=<its last id> (implies --json)
+ *   --json           tiffin.chat.v1: ids are checked too, and each message has a key
+ *   --resume         whoever is cut off comes back, with ?after=<its last id>, and says again what
+ *                    was not accepted (implies --json)
  *   --opened FILE    creates FILE when all are in
  *
  * A text begins with the time it was sent (microseconds), so a latency is that of the whole way:
- * here, nginx, bridge, Redis, bridge, nginx, here. It counts what is lost, repeated and reordered,
- * at each client alone, and whether all saw the same order. Exits 1 when anything was, or when a
- * connection was refused or closed (with --resume: when one could not come back). */
+ * here, nginx, bridge, Redis, bridge, nginx, here. It has its talker's own number as well. At each
+ * client is counted what is lost, repeated and reordered, by these numbers and by ids, and whether
+ * all saw the same order. What went wrong for a talker is counted by kind: a message written to a
+ * line that was cut; an error frame; with keys also what was never accepted. Exits 1 when anything
+ * was lost, repeated, reordered or not accepted, or when a connection was refused or closed (with
+ * --resume: when one could not come back). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>
@@ -43,8 +47,17 @@
 #define END_S 10
 #define RETRY_S 0.2
 #define TALKERS_MAX 256
+#define UNACCEPTED_MAX 4096 /* of one talker's numbers: older ones have been accepted */
 
 enum state { WAITING, CONNECTING, HEAD, OPEN, CLOSED };
+
+/* What may go wrong for a talker. */
+enum trouble { CUT, FULL, NOT_SENT, UNKNOWN, MISSED, OTHER, TROUBLES };
+
+static const char *const TROUBLE_NAMES[TROUBLES] = {
+    [CUT] = "written to a cut line", [FULL] = "socket full", [NOT_SENT] = "not_sent",
+    [UNKNOWN] = "unknown",           [MISSED] = "missed",    [OTHER] = "another error",
+};
 
 struct client {
     enum state state;
@@ -56,8 +69,11 @@ struct client {
     long last_id;   /* JSON: the last one seen; -1 = none */
     long n_seen;    /* messages */
     uint64_t order; /* a hash over what it saw, in its order */
-    long *heard;    /* plain: the last number of each talker */
-    long n_sent;
+    long *heard;    /* the last number of each talker; -1 = none */
+    long n_sent;    /* numbers that it has given */
+    /* With keys: when each of its last numbers was said first, at number % UNACCEPTED_MAX; 0 once
+     * it was accepted. */
+    int64_t *unaccepted_us;
 };
 
 static struct {
@@ -77,13 +93,16 @@ static struct {
     int n_started, n_open, is_talking;
     double may_start, may_say;
     ev_timer tick, report;
-    long sent, seen, lost, repeated, reordered, refused, broken, back, errors;
+    long sent, seen, lost, repeated, reordered, refused, broken, back;
+    long unaccepted, said_again, stored_before, troubles[TROUBLES];
     long latency[SLOTS];
     int64_t began_us, talk_us, end_us, last_seen_us;
     char in[READ_BYTES + 70000];
 } load;
 
 static void start(struct client *c);
+static void say_again(struct client *c, long number);
+static void say_all_again(struct client *c);
 
 /* ---- what comes in -------------------------------------------------------------------------- */
 
@@ -95,11 +114,11 @@ static void record(int64_t sent_us, int64_t now_us)
 
 static void check_row(long *last, long number)
 {
-    if (*last >= 0 && number > *last + 1)
+    if (number > *last + 1)
         load.lost += number - *last - 1;
-    else if (*last >= 0 && number == *last)
+    else if (number == *last)
         load.repeated++;
-    else if (*last >= 0 && number < *last)
+    else if (number < *last)
         load.reordered++;
     *last = number;
 }
@@ -112,8 +131,7 @@ static void take_text(struct client *c, const char *text, int64_t now_us)
     long talker = strtol(end, &end, 10), number = strtol(end, &end, 10);
     if (sent_us < load.began_us || talker < 0 || talker >= option.talkers)
         return; /* another one's */
-    if (!option.json)
-        check_row(&c->heard[talker], number);
+    check_row(&c->heard[talker], number);
     c->order = c->order * 1099511628211U + (uint64_t)(talker * 1000003 + number);
     c->n_seen++;
     load.seen++;
@@ -121,15 +139,65 @@ static void take_text(struct client *c, const char *text, int64_t now_us)
     record(sent_us, now_us);
 }
 
+static int begins(const char *json, size_t n, const char *with)
+{
+    return n > strlen(with) && memcmp(json, with, strlen(with)) == 0;
+}
+
+/* The number in a key of ours, "<talker>-<number>-…"; -1 for none. */
+static long number_of_key(const struct client *c, const char *json)
+{
+    const char *key = strstr(json, "\"key\":\"");
+    long talker = -1, number = -1;
+    if (!key || sscanf(key + 7, "%ld-%ld-", &talker, &number) != 2 || talker != c->number)
+        return -1;
+    return number < c->n_sent ? number : -1;
+}
+
+static void take_accepted(struct client *c, const char *json)
+{
+    long number = number_of_key(c, json);
+    if (strstr(json, "\"repeated\":true"))
+        load.stored_before++;
+    if (number < 0 || !c->unaccepted_us[number % UNACCEPTED_MAX])
+        return;
+    c->unaccepted_us[number % UNACCEPTED_MAX] = 0;
+    load.unaccepted--;
+}
+
+static void take_error(struct client *c, const char *json)
+{
+    enum trouble t = OTHER;
+    for (int i = NOT_SENT; i < OTHER; i++) {
+        char code[40];
+        snprintf(code, sizeof code, "\"error\":\"%s\"", TROUBLE_NAMES[i]);
+        if (strstr(json, code))
+            t = (enum trouble)i;
+    }
+    load.troubles[t]++;
+    long number = number_of_key(c, json);
+    if (number >= 0 && t != OTHER)
+        say_again(c, number);
+}
+
 /* One object, or a history frame with many; our own texts need no unescaping. */
 static void take_json(struct client *c, char *json, size_t n, int64_t now_us)
 {
     static const char ID[] = "\"id\":", TEXT[] = "\"text\":\"";
     char *at = json, *end = json + n;
-    if (memmem(json, n < 32 ? n : 32, "\"error\"", 7))
-        load.errors++;
+    if (begins(json, n, "{\"type\":\"accepted\"")) {
+        take_accepted(c, json);
+        return;
+    }
+    if (begins(json, n, "{\"type\":\"error\"")) {
+        take_error(c, json);
+        return;
+    }
     while ((at = memmem(at, (size_t)(end - at), ID, sizeof ID - 1))) {
-        check_row(&c->last_id, strtol(at + sizeof ID - 1, NULL, 10));
+        long id = strtol(at + sizeof ID - 1, NULL, 10);
+        if (c->last_id >= 0)
+            check_row(&c->last_id, id);
+        c->last_id = id;
         char *text = memmem(at, (size_t)(end - at), TEXT, sizeof TEXT - 1);
         if (!text)
             return;
@@ -155,8 +223,9 @@ static void send_frame(struct client *c, int opcode, const char *payload, size_t
     at += 4;
     for (size_t i = 0; i < n; i++)
         frame[at++] = (char)(payload[i] ^ KEY[i % 4]);
-    if (send(c->fd, frame, at, MSG_NOSIGNAL) != (ssize_t)at)
-        load.errors++; /* the socket is full: too much for this tool */
+    ssize_t sent = send(c->fd, frame, at, MSG_NOSIGNAL);
+    if (sent != (ssize_t)at) /* a full socket: too much for this tool */
+        load.troubles[sent < 0 && errno != EAGAIN ? CUT : FULL]++;
 }
 
 static void take_frame(struct client *c, int opcode, char *payload, size_t n, int64_t now_us)
@@ -261,6 +330,7 @@ static long take_head(struct client *c, const char *bytes, size_t n)
     c->state = OPEN;
     load.n_open++;
     tell_opened();
+    say_all_again(c);
     return end + 4 - bytes;
 }
 
@@ -326,19 +396,51 @@ static void start(struct client *c)
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
-static void say(struct client *c)
+/* The text holds when it was said first, so that a latency is that of all its attempts. */
+static void say(struct client *c, long number, int64_t said_us)
 {
     static char padding[65536];
-    char text[66000];
+    char text[65536], frame[66000];
     if (!padding[0])
         memset(padding, 'x', sizeof padding - 1);
-    int n = snprintf(text, sizeof text, "%s%lld %d %ld ", option.json ? "{\"text\":\"" : "",
-                     (long long)clock_mono_us(), c->number, c->n_sent++);
-    int fill = option.size - n + (option.json ? 9 : 0);
-    n += snprintf(text + n, sizeof text - (size_t)n, "%.*s%s", fill > 0 ? fill : 0, padding,
-                  option.json ? "\"}" : "");
-    send_frame(c, 0x1, text, (size_t)n);
+    int n = snprintf(text, sizeof text, "%lld %d %ld ", (long long)said_us, c->number, number);
+    int fill = option.size > n ? option.size - n : 0;
+    n += snprintf(text + n, sizeof text - (size_t)n, "%.*s", fill, padding);
+    if (!option.json) {
+        send_frame(c, 0x1, text, (size_t)n);
+        return;
+    }
+    n = snprintf(frame, sizeof frame, "{\"key\":\"%d-%ld-chatload-%lld\",\"text\":\"%s\"}",
+                 c->number, number, (long long)load.began_us, text);
+    send_frame(c, 0x1, frame, (size_t)n);
+}
+
+static void say_next(struct client *c)
+{
+    int64_t now_us = clock_mono_us();
+    if (option.json && c->unaccepted_us[c->n_sent % UNACCEPTED_MAX])
+        return; /* so many before it wait for their answer */
+    if (option.json) {
+        c->unaccepted_us[c->n_sent % UNACCEPTED_MAX] = now_us;
+        load.unaccepted++;
+    }
     load.sent++;
+    say(c, c->n_sent++, now_us);
+}
+
+static void say_again(struct client *c, long number)
+{
+    if (!c->unaccepted_us[number % UNACCEPTED_MAX])
+        return;
+    load.said_again++;
+    say(c, number, c->unaccepted_us[number % UNACCEPTED_MAX]);
+}
+
+static void say_all_again(struct client *c)
+{
+    long first = c->n_sent > UNACCEPTED_MAX ? c->n_sent - UNACCEPTED_MAX : 0;
+    for (long number = first; option.json && number < c->n_sent; number++)
+        say_again(c, number);
 }
 
 /* Has everybody seen everything? */
@@ -346,11 +448,10 @@ static int is_complete(void)
 {
     for (int i = 0; i < option.clients; i++) {
         const struct client *c = &load.clients[i];
-        if (c->state != OPEN ||
-            (option.json ? c->last_id != load.clients[0].last_id : c->n_seen != load.sent))
+        if (c->state != OPEN || c->n_seen != load.sent)
             return 0;
     }
-    return 1;
+    return load.unaccepted == 0;
 }
 
 static void talk(int64_t now_us)
@@ -359,9 +460,7 @@ static void talk(int64_t now_us)
     if (now_us >= load.talk_us + option.seconds * 1000000LL) {
         load.end_us = load.end_us ? load.end_us : now_us;
         int is_over = now_us > load.end_us + END_S * 1000000LL;
-        /* With --resume posts may be lost on the way in: a quiet second, then all must agree. */
-        int is_quiet = !option.json || now_us > load.last_seen_us + 1000000;
-        if (is_over || (is_quiet && is_complete()))
+        if (is_over || is_complete())
             ev_break(load.loop, EVBREAK_ALL);
         return;
     }
@@ -372,7 +471,7 @@ static void talk(int64_t now_us)
         load.may_say -= 1;
         struct client *c = &load.clients[next++ % option.talkers];
         if (c->state == OPEN)
-            say(c);
+            say_next(c);
     }
 }
 
@@ -420,7 +519,7 @@ static int summary(void)
     double seconds = (double)(load.last_seen_us - load.talk_us) / 1e6;
     for (int i = 0; i < option.clients; i++) {
         const struct client *c = &load.clients[i];
-        if (option.json ? c->last_id != load.clients[0].last_id : c->n_seen != load.sent)
+        if (c->n_seen != load.sent)
             short_ones++;
         else if (c->order != load.clients[0].order)
             other_orders++;
@@ -430,13 +529,18 @@ static int summary(void)
            load.broken, load.back);
     printf("messages %ld (%.0f/s)  deliveries %ld (%.0f/s)\n", load.sent,
            (double)load.sent / seconds, load.seen, (double)load.seen / seconds);
-    printf("lost %ld  repeated %ld  reordered %ld  clients without all %ld  in another order %ld  "
-           "errors %ld\n",
-           load.lost, load.repeated, load.reordered, short_ones, other_orders, load.errors);
+    printf("lost %ld  repeated %ld  reordered %ld  clients without all %ld  in another order %ld\n",
+           load.lost, load.repeated, load.reordered, short_ones, other_orders);
+    if (option.json)
+        printf("said again %ld  of them stored before %ld  never accepted %ld\n", load.said_again,
+               load.stored_before, load.unaccepted);
+    for (int i = 0; i < TROUBLES; i++)
+        if (load.troubles[i])
+            printf("%s: %ld\n", TROUBLE_NAMES[i], load.troubles[i]);
     printf("latency ms  p50 %ld  p90 %ld  p99 %ld  p99.9 %ld  max %ld\n", quantile(0.5),
            quantile(0.9), quantile(0.99), quantile(0.999), quantile(1));
     return load.lost || load.repeated || load.reordered || load.refused || load.broken ||
-           short_ones || (other_orders && !option.resume);
+           short_ones || other_orders || load.unaccepted;
 }
 
 static void read_options(int argc, char **argv)
@@ -490,6 +594,8 @@ int main(int argc, char **argv)
         c->heard = mem_alloc(TALKERS_MAX * sizeof *c->heard);
         for (int k = 0; k < TALKERS_MAX; k++)
             c->heard[k] = -1;
+        if (option.json && i < option.talkers)
+            c->unaccepted_us = mem_calloc(UNACCEPTED_MAX, sizeof *c->unaccepted_us);
     }
     load.loop = ev_default_loop(0);
     load.began_us = clock_mono_us();
