@@ -76,7 +76,7 @@ static void give(struct catchup *u, struct chunk *frame, int64_t last)
 
 /* ---- out of Redis --------------------------------------------------------------------------- */
 
-/* All that the log has is later: what lies between is lost. */
+/* What lies before this id is not to be had: it was trimmed, lost or cannot be read. */
 static void skip_to(struct catchup *u, int64_t id)
 {
     if (id > u->at + 1) {
@@ -85,49 +85,74 @@ static void skip_to(struct catchup *u, int64_t id)
     }
 }
 
-static void on_read(void *arg, const struct rds_result *result)
+/* Nothing that could be read came: on behind all of it, if there is more, or where memory begins.
+ */
+static void skip_past(struct catchup *u, const struct redisReply *entries)
 {
-    struct catchup *u = arg;
-    struct client *c = u->client;
-    struct history_frame f;
+    int64_t next = history_first() ? history_first() : feed_last() + 1;
+    int64_t end = chat_entries_end(entries);
+    skip_to(u, end > u->at && end + 1 < next ? end + 1 : next);
+}
+
+/* Fills a frame with messages of consecutive ids: whether something is missing is said at the head
+ * of a frame, so what follows a hole has to begin another. -> the last id, 0 = none */
+static int64_t fill(struct catchup *u, const struct redisReply *entries, struct history_frame *f)
+{
     int64_t last = 0;
-    u->reading = NULL;
-    if (result->outcome != RDS_OK)
-        return; /* the next beat, or the feed's return, tries again */
-    history_frame_begin(&f);
-    for (size_t i = 0; i < rds_len(result->reply); i++) {
+    for (size_t i = 0; i < rds_len(entries); i++) {
         struct chat_line line;
         size_t len;
-        if (chat_entry_parse(rds_at(result->reply, i), &line) || line.id <= u->at)
+        if (chat_entry_parse(rds_at(entries, i), &line) || line.id <= u->at)
             continue;
         if (line.id > feed_last())
             break; /* comes from the room */
         if (!last)
             skip_to(u, line.id);
+        else if (line.id != last + 1)
+            break;
         char *json = lines_json(&line, &len);
-        int is_full = history_frame_add(&f, json, len);
+        int is_full = history_frame_add(f, json, len);
         free(json);
         if (is_full)
             break;
         last = line.id;
     }
+    return last;
+}
+
+static void on_read(void *arg, const struct rds_result *result)
+{
+    struct catchup *u = arg;
+    struct client *c = u->client;
+    struct history_frame f;
+    u->reading = NULL;
+    if (result->outcome != RDS_OK)
+        return; /* the next beat, or the feed's return, tries again */
+    history_frame_begin(&f);
+    int64_t last = fill(u, result->reply, &f);
     if (last) {
         give(u, history_frame_end(&f, u->is_complete, last < feed_last()), last);
     } else {
         buf_release(&f.json);
-        skip_to(u, history_first() ? history_first() : feed_last() + 1);
+        skip_past(u, result->reply);
     }
     catchup_proceed(c);
 }
 
 /* ---- going on ------------------------------------------------------------------------------- */
 
+/* A hole at the very end is told by a frame that is empty. */
+static int has_all(const struct catchup *u)
+{
+    return u->at >= feed_last() && u->has_frame && u->is_complete;
+}
+
 void catchup_proceed(struct client *c)
 {
     struct catchup *u = c->catchup;
     if (!u || u->reading || !feed_is_loaded() || (!u->has_begun && !begin(u)))
         return;
-    while (c->state == CLIENT_OPEN && (u->at < feed_last() || !u->has_frame)) {
+    while (c->state == CLIENT_OPEN && !has_all(u)) {
         if (c->queued_bytes > 0 && u->has_frame)
             return; /* goes on when it has left: on_drained */
         if (u->at < feed_last() && (!history_first() || u->at + 1 < history_first())) {

@@ -101,9 +101,11 @@ static void set_state(enum feed_state state)
 
 /* ---- reading the log ------------------------------------------------------------------------ */
 
-/* Nothing up to this id is to be had any more. */
+/* Nothing up to this id is to be had any more: it was trimmed, lost or cannot be read. */
 static void skip_to(int64_t id)
 {
+    if (id <= feed.last)
+        return;
     char *json = lines_json_missed(feed.last + 1, id);
     log_warn("messages %lld to %lld are not in the log any more", (long long)feed.last + 1,
              (long long)id);
@@ -115,8 +117,7 @@ static void skip_to(int64_t id)
 
 static void hand_on(const struct chat_line *line)
 {
-    if (line->id > feed.last + 1)
-        skip_to(line->id - 1);
+    skip_to(line->id - 1);
     feed.last = line->id;
     room_say_line(line);
 }
@@ -142,8 +143,10 @@ static void on_replayed(void *arg, const struct rds_result *result)
         if (chat_entry_parse(rds_at(result->reply, i), &line) == 0 && line.id > feed.last)
             hand_on(&line);
     }
-    if (feed.last == before && feed.sought > feed.last)
-        skip_to(feed.sought);
+    if (feed.last == before) {
+        int64_t end = chat_entries_end(result->reply);
+        skip_to(end >= 0 ? end : feed.sought);
+    }
     if (feed.heard > feed.last || rds_len(result->reply) == (size_t)feed_look(READ_AT_ONCE))
         read_on();
     else
@@ -170,8 +173,7 @@ static void on_loaded(void *arg, const struct rds_result *result)
         feed.last = line.id;
     }
     feed.is_loaded = 1;
-    if (feed.sought > feed.last)
-        skip_to(feed.sought);
+    skip_to(feed.sought);
     if (feed.heard > feed.last)
         read_on();
     else

@@ -4,6 +4,7 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -163,6 +164,13 @@ int chat_entry_parse(const struct redisReply *entry, struct chat_line *ret)
         return -EPROTO;
     *ret = line;
     return 0;
+}
+
+int64_t chat_entries_end(const struct redisReply *entries)
+{
+    size_t n = rds_len(entries);
+    const char *id = n ? rds_str(rds_at(rds_at(entries, n - 1), 0)) : NULL;
+    return id ? strtoll(id, NULL, 10) : -1; /* also of one that is not ours, as "17-3" */
 }
 
 void chat_subscribe(struct rds *r, rds_message_fn fn, void *arg)

@@ -38,6 +38,8 @@ void chat_line_release(struct chat_line *line);
 /* Reads an entry of the log: one element of the answer to chat_newest() or chat_after(). The texts
  * are the reply's own. 0 or -EPROTO. */
 int chat_entry_parse(const struct redisReply *entry, struct chat_line *ret);
+/* The id of the last entry in such an answer, whether it can be read or not; -1 = none. */
+int64_t chat_entries_end(const struct redisReply *entries);
 
 /* Hears the channel. r: directly after rds_new(), see rds_subscribe(). */
 void chat_subscribe(struct rds *r, rds_message_fn fn, void *arg);

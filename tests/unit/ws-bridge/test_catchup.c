@@ -172,21 +172,22 @@ static int count(const char *text)
 
 /* ---- messages ------------------------------------------------------------------------------- */
 
-static void log_add(int64_t from, int64_t to)
+static void log_add_of(const char *type, int64_t from, int64_t to)
 {
     for (int64_t id = from; id <= to; id++) {
-        struct rds_args cmd = RDS_ARGS_INIT;
-        static const char *const WORDS[] = {"XADD", KEY_CHAT_LOG};
-        for (size_t i = 0; i < LENGTH(WORDS); i++)
-            rds_arg(&cmd, "%s", WORDS[i]);
-        rds_arg(&cmd, "%lld-0", (long long)id);
-        static const char *const FIELDS[] = {"type", "message", "text", "hi", "at", "now"};
-        for (size_t i = 0; i < LENGTH(FIELDS); i++)
-            rds_arg(&cmd, "%s", FIELDS[i]);
-        struct redisReply *reply = rds_sync_call(log_, &cmd);
+        char text[32];
+        snprintf(text, sizeof text, "%lld-0", (long long)id);
+        const char *const argv[] = {"XADD", KEY_CHAT_LOG, text, "type", type,
+                                    "text", "hi",         "at", "now"};
+        struct redisReply *reply = rds_sync_callv(log_, LENGTH(argv), argv);
         assert_non_null(reply);
         rds_sync_free(reply);
     }
+}
+
+static void log_add(int64_t from, int64_t to)
+{
+    log_add_of("message", from, to);
 }
 
 /* They come out of the feed: into the row, and to who is live. */
@@ -387,7 +388,7 @@ static void the_log_is_empty(void **state)
     assert_int_equal(count("\"complete\":false"), 1);
 }
 
-/* A message that is lost within the log is no reason to stop. */
+/* A message that is lost within the log is no reason to stop; it is told where it would stand. */
 static void a_hole_in_the_log(void **state)
 {
     (void)state;
@@ -395,8 +396,62 @@ static void a_hole_in_the_log(void **state)
     log_add(31, 60);
     hear(51, 60);
     join("?after=10");
-    UNTIL(has("\"id\":60"));
+    UNTIL(has(PRESENCE));
     assert_int_equal(count("\"id\":"), 10 + 30);
+    assert_int_equal(count("\"id\":20,\"text\":\"hi\",\"at\":\"now\"}],"
+                           "\"complete\":true,\"more\":true}"),
+                     1);
+    assert_int_equal(count("\"id\":60,\"text\":\"hi\",\"at\":\"now\"}],"
+                           "\"complete\":false,\"more\":false}"),
+                     1);
+    assert_int_equal(count("\"complete\":false"), 1);
+}
+
+static void a_hole_before_what_is_in_memory(void **state)
+{
+    (void)state;
+    log_add(1, 20);
+    hear(31, 60);
+    join("?after=10");
+    UNTIL(has(PRESENCE));
+    assert_int_equal(count("\"id\":"), 10 + 30);
+    assert_int_equal(count("\"id\":60,\"text\":\"hi\",\"at\":\"now\"}],"
+                           "\"complete\":false,\"more\":false}"),
+                     1);
+    assert_int_equal(count("\"complete\":false"), 1);
+}
+
+/* The feed has passed over what it could not get; nothing has been said since. */
+static void a_hole_at_the_end(void **state)
+{
+    (void)state;
+    log_add(1, 20);
+    feed.last = feed.newest = 25;
+    join("?after=10");
+    UNTIL(has(PRESENCE));
+    assert_int_equal(count("\"id\":"), 10);
+    assert_int_equal(count("{\"type\":\"history\",\"messages\":[],\"complete\":false,"
+                           "\"more\":false}"),
+                     1);
+    hear(26, 26);
+    UNTIL(has("\"id\":26"));
+}
+
+/* More of them in a row than one look takes. */
+static void entries_that_cannot_be_read(void **state)
+{
+    (void)state;
+    log_add(1, 20);
+    log_add_of("nonsense", 21, 130);
+    log_add(131, 150);
+    log_add_of("nonsense", 151, 155);
+    hear(156, 160);
+    join("?after=10");
+    UNTIL(has(PRESENCE));
+    assert_int_equal(count("\"id\":"), 10 + 20 + 5);
+    assert_int_equal(count("\"complete\":false"), 2);
+    assert_true(has("[{\"type\":\"message\",\"id\":131,"));
+    assert_true(has("[{\"type\":\"message\",\"id\":156,"));
 }
 
 static void an_id_that_another_bridge_has_given(void **state)
@@ -500,6 +555,9 @@ int main(void)
         TEST(older_than_the_log),
         TEST(the_log_is_empty),
         TEST(a_hole_in_the_log),
+        TEST(a_hole_before_what_is_in_memory),
+        TEST(a_hole_at_the_end),
+        TEST(entries_that_cannot_be_read),
         TEST(an_id_that_another_bridge_has_given),
         TEST(an_id_that_nobody_has_given),
         TEST(redis_is_away_and_comes_back),

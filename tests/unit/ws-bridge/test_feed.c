@@ -349,6 +349,28 @@ static void what_the_log_has_lost_is_told(void **state)
     assert_int_equal(said.n_json, 3);
 }
 
+/* More of them in a row than one look takes. What can be read is said, the rest is told. */
+static void entries_that_cannot_be_read(void **state)
+{
+    (void)state;
+    feed_up(3);
+    store(4, 5);
+    for (int64_t id = 6; id <= 215; id++)
+        ASK("XADD", KEY_CHAT_LOG, number(id), "type", "nonsense");
+    store(216, 217);
+    UNTIL(feed_last() == 217);
+    assert_int_equal(said.n, 4);
+    assert_int_equal(said.ids[1], 5);
+    assert_int_equal(said.ids[2], 216);
+    assert_true(has_json("\"to\":215,"));
+    int told = said.n_json;
+    ASK("XADD", KEY_CHAT_LOG, "218", "type", "nonsense"); /* the last one */
+    ASK("HSET", KEY_COUNT, "chat_messages", "218");
+    UNTIL(feed_last() == 218);
+    assert_true(has_json("\"from\":218,\"to\":218,"));
+    assert_int_equal(said.n_json, told + 1);
+}
+
 static void all_of_the_log_is_lost_before_the_start(void **state)
 {
     (void)state;
@@ -493,6 +515,7 @@ int main(void)
         TEST(a_message_overtakes_the_logs_answer),
         TEST(what_is_said_while_the_channel_is_away),
         TEST(what_the_log_has_lost_is_told),
+        TEST(entries_that_cannot_be_read),
         TEST(all_of_the_log_is_lost_before_the_start),
         TEST(redis_has_lost_its_data),
         TEST(redis_goes_and_comes),
