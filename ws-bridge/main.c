@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "base/drain.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -30,13 +31,6 @@
 
 #define HANDSHAKE_MS 5000
 #define CLOSE_MS 3000 /* from our close frame to the end */
-#define DRAIN_TICK_S 0.02
-
-static struct {
-    ev_signal on_term, on_int;
-    ev_timer drain, drain_end;
-    ev_prepare turn;
-} bridge;
 
 /* ---- what clients do ------------------------------------------------------------------------ */
 
@@ -93,38 +87,16 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 
 /* ---- stopping ------------------------------------------------------------------------------- */
 
-static void on_drain_tick(struct ev_loop *loop, ev_timer *w, int revents)
+/* Closes everybody 1001, spread over most of the drain time. */
+static void stop(void)
 {
-    (void)w, (void)revents;
-    if (clients_n() == 0)
-        ev_break(loop, EVBREAK_ALL);
-}
-
-static void on_drain_end(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    (void)w, (void)revents;
-    if (clients_n())
-        log_warn("%zu clients did not close in time", clients_n());
-    ev_break(loop, EVBREAK_ALL);
-}
-
-/* Closes everybody 1001, spread over most of the drain time; a second signal ends at once. */
-static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
-{
-    (void)w, (void)revents;
-    if (ev_is_active(&bridge.drain_end)) {
-        ev_break(loop, EVBREAK_ALL);
-        return;
-    }
     log_info("stopping: %zu clients, %d ms for them to go", clients_n(), conf.drain_ms);
     door_close();
     feed_leave();
     room_drain(conf.drain_ms * 7 / 10);
-    ev_timer_init(&bridge.drain, on_drain_tick, DRAIN_TICK_S, DRAIN_TICK_S);
-    ev_timer_init(&bridge.drain_end, on_drain_end, conf.drain_ms / 1000.0, 0.);
-    ev_timer_start(loop, &bridge.drain);
-    ev_timer_start(loop, &bridge.drain_end);
 }
+
+static const struct drain DRAIN = {stop, clients_n, "clients did not close in time"};
 
 /* ---- tiffin-ws --health ---------------------------------------------------------------------- */
 
@@ -145,19 +117,6 @@ static int ask_health(char *why, size_t size)
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-static void watch(struct ev_loop *loop)
-{
-    signal(SIGPIPE, SIG_IGN);
-    ev_signal_init(&bridge.on_term, on_stop, SIGTERM);
-    ev_signal_init(&bridge.on_int, on_stop, SIGINT);
-    ev_signal_start(loop, &bridge.on_term);
-    ev_signal_start(loop, &bridge.on_int);
-    ev_init(&bridge.drain_end, on_drain_end);
-    ev_prepare_init(&bridge.turn, on_turn);
-    ev_set_priority(&bridge.turn, EV_MINPRI);
-    ev_prepare_start(loop, &bridge.turn);
-}
-
 static void run(struct ev_loop *loop, int listen_fd)
 {
     const struct client_rules rules = {
@@ -171,7 +130,12 @@ static void run(struct ev_loop *loop, int listen_fd)
         .close_ms = CLOSE_MS,
         .origins = conf.chat_origins,
     };
-    watch(loop);
+    ev_prepare turn;
+    signal(SIGPIPE, SIG_IGN);
+    drain_on_signals(loop, &DRAIN);
+    ev_prepare_init(&turn, on_turn);
+    ev_set_priority(&turn, EV_MINPRI);
+    ev_prepare_start(loop, &turn);
     clients_start(loop, &rules, &OWNER);
     room_start(loop);
     announce_start(loop);
@@ -189,6 +153,7 @@ static void run(struct ev_loop *loop, int listen_fd)
     announce_stop();
     feed_stop();
     room_stop();
+    drain_release(loop);
 }
 
 int main(int argc, char **argv)

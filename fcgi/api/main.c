@@ -22,6 +22,7 @@
 #include "api/sse.h"
 #include "api/tail.h"
 #include "base/conf.h"
+#include "base/drain.h"
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/rds.h"
@@ -30,12 +31,6 @@
 
 #define MEMORY_CHECK_S 1.0
 #define FULL_AT 0.8 /* of maxmemory: new orders are refused, the rest goes on */
-#define DRAIN_TICK_S 0.02
-
-static struct {
-    ev_signal on_term, on_int;
-    ev_timer memory, drain, drain_end;
-} child;
 
 /* ---- Redis ---------------------------------------------------------------------------------- */
 
@@ -78,47 +73,21 @@ static void on_memory_check(struct ev_loop *loop, ev_timer *w, int revents)
 
 /* ---- stopping ------------------------------------------------------------------------------- */
 
-static void on_drain_tick(struct ev_loop *loop, ev_timer *w, int revents)
+/* What is under way is finished. */
+static void stop(void)
 {
-    (void)w, (void)revents;
-    if (gateway_busy() == 0)
-        ev_break(loop, EVBREAK_ALL);
-}
-
-static void on_drain_end(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    (void)w, (void)revents;
-    if (gateway_busy())
-        log_warn("%d requests were not finished in time", gateway_busy());
-    ev_break(loop, EVBREAK_ALL);
-}
-
-/* Finishes what is under way within the drain time; a second signal ends at once. */
-static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
-{
-    (void)w, (void)revents;
-    if (ev_is_active(&child.drain)) {
-        ev_break(loop, EVBREAK_ALL);
-        return;
-    }
     gateway_stop();
     sse_shutdown(conf.drain_ms * 9 / 10);
-    ev_timer_init(&child.drain, on_drain_tick, 0., DRAIN_TICK_S);
-    ev_timer_init(&child.drain_end, on_drain_end, conf.drain_ms / 1000.0, 0.);
-    ev_timer_start(loop, &child.drain);
-    ev_timer_start(loop, &child.drain_end);
 }
+
+static size_t left(void)
+{
+    return (size_t)gateway_busy();
+}
+
+static const struct drain DRAIN = {stop, left, "requests were not finished in time"};
 
 /* ---- a child -------------------------------------------------------------------------------- */
-
-static void watch_signals(struct ev_loop *loop)
-{
-    signal(SIGPIPE, SIG_IGN);
-    ev_signal_init(&child.on_term, on_stop, SIGTERM);
-    ev_signal_init(&child.on_int, on_stop, SIGINT);
-    ev_signal_start(loop, &child.on_term);
-    ev_signal_start(loop, &child.on_int);
-}
 
 static int run_child(int listen_fd)
 {
@@ -127,6 +96,7 @@ static int run_child(int listen_fd)
         .on_ready = live_status_resync,
     };
     struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+    ev_timer memory;
     struct rds_options options = {
         .address = conf.redis,
         .user = "api",
@@ -141,10 +111,11 @@ static int run_child(int listen_fd)
     monitor_start(loop);
     tail_start(loop, &TAIL);
     live_start(loop, api.rds, "api");
-    ev_timer_init(&child.memory, on_memory_check, 0., MEMORY_CHECK_S);
-    ev_timer_start(loop, &child.memory);
+    ev_timer_init(&memory, on_memory_check, 0., MEMORY_CHECK_S);
+    ev_timer_start(loop, &memory);
     gateway_start(loop, listen_fd, req_start);
-    watch_signals(loop); /* after libfcgi's own */
+    signal(SIGPIPE, SIG_IGN); /* after libfcgi's own handlers */
+    drain_on_signals(loop, &DRAIN);
     ev_run(loop, 0);
 
     live_status_stop();
@@ -152,6 +123,7 @@ static int run_child(int listen_fd)
     tail_stop();
     figures_stop();
     rds_free(api.rds);
+    drain_release(loop);
     ev_loop_destroy(loop);
     return 0;
 }
