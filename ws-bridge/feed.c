@@ -258,9 +258,13 @@ static void on_channel(void *arg, const char *bytes, size_t n)
 
 /* ---- the beat ------------------------------------------------------------------------------- */
 
-/* Redis has lost its data: what we know of is not there any more. */
+/* Redis has lost its data: what we know of is not there any more, and the next messages get ids
+ * that have been given before. */
 static void start_anew(void)
 {
+    char *json = lines_json_error("anew", "the chat's log was lost, its ids begin anew", "");
+    room_say_json(json);
+    free(json);
     log_warn("the newest message is %lld, not %lld: the chat's log has been lost; starting anew",
              (long long)feed.newest, (long long)feed.last);
     rds_cancel(feed.reading);

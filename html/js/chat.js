@@ -142,6 +142,11 @@ export function chat() {
     error({ error, text: words, key }) {
       if (error === "not_sent" || error === "unknown") hold();
       else quiet(words || error);
+      if (error === "anew") { // what has been said in it so far comes with the next call
+        last = 0;
+        socket.onmessage = null;
+        socket.close(1000);
+      }
       if (error === "bad_message") drop(pending.find((p) => p.key === key));
     },
   };

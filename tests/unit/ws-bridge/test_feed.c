@@ -390,6 +390,8 @@ static void redis_has_lost_its_data(void **state)
     ASK("FLUSHALL");
     store(1, 2);
     UNTIL(feed_last() == 2);
+    assert_true(has_json("\"error\":\"anew\""));
+    assert_int_equal(said.n_json, 1);
     assert_int_equal(history_first(), 1);
     assert_int_equal(history_last(), 2);
     store(3, 3);
