@@ -14,6 +14,7 @@ struct chunk *chunk_new(size_t room)
 {
     struct chunk *chunk = mem_alloc(sizeof *chunk + HEADER_MAX + room);
     chunk->refs = 1;
+    chunk->is_raw = 0;
     chunk->len = 0;
     chunk->room = HEADER_MAX + room;
     return chunk;
@@ -90,6 +91,7 @@ struct chunk *chunk_of_bytes(const char *bytes, size_t n)
     struct chunk *chunk = chunk_new(n);
     memcpy(chunk->bytes, bytes, n);
     chunk->len = n;
+    chunk->is_raw = 1;
     return chunk;
 }
 
@@ -105,7 +107,7 @@ static size_t frame_len(const unsigned char *at)
 
 size_t chunk_frame_end(const struct chunk *chunk, size_t offset)
 {
-    size_t end = 0;
+    size_t end = chunk->is_raw ? chunk->len : 0;
     while (end < offset)
         end += frame_len((const unsigned char *)chunk->bytes + end);
     return end;

@@ -13,6 +13,7 @@
 
 struct chunk {
     int refs;
+    int is_raw; /* no frames: bytes that belong together */
     size_t len, room;
     char bytes[];
 };
@@ -30,11 +31,12 @@ struct chunk *chunk_add(struct chunk *chunk, int opcode, const char *a, size_t n
 struct chunk *chunk_of(int opcode, const char *payload, size_t n);
 /* A close frame; code 0 = without one. The reason is cut at what fits. */
 struct chunk *chunk_of_close(int code, const char *reason);
-/* Bytes that are no frame (an HTTP answer). */
+/* Bytes that are no frame (an HTTP answer, the rest of a frame). */
 struct chunk *chunk_of_bytes(const char *bytes, size_t n);
 
 /* Where the frame ends that the byte at `offset` belongs to; `offset` itself when a frame begins
- * there. (What was begun must be finished, what was not may be dropped.) */
+ * there. (What was begun must be finished, what was not may be dropped.) Raw bytes end where they
+ * end: an answer to a handshake is never dropped. */
 size_t chunk_frame_end(const struct chunk *chunk, size_t offset);
 
 #endif

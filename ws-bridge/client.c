@@ -33,7 +33,8 @@
 #define READ_BYTES 65536
 #define TICK_S 0.05
 #define IOV_MAX_AT_ONCE 64
-#define QUEUE_FIRST 4 /* chunks */
+#define QUEUE_FIRST 4    /* chunks */
+#define ALONE_BYTES 4096 /* small frames for one client share a chunk up to about this size */
 
 static struct {
     struct ev_loop *loop;
@@ -50,11 +51,6 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents);
 static void flush(struct client *c);
 
 /* ---- lists and states ----------------------------------------------------------------------- */
-
-static int64_t now_ms(void)
-{
-    return (int64_t)(ev_now(all.loop) * 1000);
-}
 
 static void stop_waiting(struct client *c)
 {
@@ -73,7 +69,7 @@ static void wait_for(struct client *c, enum client_wait wait)
     };
     stop_waiting(c);
     c->wait = wait;
-    c->due_ms = now_ms() + AFTER_MS[wait];
+    c->due_ms = clock_mono_ms() + AFTER_MS[wait];
     c->is_waiting = 1;
     TAILQ_INSERT_TAIL(&all.waiting[wait], c, waiting);
 }
@@ -155,7 +151,7 @@ static void queue_clear(struct client *c)
 static void queue_cut(struct client *c)
 {
     struct chunk *rest = NULL;
-    if (c->n_queued && c->sent) {
+    if (c->n_queued) {
         struct chunk *first = queue_at(c, 0);
         size_t end = chunk_frame_end(first, c->sent);
         if (end > c->sent)
@@ -274,18 +270,41 @@ static void after_flush(struct client *c)
         all.owner->on_drained(c);
 }
 
-void client_send(struct client *c, struct chunk *chunk)
+/* Is it open, and has its queue room? Closes who is too slow. */
+static int may_send(struct client *c)
 {
-    if (c->state != CLIENT_OPEN)
-        return;
-    if (c->queued_bytes > all.rules.queue_bytes) {
+    if (c->state == CLIENT_OPEN && c->queued_bytes > all.rules.queue_bytes) {
         flush(c);
         if (c->state == CLIENT_OPEN && c->queued_bytes > all.rules.queue_bytes)
             close_slow(c);
-        if (c->state != CLIENT_OPEN)
-            return;
     }
+    return c->state == CLIENT_OPEN;
+}
+
+void client_send(struct client *c, struct chunk *chunk)
+{
+    if (may_send(c))
+        queue_add(c, chunk);
+}
+
+/* A small frame for this client alone. It joins the last chunk if that is nobody else's: a chunk
+ * for each answer to a flood of pings would take many times the memory that the queue's limit says.
+ */
+static void send_alone(struct client *c, int opcode, const char *bytes, size_t n)
+{
+    if (!may_send(c))
+        return;
+    struct chunk **last =
+        c->n_queued ? &c->queue[(c->first + c->n_queued - 1) & (c->room - 1)] : NULL;
+    if (last && (*last)->refs == 1 && !(*last)->is_raw && (*last)->len < ALONE_BYTES) {
+        c->queued_bytes -= (*last)->len;
+        *last = chunk_add(*last, opcode, bytes, n, NULL, 0);
+        c->queued_bytes += (*last)->len;
+        return;
+    }
+    struct chunk *chunk = chunk_of(opcode, bytes, n);
     queue_add(c, chunk);
+    chunk_unref(chunk);
 }
 
 void client_pause(struct client *c, int is_paused)
@@ -352,10 +371,7 @@ static void on_text(void *arg, const char *text, size_t n)
 
 static void on_ping(void *arg, const char *bytes, size_t n)
 {
-    struct client *c = arg;
-    struct chunk *pong = chunk_of(CHUNK_PONG, bytes, n);
-    client_send(c, pong);
-    chunk_unref(pong);
+    send_alone(arg, CHUNK_PONG, bytes, n);
 }
 
 static void on_pong(void *arg)
@@ -501,8 +517,9 @@ static void on_due(struct client *c)
         client_send(c, all.ping);
         break;
     case WAIT_PONG:
-        if (frames_is_inside(&c->frames) && c->was_heard) {
-            c->was_heard = 0; /* a long frame comes in: its pong cannot overtake it */
+        /* A pong cannot overtake a long frame that comes in, nor be seen while we do not read. */
+        if (c->is_paused || (frames_is_inside(&c->frames) && c->was_heard)) {
+            c->was_heard = 0;
             wait_for(c, WAIT_PONG);
         } else {
             client_close(c, WS_INTERNAL, "no answer to a ping");
@@ -518,7 +535,7 @@ static void on_due(struct client *c)
 static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 {
     (void)loop, (void)w, (void)revents;
-    int64_t now = now_ms();
+    int64_t now = clock_mono_ms(); /* not the loop's time, which follows the wall clock */
     for (int i = 0; i < WAIT_COUNT; i++) {
         struct client *c;
         while ((c = TAILQ_FIRST(&all.waiting[i])) && c->due_ms <= now)

@@ -16,17 +16,12 @@
 #include "order/keys.h"
 #include "tests/unit/support/rds_client.h"
 #include "tests/unit/support/redis_server.h"
+#include "tests/unit/support/ws_client.h"
 #include "ws-bridge/catchup.h"
-#include "ws-bridge/client.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/history.h"
 #include "ws-bridge/room.h"
 
-#define REQUEST \
-    "GET /ws/support-chat%s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" \
-    "Sec-WebSocket-Protocol: tiffin.chat.v1\r\n\r\n"
-#define QUEUE_BYTES 100000
 #define IN_ROOM (4 << 20)
 
 static struct redis_server server;
@@ -136,7 +131,7 @@ static void join(const char *query)
     peer = fds[0];
     n_in = 0;
     client_new(fds[1]);
-    int n = snprintf(request, sizeof request, REQUEST, query);
+    int n = snprintf(request, sizeof request, WS_REQUEST("%s") WS_JSON "\r\n", query);
     assert_int_equal(send(peer, request, (size_t)n, 0), n);
     while (!opened)
         rds_client_turn(&redis); /* and no further: what follows is the test's */
@@ -239,14 +234,7 @@ static int stop_server(void **state)
 
 static int start(void **state)
 {
-    const struct client_rules rules = {.max_bytes = 100,
-                                       .queue_bytes = QUEUE_BYTES,
-                                       .burst = 1,
-                                       .ping_ms = 60000,
-                                       .pong_ms = 60000,
-                                       .handshake_ms = 60000,
-                                       .close_ms = 60000,
-                                       .origins = ""};
+    const struct client_rules rules = ws_rules();
     (void)state;
     memset(&feed, 0, sizeof feed);
     feed.is_loaded = 1;

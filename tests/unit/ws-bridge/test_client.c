@@ -10,11 +10,8 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "ws-bridge/client.h"
+#include "tests/unit/support/ws_client.h"
 
-#define REQUEST \
-    "GET /ws/support-chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 #define TEXT_HI "\x81\x82\0\0\0\0hi"
 #define WAIT_MS 5000
 
@@ -82,22 +79,10 @@ static void start_with(struct client_rules rules)
     client_new(fds[1]);
 }
 
-static struct client_rules usual(void)
-{
-    return (struct client_rules){.max_bytes = 100,
-                                 .queue_bytes = 65536,
-                                 .burst = 1,
-                                 .ping_ms = 60000,
-                                 .pong_ms = 60000,
-                                 .handshake_ms = 60000,
-                                 .close_ms = 60000,
-                                 .origins = ""};
-}
-
 static int start(void **state)
 {
     (void)state;
-    start_with(usual());
+    start_with(ws_rules());
     return 0;
 }
 
@@ -145,7 +130,7 @@ static void put(const char *bytes, size_t n)
 
 static void open_up(void)
 {
-    PUT(REQUEST "\r\n");
+    PUT(WS_REQUEST("") "\r\n");
     UNTIL(n_in > 4 && memcmp(in + n_in - 4, "\r\n\r\n", 4) == 0);
     assert_non_null(opened);
     n_in = 0;
@@ -169,13 +154,13 @@ static void send_text(const char *text)
 static void handshake_and_frames_in_one_piece(void **state)
 {
     (void)state;
-    PUT(REQUEST "\r\n" TEXT_HI TEXT_HI);
+    PUT(WS_REQUEST("") "\r\n" TEXT_HI TEXT_HI);
     UNTIL(n_texts == 2);
     assert_string_equal(last_text, "hi");
     assert_int_equal(metric_values[M_WS], 1);
 }
 
-static const char SCRIPT[] = REQUEST "\r\n" TEXT_HI "\x89\x81\0\0\0\0!" TEXT_HI;
+static const char SCRIPT[] = WS_REQUEST("") "\r\n" TEXT_HI "\x89\x81\0\0\0\0!" TEXT_HI;
 
 static void all_byte_by_byte(void **state)
 {
@@ -304,6 +289,43 @@ static void nothing_is_read_while_paused(void **state)
     UNTIL(n_texts == 1);
 }
 
+/* Their pings and pongs pass, only nobody looks; so it is not dead. */
+static void a_pause_is_no_silence(void **state)
+{
+    (void)state;
+    open_up();
+    client_pause(opened, 1);
+    UNTIL(ENDS_WITH("\x89\0"));
+    PUT("\x8a\x80\0\0\0\0");
+    for (int64_t end = clock_mono_ms() + 350; clock_mono_ms() < end;)
+        turn();
+    assert_non_null(opened);
+    client_pause(opened, 0);
+    n_in = 0;
+    UNTIL(ENDS_WITH("\x89\0")); /* the pong was seen, and so there is another ping */
+    assert_non_null(opened);
+}
+
+/* In order, one each, and in few chunks: what waits for a client takes about as much memory as the
+ * limit of its queue says. */
+static void a_flood_of_pings(void **state)
+{
+    static char pings[5000][8];
+    (void)state;
+    open_up();
+    for (int i = 0; i < 5000; i++)
+        memcpy(pings[i], (char[]){(char)0x89, (char)0x82, 0, 0, 0, 0, (char)(i >> 8), (char)i}, 8);
+    put(pings[0], sizeof pings);
+    while (opened->queued_bytes < 5000 * 4)
+        ev_run(loop, EVRUN_ONCE);
+    assert_true(opened->n_queued <= 6);
+    UNTIL(n_in == 5000 * 4);
+    for (int i = 0; i < 5000; i++) {
+        const char pong[] = {(char)0x8a, 2, (char)(i >> 8), (char)i};
+        assert_memory_equal(in + i * 4, pong, sizeof pong);
+    }
+}
+
 /* Whoever does not read is closed 1013 behind the frame that was begun, and hears nothing that
  * comes between. */
 static void one_who_is_too_slow(void **state)
@@ -329,7 +351,7 @@ static void one_who_is_too_slow(void **state)
 
 static int start_limited(void **state)
 {
-    struct client_rules rules = usual();
+    struct client_rules rules = ws_rules();
     (void)state;
     rules.rate = 10;
     rules.burst = 3;
@@ -354,7 +376,7 @@ static void one_who_says_too_much(void **state)
 
 static int start_impatient(void **state)
 {
-    struct client_rules rules = usual();
+    struct client_rules rules = ws_rules();
     (void)state;
     rules.ping_ms = rules.pong_ms = rules.close_ms = rules.handshake_ms = 100;
     start_with(rules);
@@ -400,6 +422,8 @@ int main(void)
         TEST(a_broken_rule_is_told, start),
         TEST(hung_up, start),
         TEST(nothing_is_read_while_paused, start),
+        TEST(a_pause_is_no_silence, start_impatient),
+        TEST(a_flood_of_pings, start),
         TEST(one_who_is_too_slow, start),
         TEST(one_who_says_too_much, start_limited),
         TEST(pings_and_the_silent, start_impatient),

@@ -118,6 +118,10 @@ static void where_frames_end(void **state)
         assert_int_equal(chunk_frame_end(chunk, chunk->len), chunk->len);
     }
     chunk_unref(chunk);
+    chunk = chunk_of_bytes("HTTP/1.1 101", 12); /* not to be taken for frames, nor to be dropped */
+    for (size_t at = 0; at <= 12; at++)
+        assert_int_equal(chunk_frame_end(chunk, at), 12);
+    chunk_unref(chunk);
 }
 
 static void close_frames(void **state)

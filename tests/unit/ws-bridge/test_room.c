@@ -12,17 +12,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "ws-bridge/client.h"
+#include "tests/unit/support/ws_client.h"
 #include "ws-bridge/history.h"
 #include "ws-bridge/room.h"
 
-#define REQUEST \
-    "GET /ws/support-chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-#define JSON "Sec-WebSocket-Protocol: tiffin.chat.v1\r\n"
 #define PEERS_MAX 8
 #define IN_ROOM (4 << 20)
-#define QUEUE_BYTES 100000
 #define WAIT_MS 5000
 
 /* Our end of a connection. */
@@ -81,14 +76,7 @@ static void on_tick(struct ev_loop *l, ev_timer *w, int revents)
 
 static int start(void **state)
 {
-    const struct client_rules rules = {.max_bytes = 100,
-                                       .queue_bytes = QUEUE_BYTES,
-                                       .burst = 1,
-                                       .ping_ms = 60000,
-                                       .pong_ms = 60000,
-                                       .handshake_ms = 60000,
-                                       .close_ms = 60000,
-                                       .origins = ""};
+    const struct client_rules rules = ws_rules();
     (void)state;
     loop = ev_loop_new(EVFLAG_AUTO);
     ev_timer_init(&tick, on_tick, 0.002, 0.002);
@@ -172,7 +160,7 @@ static struct peer *join(const char *more_headers)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds), 0);
     *p = (struct peer){.fd = fds[0], .in = mem_alloc(IN_ROOM)};
     client_new(fds[1]);
-    int n = snprintf(request, sizeof request, REQUEST "%s\r\n", more_headers);
+    int n = snprintf(request, sizeof request, WS_REQUEST("") "%s\r\n", more_headers);
     assert_int_equal(send(p->fd, request, (size_t)n, 0), n);
     UNTIL(has_101(p));
     return p;
@@ -219,7 +207,7 @@ static void expect(struct peer *p, const char *bytes, size_t n)
 static void all_get_it_in_their_language(void **state)
 {
     (void)state;
-    struct peer *a = join(""), *b = join(JSON), *c = join("");
+    struct peer *a = join(""), *b = join(WS_JSON), *c = join("");
     UNTIL(has(b, "\"presence\",\"present\":2"));
     forget_input(a);
     forget_input(b);
@@ -312,7 +300,7 @@ static int count_messages(const struct peer *p, size_t text_len, size_t *ret_end
     int n = 0;
     size_t at = 0, len = 9 + text_len;
     for (; at + 4 + len <= p->n_in && p->in[at] == (char)0x81; at += 4 + len, n++) {
-        char number[8];
+        char number[16];
         snprintf(number, sizeof number, "%06d", n + 1);
         assert_int_equal((unsigned char)p->in[at + 2] << 8 | (unsigned char)p->in[at + 3], len);
         assert_memory_equal(p->in + at + 4 + 9, number, 6);
@@ -330,7 +318,7 @@ static void the_slow_one_goes_alone(void **state)
     memset(text, 'x', sizeof text - 1);
     join_all(4);
     while (n_left == 0) {
-        char number[8];
+        char number[16];
         assert_true(id < 400);
         snprintf(number, sizeof number, "%06d", ++id);
         memcpy(text, number, 6);
@@ -344,7 +332,7 @@ static void the_slow_one_goes_alone(void **state)
         assert_int_equal(count_messages(&peers[i], 10000, &end), id);
     UNTIL(has(&peers[0], "too slow"));
     int got = count_messages(&peers[0], 10000, &end);
-    assert_in_range(got, QUEUE_BYTES / 10013 / 2, id - 1);
+    assert_in_range(got, WS_QUEUE_BYTES / 10013 / 2, id - 1);
     assert_memory_equal(peers[0].in + end, "\x88\x0a\x03\xf5too slow", 12);
     assert_int_equal(peers[0].n_in, end + 12);
 }
@@ -390,7 +378,7 @@ static void those_who_wait(void **state)
 static void presence_is_told_when_it_changes(void **state)
 {
     (void)state;
-    struct peer *a = join(JSON);
+    struct peer *a = join(WS_JSON);
     UNTIL(has(a, "\"present\":1,"));
     room_set_elsewhere(0);
     room_say_json("[]");
