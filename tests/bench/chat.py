@@ -20,7 +20,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
-from tiffin_stack import BIN_DIR, Stack, eventually, process_status  # noqa: E402
+from tiffin_stack import BIN_DIR, Stack, eventually, rss_kb  # noqa: E402
 
 TOOL = BIN_DIR.parent / "bench" / "chatload"
 PARTS = os.environ.get("BENCH_CHAT_PARTS", "fast limit many kills").split()
@@ -40,10 +40,6 @@ def finish(tool):
     return tool.returncode
 
 
-def rss_kb(stack):
-    return int(process_status(stack.pid("ws"))["VmRSS"].split()[0])
-
-
 def fast(stack):
     print("## 1,000 clients, 520 messages a second")
     return finish(start(stack, "--clients", 1000, "--rate", 520, "--seconds", 20))
@@ -56,10 +52,11 @@ def limit(stack):
 
 def many(stack):
     print(f"## {IDLE} clients, 10 messages a second")
-    opened, before = stack.folder / "opened", rss_kb(stack)
+    opened, pid = stack.folder / "opened", stack.pid("ws")
+    before = rss_kb(pid)
     tool = start(stack, "--clients", IDLE, "--rate", 10, "--seconds", 20, "--opened", opened)
     eventually(opened.exists, "all clients open", timeout=60)
-    print(f"bridge: {(rss_kb(stack) - before) / IDLE:.2f} KB of memory an idle client")
+    print(f"bridge: {(rss_kb(pid) - before) / IDLE:.2f} KB of memory an idle client")
     return finish(tool)
 
 

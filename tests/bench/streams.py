@@ -18,7 +18,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
-from tiffin_stack import BIN_DIR, Stack, eventually, process_status  # noqa: E402
+from tiffin_stack import BIN_DIR, Stack, eventually, rss_kb  # noqa: E402
 
 STREAMS = int(os.environ.get("BENCH_STREAMS", "10000"))
 VIEWERS = int(os.environ.get("BENCH_VIEWERS", "5000"))
@@ -48,10 +48,6 @@ def place_all(port, count, clients=8):
 def ctl(stack, *args):
     subprocess.run([BIN_DIR / "tiffin-ctl", *args], env=stack.environment(), check=True,
                    stdout=subprocess.DEVNULL)
-
-
-def rss_kb(pids):
-    return sum(int(process_status(pid)["VmRSS"].split()[0]) for pid in pids)
 
 
 def cpu_seconds(pids):
@@ -86,11 +82,11 @@ def orders(stack):
     opened = stack.folder / "opened"
     ctl(stack, "pause")
     paths = place_all(stack.port, STREAMS)
-    alone_ms, alone_kb = rest_p99_ms(stack.port), rss_kb(api)
+    alone_ms, alone_kb = rest_p99_ms(stack.port), rss_kb(*api)
     tool = start(stack, paths, "--opened", opened)
     eventually(opened.exists, "all streams open")
     with_ms = rest_p99_ms(stack.port)
-    each_kb = (rss_kb(api) - alone_kb) / len(paths)
+    each_kb = (rss_kb(*api) - alone_kb) / len(paths)
     print(f"API memory {each_kb:.1f} KB a stream; GET /restaurants p99 {alone_ms:.1f} ms alone, "
           f"{with_ms:.1f} ms with the streams open: {with_ms / alone_ms:.2f}")
     ctl(stack, "resume")

@@ -66,6 +66,11 @@ def process_status(pid):
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
 
+def rss_kb(*pids):
+    """Resident memory of these processes together."""
+    return sum(int(process_status(pid)["VmRSS"].split()[0]) for pid in pids)
+
+
 def is_alive(pid):
     return process_status(pid).get("State", "Z")[0] not in "ZX"
 
