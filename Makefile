@@ -71,6 +71,7 @@ SRC_WORKER := $(wildcard fcgi/worker/*.c)
 SRC_CTL := $(wildcard fcgi/ctl/*.c)
 SRC_LOAD := $(wildcard redis/*.c)
 SRC_WS := $(wildcard ws-bridge/*.c)
+# Images are built from a part of the tree, without the tests.
 SRC_UNIT := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 SRC_UNIT_SUPPORT := $(wildcard tests/unit/support/*.c)
 SRC_BENCH := $(wildcard tests/bench/*.c)
@@ -81,12 +82,10 @@ LIB_TIFFIN := $(BUILD)/lib/libtiffin.a
 LIB_API := $(BUILD)/lib/libapi.a
 LIB_WORKER := $(BUILD)/lib/libworker.a
 LIB_CTL := $(BUILD)/lib/libctl.a
-LIB_LOAD := $(BUILD)/lib/libload.a
 LIB_WS := $(BUILD)/lib/libws.a
 LIB_UNIT := $(BUILD)/lib/libunit.a
 
-PROGRAMS := $(if $(SRC_API),$(BIN)/tiffin-api) $(if $(SRC_WORKER),$(BIN)/tiffin-worker) \
-	$(if $(SRC_CTL),$(BIN)/tiffin-ctl) $(if $(SRC_LOAD),$(BIN)/tiffin-load) $(if $(SRC_WS),$(BIN)/tiffin-ws)
+PROGRAMS := $(addprefix $(BIN)/tiffin-,api worker ctl load ws)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(SRC_UNIT))
 
 # ---- build --------------------------------------------------------------------
@@ -103,7 +102,6 @@ $(LIB_TIFFIN): $(call objects,$(SRC_TIFFIN))
 $(LIB_API): $(call objects,$(call without_main,$(SRC_API)))
 $(LIB_WORKER): $(call objects,$(call without_main,$(SRC_WORKER)))
 $(LIB_CTL): $(call objects,$(call without_main,$(SRC_CTL)))
-$(LIB_LOAD): $(call objects,$(call without_main,$(SRC_LOAD)))
 $(LIB_WS): $(call objects,$(call without_main,$(SRC_WS)))
 $(LIB_UNIT): $(call objects,$(SRC_UNIT_SUPPORT))
 $(BUILD)/lib/%.a:
@@ -224,7 +222,7 @@ build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(FUZZ_SRC) $(HEADERS)
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_SRC) $(LIBS_WS) $(LIBS_BASE)
 
 test-functions: all ## the Redis functions, on a private redis-server
-	@if [ -d tests/functions ]; then $(PYTEST) tests/functions $(PYTEST_ARGS); fi
+	@$(PYTEST) tests/functions $(PYTEST_ARGS)
 
 test-integration: all ## the whole stack, through nginx (the chat alone: PYTEST_ARGS="-k chat")
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)
@@ -261,13 +259,12 @@ test-compose: deps-test ## docker compose up: images, hardening, orders under ki
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \
 	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER)) \
 	$(if $(findstring /unit/ctl/,$(1)),$(LIB_CTL)) \
-	$(if $(findstring /unit/redis/,$(1)),$(LIB_LOAD)) \
 	$(if $(findstring /unit/ws-bridge/,$(1)),$(LIB_WS))
 .SECONDEXPANSION:
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call unit_libs,/unit/$$*) $(LIB_TIFFIN) \
-		$(if $(SRC_UNIT_SUPPORT),$(LIB_UNIT))
+		$(LIB_UNIT)
 	@mkdir -p $(@D)
-	$(link) $< $(if $(SRC_UNIT_SUPPORT),$(LIB_UNIT)) $(call unit_libs,$@) $(LIB_TIFFIN) -lcmocka \
+	$(link) $< $(LIB_UNIT) $(call unit_libs,$@) $(LIB_TIFFIN) -lcmocka \
 		$(if $(findstring /unit/api/,$@),$(LIBS_API)) \
 		$(if $(findstring /unit/ws-bridge/,$@),$(LIBS_WS)) $(LIBS_BASE)
 
@@ -301,9 +298,9 @@ lint: deps-lint all ## every check of the sources, the scripts and the nginx con
 		[ $$code -ne 0 ] || echo 'lint: clean'; exit $$code
 
 format: ## format the C sources
-	@[ -z "$(strip $(FORMATTED))" ] || clang-format -i $(FORMATTED)
+	@clang-format -i $(FORMATTED)
 check-format: ## are they formatted?
-	@[ -z "$(strip $(FORMATTED))" ] || clang-format --dry-run -Werror $(FORMATTED)
+	@clang-format --dry-run -Werror $(FORMATTED)
 
 .PHONY: check-layers check-nginx check-lua check-readme readme
 check-readme: all
@@ -320,7 +317,7 @@ check-lua:
 	@tests/lint/lua.sh
 
 check-cppcheck:
-	@[ -z "$(SRC_ALL)" ] || cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j2 \
+	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j2 \
 		--enable=warning,performance,portability --suppress=missingIncludeSystem \
 		--suppressions-list=tests/lint/cppcheck.txt --library=posix \
 		-D_GNU_SOURCE -Ifcgi -I. $(SRC_ALL)

@@ -70,13 +70,9 @@ static void on_read(void *arg, const struct rds_result *result);
 
 /* ---- the table ------------------------------------------------------------------------------ */
 
-/* FNV-1a, 32 bits (G. Fowler, L. C. Noll, K.-P. Vo; draft-eastlake-fnv). The ids are random. */
 static struct live_bucket *bucket_of(const char *id)
 {
-    uint32_t hash = 2166136261u;
-    for (; *id; id++)
-        hash = (hash ^ (unsigned char)*id) * 16777619u;
-    return &table.buckets[hash & (BUCKETS - 1)];
+    return &table.buckets[text_hash(id) & (BUCKETS - 1)];
 }
 
 static void unlink_live(struct live *l)

@@ -15,13 +15,6 @@ void buf_release(struct buf *b)
     b->len = b->capacity = 0;
 }
 
-void buf_clear(struct buf *b)
-{
-    b->len = 0;
-    if (b->data)
-        b->data[0] = '\0';
-}
-
 /* Makes room for n more bytes and the NUL. */
 static int buf_reserve(struct buf *b, size_t n)
 {

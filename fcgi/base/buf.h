@@ -26,9 +26,6 @@ struct buf {
 
 void buf_release(struct buf *b);
 
-/* Forgets the content, keeps the memory. */
-void buf_clear(struct buf *b);
-
 /* Both: 0, or -EMSGSIZE when the maximum would be passed; the buffer is then unchanged. */
 int buf_add(struct buf *b, const void *bytes, size_t n);
 int buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

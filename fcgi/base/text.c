@@ -44,3 +44,11 @@ int text_is_key(const char *text)
 {
     return text_is_token(text, 16, 128);
 }
+
+uint32_t text_hash(const char *text)
+{
+    uint32_t hash = 2166136261u;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    return hash;
+}

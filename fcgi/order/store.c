@@ -68,24 +68,22 @@ static int word_is(const struct redisReply *reply, const char *word)
 /* ---- new work ------------------------------------------------------------------------------ */
 
 /* What must be the same when an Idempotency-Key comes again: a hash of kind and parameters. The
- * parts cannot hold a control character, so \n separates them. */
-static void fingerprint(const char *key, const char *text, char out[65])
+ * parts cannot hold a control character, so \n separates them. Frees the text. */
+static void fingerprint(char *text, char out[65])
 {
-    out[0] = '\0';
-    if (!*key)
-        return;
     sha256_hex(text, strlen(text), out);
     out[FINGERPRINT_HEX] = '\0';
+    free(text);
 }
 
 struct rds_cmd *store_place(struct rds *r, const struct order_request *order, rds_reply_fn fn,
                             void *arg)
 {
-    char mark[65];
-    char *text = mem_printf("order\n%s\n%s\n%d\n%s", order->restaurant_id, order->item,
-                            order->quantity, order->user_id);
-    fingerprint(order->idempotency_key, text, mark);
-    free(text);
+    char mark[65] = "";
+    if (*order->idempotency_key)
+        fingerprint(mem_printf("order\n%s\n%s\n%d\n%s", order->restaurant_id, order->item,
+                               order->quantity, order->user_id),
+                    mark);
     struct key order_key = key_of(KEY_ORDER_PREFIX, order->id);
     struct key restaurant = key_of(KEY_RESTAURANT_PREFIX, order->restaurant_id);
     struct key user = key_of(KEY_USER_PREFIX, order->user_id);
@@ -127,10 +125,9 @@ int store_place_parse(const struct redisReply *reply, enum place_outcome *ret,
 struct rds_cmd *store_accept_update(struct rds *r, const struct update_request *update,
                                     rds_reply_fn fn, void *arg)
 {
-    char mark[65];
-    char *text = mem_printf("update\n%s", update->message);
-    fingerprint(update->idempotency_key, text, mark);
-    free(text);
+    char mark[65] = "";
+    if (*update->idempotency_key)
+        fingerprint(mem_printf("update\n%s", update->message), mark);
     struct key key = key_of(KEY_UPDATE_PREFIX, update->id);
     struct key idem = key_of(KEY_IDEM_PREFIX, update->idempotency_key);
     return rds_call(r, fn, arg, "FCALL", FN_ACCEPT_UPDATE, "5", key.text, KEY_READY, KEY_DELAYED,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/text.h"
 #include "worker/worker.h"
 
 static const char *const STATE_NAMES[] = {
@@ -15,15 +16,6 @@ static const char *const STATE_NAMES[] = {
 };
 
 /* ---- the table ----------------------------------------------------------------------------- */
-
-/* FNV-1a. Ids are random, so nobody can aim at one bucket. */
-static uint32_t hash_of(const char *id)
-{
-    uint32_t hash = 2166136261u;
-    for (; *id; id++)
-        hash = (hash ^ (unsigned char)*id) * 16777619u;
-    return hash;
-}
 
 void jobs_init(struct jobs *jobs, struct worker *worker, size_t expected)
 {
@@ -48,7 +40,7 @@ void jobs_release(struct jobs *jobs)
 
 struct job *jobs_find(const struct jobs *jobs, const char *id)
 {
-    uint32_t hash = hash_of(id);
+    uint32_t hash = text_hash(id);
     struct job *job = jobs->buckets[hash & jobs->mask];
     while (job && (job->hash != hash || strcmp(job->id, id) != 0))
         job = job->next;
@@ -69,7 +61,7 @@ struct job *jobs_add(struct jobs *jobs, const char *id)
     job->worker = jobs->worker;
     job->state = JOB_CLAIMED;
     memcpy(job->id, id, length + 1);
-    job->hash = hash_of(id);
+    job->hash = text_hash(id);
 
     struct job **bucket = &jobs->buckets[job->hash & jobs->mask];
     job->next = *bucket;
