@@ -105,6 +105,11 @@ static void end_stream(struct live *l)
     on_close(l);
 }
 
+static void on_shutdown(void *arg)
+{
+    end_stream(arg);
+}
+
 static void on_drained(void *arg)
 {
     struct live *l = arg;
@@ -146,7 +151,7 @@ static void open_stream(struct live *l)
     static const struct sse_owner OWNER = {
         .on_close = on_close,
         .on_drained = on_drained,
-        .on_shutdown = (void (*)(void *))end_stream,
+        .on_shutdown = on_shutdown,
     };
     struct req *r = l->req;
     if (!r)
