@@ -22,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/version.h"
 #include "catalogue.h"
 #include "order/keys.h"
 #include "session.h"
@@ -63,7 +64,7 @@ static void print_help(void)
         "  --wait SECONDS       how long to wait for Redis (30)\n"
         "  --replace-catalogue  write the catalogue even where there is one. Restaurants that are\n"
         "                       no longer in the file go, users stay, orders are not touched\n"
-        "  --help               this text\n"
+        "  --help, --version\n"
         "\n"
         "Settings from the environment:\n"
         "  TIFFIN_REDIS         path of a unix socket, or host:port (TIFFIN_RUN_DIR/redis.sock)\n"
@@ -107,6 +108,7 @@ static void settings_from_args(struct settings *s, int argc, char **argv)
         {"wait", required_argument, NULL, 'w'},
         {"replace-catalogue", no_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -123,9 +125,11 @@ static void settings_from_args(struct settings *s, int argc, char **argv)
             s->is_replacing = true;
         else if (option == 'h')
             print_help();
+        else if (option == 'v')
+            puts("tiffin-load " TIFFIN_VERSION);
         else
             die("unknown option or missing value: %s (see --help)", argv[optind - 1]);
-        if (option == 'h')
+        if (option == 'h' || option == 'v')
             exit(0);
     }
     if (optind < argc)

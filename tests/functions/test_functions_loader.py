@@ -210,6 +210,8 @@ def test_bad_arguments(server, args, says):
 def test_help(server):
     done = server.run_loader("--help")
     assert done.returncode == 0 and "--replace-catalogue" in done.stdout and done.stderr == ""
+    done = server.run_loader("--version")
+    assert done.returncode == 0 and done.stdout.startswith("tiffin-load ") and done.stderr == ""
 
 
 def test_it_waits_for_redis(tmp_path):
