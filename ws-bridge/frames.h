@@ -46,7 +46,8 @@ struct frames {
 void frames_init(struct frames *f, size_t max_bytes);
 void frames_release(struct frames *f);
 
-/* Takes all n bytes. Calls back before it returns. */
+/* Takes all n bytes. Calls back before it returns. (wslay tells of a header with the first byte of
+ * its payload: what is wrong with a frame shows then.) */
 void frames_feed(struct frames *f, const struct frames_events *events, void *arg, const char *bytes,
                  size_t n);
 

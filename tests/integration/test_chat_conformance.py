@@ -1,5 +1,6 @@
 """RFC 6455 against the chat itself, in the order of the cases that conformance suites try: framing,
-control frames, reserved bits and opcodes, fragments, UTF-8, closing, limits. All rules of the chat's
+control frames, reserved bits and opcodes, fragments, UTF-8, closing, limits; and what the handshake
+agrees on (its grammar: tests/unit/ws-bridge/test_handshake.c). All rules of the chat's
 own are opened by their settings, so that what remains is the protocol; a message that is taken comes
 back as `Message: <text>`, and what breaks a rule is a close code."""
 import uuid
@@ -54,6 +55,28 @@ def still_works(ws):
     assert echo(ws) == "still here"
 
 
+# ---- what the handshake agrees on -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offer", ["permessage-deflate; client_max_window_bits",
+                                   "permessage-deflate, x-webkit-deflate-frame", "nonsense; a=1"])
+def test_extensions_are_declined_and_so_are_their_bits(bridge, offer):
+    with Ws(bridge, headers=["Sec-WebSocket-Extensions: " + offer]) as ws:
+        assert ws.status == 101 and "sec-websocket-extensions" not in ws.headers
+        still_works(ws)
+        ws.send(TEXT, b"\xcaH\xcd\xc9\xc9\x07\x00", rsv=4)  # as permessage-deflate would say "Hello"
+        assert ws.wait_close() == 1002
+
+
+@pytest.mark.parametrize("offers, chosen", [
+    ([], None), (["chat"], None), (["TIFFIN.CHAT.V1"], None), (["tiffin.chat.v10"], None),
+    (["tiffin.chat.v1"], tw.JSON), (["chat, tiffin.chat.v1"], tw.JSON),
+    (["chat", "superchat,tiffin.chat.v1 ,x"], tw.JSON)])
+def test_the_subprotocol_is_one_that_was_offered(bridge, offers, chosen):
+    with Ws(bridge, headers=["Sec-WebSocket-Protocol: " + offer for offer in offers]) as ws:
+        assert ws.status == 101 and ws.headers.get("sec-websocket-protocol") == chosen
+
+
 # ---- 1, 9: framing and sizes ----------------------------------------------------------------------
 
 
@@ -70,13 +93,14 @@ def test_the_longest_text_and_one_byte_more(ws):
     text = "*" * LONGEST
     ws.say(text)
     assert echo(ws) == text
-    ws.send_bytes(encode(TEXT, b"*" * (LONGEST + 1))[:14])  # its header is enough
+    ws.send_bytes(encode(TEXT, b"*" * (LONGEST + 1))[:15])  # its first byte is enough
     assert ws.wait_close() == 1009
 
 
-@pytest.mark.parametrize("piece", [65536, 1 << 20])
-def test_a_long_text_in_fragments(ws, piece):
-    text = "caf\u00e9 " * (4 * (1 << 20) // 6)
+@pytest.mark.parametrize("piece, size", [(64, 1 << 18), (1300, 65536), (65536, 4 << 20),
+                                         (1 << 20, 4 << 20)])
+def test_a_long_text_in_fragments(ws, piece, size):
+    text = "caf\u00e9 " * (size // 6)
     data = text.encode()
     parts = [data[i:i + piece] for i in range(0, len(data), piece)]
     for i, part in enumerate(parts):
@@ -86,16 +110,41 @@ def test_a_long_text_in_fragments(ws, piece):
 
 @pytest.mark.parametrize("head", [
     b"\x81\xfe\x00\x7d", b"\x81\xff" + (65535).to_bytes(8, "big"),  # a shorter form would do
-    b"\x81\xff\x80" + bytes(7), b"\x88\xfe\x00\x7e"])
+    b"\x81\xfe\x00\x00", b"\x81\xff" + bytes(8), b"\x81\xff" + (125).to_bytes(8, "big"),
+    b"\x81\xff\x80" + bytes(7), b"\x81\xff" + b"\xff" * 8,  # the first bit must be 0
+    b"\x88\xfe\x00\x7e", b"\x88\xfe\x00\x02", b"\x89\xff" + (1).to_bytes(8, "big")])
 def test_a_length_that_is_not_minimal_or_not_possible(ws, head):
     ws.send_bytes(head + bytes(4) + b"x" * 200)
     assert ws.wait_close() == 1002
 
 
+def test_the_greatest_length_is_refused_with_the_first_byte(bridge):
+    head = b"\xff\x7f" + b"\xff" * 7 + bytes(4) + b"x"
+    for before, first in ((b"", 0x81), (b"", 0x01), (encode(TEXT, b"x" * 9, fin=False), 0x80)):
+        with Ws(bridge) as ws:
+            ws.send_bytes(before + bytes([first]) + head)
+            assert ws.wait_close() == 1009
+
+
 @pytest.mark.parametrize("opcode", [TEXT, tw.PING, tw.CLOSE])
-def test_a_frame_without_a_mask(ws, opcode):
-    ws.send(opcode, b"\x03\xe8" if opcode == tw.CLOSE else b"x", mask=False)
+@pytest.mark.parametrize("payload", [b"", b"\x03\xe8"])
+def test_a_frame_without_a_mask(ws, opcode, payload):
+    ws.send(opcode, payload, mask=False)
     assert ws.wait_close() == 1002
+
+
+def test_a_fragment_without_a_mask(ws):
+    send(ws, [encode(TEXT, b"masked", fin=False), encode(CONTINUATION, b" and not", mask=False)])
+    assert ws.wait_close() == 1002
+
+
+@pytest.mark.parametrize("key", [bytes(4), b"\xff" * 4, b"\x01\x02\x03\x04", b"\x80\0\0\0"])
+def test_the_mask_goes_on_wherever_a_frame_is_cut(ws, key):
+    text = "".join(chr(0x41 + i % 26) for i in range(33))
+    for cut in (1, 2, 3, 5, 7):
+        send(ws, [encode(TEXT, text[:cut].encode(), fin=False, key=key),
+                  encode(CONTINUATION, text[cut:].encode(), key=key)], cut)
+        assert echo(ws) == text
 
 
 def test_binary_is_not_spoken(ws):
@@ -114,8 +163,9 @@ def test_a_ping_is_answered_with_its_bytes(ws, payload, cut):
     still_works(ws)
 
 
-def test_ten_pings_ten_pongs_in_order(ws):
-    send(ws, [encode(tw.PING, b"%d" % i) for i in range(10)])
+@pytest.mark.parametrize("cut", [WHOLE, BYTES])
+def test_ten_pings_ten_pongs_in_order(ws, cut):
+    send(ws, [encode(tw.PING, b"%d" % i) for i in range(10)], cut)
     assert [ws.frame() for _ in range(10)] == [Frame(tw.PONG, b"%d" % i) for i in range(10)]
 
 
@@ -141,6 +191,13 @@ def test_control_frames_are_short_and_whole(bridge, opcode):
 def test_reserved_bits(ws, rsv, opcode):
     still_works(ws)
     send(ws, [encode(opcode, b"", rsv=rsv), encode(tw.PING)])
+    assert ws.wait_close() == 1002
+
+
+@pytest.mark.parametrize("rsv", [1, 2, 4])
+@pytest.mark.parametrize("opcode", [CONTINUATION, tw.PING])
+def test_reserved_bits_between_fragments(ws, rsv, opcode):
+    send(ws, [encode(TEXT, b"x", fin=False), encode(opcode, b"y", rsv=rsv)])
     assert ws.wait_close() == 1002
 
 
@@ -228,7 +285,7 @@ def test_text_that_ends_within_a_character(bridge, start):
             assert ws.wait_close() == 1007
 
 
-@pytest.mark.parametrize("bad", ["f4908080", "eda080", "c0", "ff"])
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_bad_text_is_told_before_its_message_ends(bridge, bad):
     """With the first byte that nothing can mend: neither the frame nor the message has ended."""
     good = "\u03ba\u1f79\u03c3\u03bc\u03b5".encode()
@@ -278,11 +335,16 @@ def test_codes_that_may_not_be_sent(ws, code):
     assert ws.wait_close() == 1002
 
 
-def test_half_a_code_and_a_reason_that_is_no_text(bridge):
-    for payload, code in ((b"\x03", 1002), (b"\x03\xe8\xce\xba\xff", 1007), (b"\x03\xe8\xc3", 1007)):
-        with Ws(bridge) as ws:
-            ws.send(tw.CLOSE, payload)
-            assert ws.wait_close() == code
+def test_half_a_code(ws):
+    ws.send(tw.CLOSE, b"\x03")
+    assert ws.wait_close() == 1002
+
+
+@pytest.mark.parametrize("bad", [*BAD.values(), "cebaff", "c3", "78" * 121 + "e282"],
+                         ids=[*BAD, "at its end", "cut", "cut at the longest"])
+def test_a_reason_that_is_no_text(ws, bad):
+    ws.send(tw.CLOSE, b"\x03\xe8" + bytes.fromhex(bad))
+    assert ws.wait_close() == 1007
 
 
 @pytest.mark.parametrize("late", [encode(TEXT, b"late"), encode(tw.PING, b"late"),

@@ -18,8 +18,8 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 Frame = collections.namedtuple("Frame", "opcode payload")
 
 
-def encode(opcode, payload=b"", fin=True, mask=True, rsv=0):
-    key = os.urandom(4)
+def encode(opcode, payload=b"", fin=True, mask=True, rsv=0, key=None):
+    key = key or os.urandom(4)
     n = len(payload)
     head = bytes([(0x80 if fin else 0) | rsv << 4 | opcode])
     flag = 0x80 if mask else 0
