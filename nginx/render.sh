@@ -31,8 +31,8 @@ value() { cat >"$work/$1"; }
 # ---- who answers -------------------------------------------------------------------
 # tcp_servers LISTEN COUNT HOSTS: COUNT ports, from LISTEN's on, at each of HOSTS. First one
 # port of every host, then the next: who finds a host dead tries another one next.
-# A host that neither answers nor refuses costs whoever is sent there half a second (the connect
-# timeout), so after three such within a second it is left out for a second. It is not longer,
+# A host that neither answers nor refuses costs whoever is sent there a quarter of a second (the
+# connect timeout), so after three such within a second it is left out for a second. It is not longer,
 # because where all are left out nobody is served: each comes back within a moment. Refused
 # connections cost nothing and count the same.
 tcp_servers() {
@@ -164,7 +164,7 @@ streams=${TIFFIN_STREAMS_PER_CLIENT:-64}
             proxy_buffering off;
             proxy_buffer_size 16k; # what one read takes from the bridge
             proxy_buffers 4 16k;   # unused, but no smaller
-            proxy_connect_timeout 500ms; # as to the API
+            proxy_connect_timeout 250ms; # as to the API
             proxy_next_upstream error timeout; # a bridge that is away costs nothing
             proxy_read_timeout ${silence}s; # the bridge pings, and hangs up on the dead, before
             proxy_send_timeout ${silence}s;

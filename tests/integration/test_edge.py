@@ -17,6 +17,7 @@ import time
 
 import pytest
 
+from shapes import check_problem
 from tiffin_http import Client
 from tiffin_stack import BIN_DIR, DEADLINE_S, ROOT, eventually, free_port
 from tiffin_ws import JSON, Ws
@@ -298,24 +299,62 @@ def test_orders_while_one_is_killed(edge, own_world):
     own_world.store.wait_settled(placed)
 
 
-def test_one_neither_answers_nor_refuses(edge):
+@contextlib.contextmanager
+def deaf(edge, address):
     """As a machine that has lost its network: connections to it are not even refused."""
-    edge.serve("tiffin-api", "127.0.0.2")
     with contextlib.ExitStack() as stack:
-        for port in range(edge.api_port, edge.api_port + PROCESSES):
-            deaf = stack.enter_context(socket.socket())
-            deaf.bind(("127.0.0.3", port))
-            deaf.listen(0)
+        for port in (*range(edge.api_port, edge.api_port + PROCESSES), edge.ws_port):
+            listener = stack.enter_context(socket.socket())
+            listener.bind((address, port))
+            listener.listen(0)
             for _ in range(3):  # its queue is full; what more comes is dropped
                 caller = stack.enter_context(socket.socket())
                 caller.setblocking(False)
-                caller.connect_ex(("127.0.0.3", port))
+                caller.connect_ex((address, port))
+        yield
+
+
+def test_one_neither_answers_nor_refuses(edge):
+    edge.serve("tiffin-api", "127.0.0.2")
+    with deaf(edge, "127.0.0.3"):
         edge.names(api=["127.0.0.2", "127.0.0.3"])
         edge.start()
         with asking(edge.http, "/status") as statuses:
             more(statuses)
         assert edge.http.place().status == 201, "never sent, so it may go to another"
     assert "timed out" in edge.log(), "the deaf one was tried"
+
+
+def test_nobody_answers_or_refuses(edge):
+    """All containers are gone, their names are not yet: that is away (503), not slow (504)."""
+    with deaf(edge, "127.0.0.2"):
+        edge.names(api=["127.0.0.2"], ws=["127.0.0.2"])
+        edge.start()
+        # The first ones wait for the connection; later ones find everybody left out.
+        for ask in (edge.http.place, lambda: edge.http.get("/status"),
+                    lambda: edge.http.get("/ws/support-chat")) * 2:
+            answer = ask()
+            check_problem(answer, 503)
+            assert answer.headers["Retry-After"] == "1"
+        with edge.http.live("order_00aaaaaaaaaaaaaaaaaaaa") as stream:
+            assert stream.status == 200 and stream.wait_retry() == 2000
+    assert "timed out" in edge.log(), "they were tried"
+
+
+def test_one_that_hangs_is_a_timeout(edge):
+    """It has taken the request, so nobody knows what became of it: 504. (With less patience than
+    is shipped: that is longer than any answer of the API takes.)"""
+    edge.serve("tiffin-api", "127.0.0.2", DB_MS=1000)
+    edge.names(api=["127.0.0.2"])
+    edge.start()
+    patience = edge.folder / "run" / "nginx" / "fastcgi.conf"
+    patience.write_text(patience.read_text().replace("read_timeout 75s", "read_timeout 300ms"))
+    edge.process.send_signal(signal.SIGHUP)
+
+    def gave_up():  # the nginx before it still has its 200
+        answer = edge.http.get("/restaurants/resto_123")
+        return answer.status != 200 and answer
+    check_problem(eventually(gave_up, "an answer of the new nginx"), 504)
 
 
 # ---- names --------------------------------------------------------------------------------------
