@@ -95,6 +95,11 @@ fi | value UPSTREAM_WS
 silence=$(((${TIFFIN_CHAT_PING_MS:-25000} + ${TIFFIN_CHAT_PONG_MS:-8000}) / 1000 + 10))
 [ "$silence" -ge 60 ] || silence=60
 
+# ---- processes: one a core, but each takes 430 bytes for every connection that it may have, used or
+# not, and eight answer more than any API behind them -------------------------------------------
+workers=$(nproc)
+[ "$workers" -le 8 ] || workers=8
+
 # ---- open files: what the hard limit gives, some kept for files and logs ----------
 # shellcheck disable=SC3045 # dash and busybox know -H
 nofile=$(ulimit -H -n)
@@ -197,6 +202,7 @@ s|@HTML_DIR@|$(escape "$html")|g
 s|@PORT@|$port|g
 s|@DRAIN@|${drain}ms|g
 s|@NOFILE@|$nofile|g
+s|@PROCESSES@|$workers|g
 s|@CONNECTIONS@|$connections|g
 s|@STREAMS@|$streams|g
 s|@H2_STREAMS@|$((streams + 64))|g
