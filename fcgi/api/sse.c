@@ -12,11 +12,12 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/random.h"
 
-#define HEARTBEAT_S 15.0
+#define HEARTBEAT_MS 15000
 #define RETRY_MIN_MS 1500 /* 2 s with jitter, so that clients do not come back in step */
 #define RETRY_SPREAD_MS 1000
 #define RECORD_MAX 65535 /* of FastCGI */
@@ -27,7 +28,7 @@ struct sse {
     struct conn *conn;
     const struct sse_owner *owner;
     void *arg;
-    ev_tstamp sent_at;
+    int64_t sent_at_ms; /* by a clock that never jumps; ev_now() would */
 };
 
 static struct {
@@ -70,7 +71,7 @@ struct sse_record *sse_encode(int id, const char *event, const char *data)
 
 static void touch(struct sse *s)
 {
-    s->sent_at = ev_now(hub.loop);
+    s->sent_at_ms = clock_mono_ms();
     TAILQ_REMOVE(&hub.all, s, link);
     TAILQ_INSERT_TAIL(&hub.all, s, link);
 }
@@ -105,7 +106,7 @@ struct sse *sse_open(struct req *r, const struct sse_owner *owner, void *arg)
     gateway_set_owner(s->conn, &OWNER, s);
     TAILQ_INSERT_TAIL(&hub.all, s, link);
     hub.n++;
-    s->sent_at = ev_now(hub.loop);
+    s->sent_at_ms = clock_mono_ms();
     metric_add(M_SSE, 1);
 
     int retry_ms = RETRY_MIN_MS + (int)(random_unit() * RETRY_SPREAD_MS);
@@ -138,9 +139,9 @@ void sse_end(struct sse *s)
 
 static void on_heartbeat(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    (void)w, (void)revents;
+    (void)loop, (void)w, (void)revents;
     struct sse *s;
-    while ((s = TAILQ_FIRST(&hub.all)) && ev_now(loop) - s->sent_at >= HEARTBEAT_S) {
+    while ((s = TAILQ_FIRST(&hub.all)) && clock_mono_ms() - s->sent_at_ms >= HEARTBEAT_MS) {
         (void)gateway_send(s->conn, hub.heartbeat_record->bytes, hub.heartbeat_record->n);
         touch(s); /* a reader too slow for a heartbeat has bytes under way anyway */
     }

@@ -31,7 +31,7 @@ struct rds_cmd {
     struct rds *owner;
     rds_reply_fn fn; /* NULL once cancelled */
     void *arg;
-    ev_tstamp sent_at;
+    int64_t sent_at_ms; /* by a clock that never jumps; ev_now() would */
 #ifdef TIFFIN_CRASH_POINTS
     char name[32];
 #endif
@@ -115,8 +115,8 @@ static void arm_deadline(struct rds *r)
     if (!oldest) {
         ev_timer_stop(r->loop, &r->deadline);
     } else if (!ev_is_active(&r->deadline)) {
-        ev_tstamp left = oldest->sent_at + r->options.timeout_ms / 1000.0 - ev_now(r->loop);
-        ev_timer_set(&r->deadline, left > 0 ? left : 0, 0.);
+        int64_t left_ms = oldest->sent_at_ms + r->options.timeout_ms - clock_mono_ms();
+        ev_timer_set(&r->deadline, left_ms > 0 ? (double)left_ms / 1000 : 0, 0.);
         ev_timer_start(r->loop, &r->deadline);
     }
 }
@@ -158,7 +158,7 @@ static void send_now(struct rds *r, struct rds_cmd *cmd, size_t n, const char *c
         TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
         return;
     }
-    cmd->sent_at = ev_now(r->loop);
+    cmd->sent_at_ms = clock_mono_ms();
     TAILQ_INSERT_TAIL(&r->pending, cmd, link);
     arm_deadline(r);
 }
@@ -242,9 +242,9 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
     (void)loop, (void)revents;
     struct rds *r = w->data;
-    struct rds_cmd *oldest = TAILQ_FIRST(&r->pending);
-    double timeout_s = r->options.timeout_ms / 1000.0 - 1e-6;
-    if (r->state == RDS_CONNECTING || (oldest && ev_now(loop) - oldest->sent_at >= timeout_s))
+    const struct rds_cmd *oldest = TAILQ_FIRST(&r->pending);
+    if (r->state == RDS_CONNECTING ||
+        (oldest && clock_mono_ms() - oldest->sent_at_ms >= r->options.timeout_ms))
         go_down(r, RDS_TIMEOUT, "Redis does not answer");
     else
         arm_deadline(r);
