@@ -7,7 +7,7 @@
 
 struct address {
     char name[256]; /* the host, without brackets; "" = any, to listen on; or the path */
-    int port;                /* 0: name is the path of a socket */
+    int port;       /* 0: name is the path of a socket */
 };
 
 /* 0; -EINVAL: it is neither; -ENAMETOOLONG. *ret is untouched then. */

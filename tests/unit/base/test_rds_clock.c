@@ -3,7 +3,6 @@
 #include "tests/unit/support/test.h"
 
 #include <signal.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -57,15 +56,26 @@ static void silent_redis_is_given_up_all_the_same(void **state)
     rds_client_release(&client);
 }
 
+static int setup(void **state)
+{
+    (void)state;
+    redis_server_init(&server);
+    conf.secrets_dir = server.secrets;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    redis_server_release(&server);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silent_redis_is_given_up_all_the_same),
     };
     (void)signal(SIGPIPE, SIG_IGN);
-    redis_server_init(&server);
-    conf.secrets_dir = server.secrets;
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    redis_server_release(&server);
-    return failed;
+    return cmocka_run_group_tests(tests, setup, teardown);
 }
