@@ -583,7 +583,9 @@ int rds_is_unknown(const struct rds_result *result)
 
 int rds_is_unavailable(const struct rds_result *result)
 {
-    static const char *const PREFIXES[] = {"OOM", "MISCONF", "BUSY", "CLUSTERDOWN", "TRYAGAIN"};
+    /* A Redis that was emptied has no functions until somebody loads them. */
+    static const char *const PREFIXES[] = {"OOM",         "MISCONF",  "BUSY",
+                                           "CLUSTERDOWN", "TRYAGAIN", "ERR Function not found"};
     if (result->outcome == RDS_OK)
         return 0;
     if (result->outcome != RDS_ERROR || means_reconnect(result->text))

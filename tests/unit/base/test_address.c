@@ -63,9 +63,9 @@ static void lengths(void **state)
     path[ADDRESS_PATH_MAX] = '\0';
     assert_int_equal(address_parse(path, &address), 0);
     memset(host, 'h', sizeof host);
-    strcpy(host + sizeof address.name, ":1");
+    memcpy(host + sizeof address.name, ":1", 3);
     assert_int_equal(address_parse(host, &address), -ENAMETOOLONG);
-    strcpy(host + sizeof address.name - 1, ":1");
+    memcpy(host + sizeof address.name - 1, ":1", 3);
     assert_int_equal(address_parse(host, &address), 0);
     assert_int_equal(strlen(address.name), sizeof address.name - 1);
 }

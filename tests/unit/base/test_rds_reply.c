@@ -163,6 +163,7 @@ static void outcomes_and_what_they_mean(void **state)
         {RDS_ERROR, "BUSY Redis is busy running a script.", 0, 1},
         {RDS_ERROR, "CLUSTERDOWN The cluster is down", 0, 1},
         {RDS_ERROR, "TRYAGAIN Multiple keys request during rehashing of slot", 0, 1},
+        {RDS_ERROR, "ERR Function not found", 0, 1},
         {RDS_ERROR, "ERR unknown command", 0, 0},
         {RDS_ERROR, "WRONGTYPE Operation against a key", 0, 0},
         {RDS_ERROR, "NOPERM this user has no permissions", 0, 0},
