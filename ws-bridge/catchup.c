@@ -152,6 +152,10 @@ void catchup_proceed(struct client *c)
     struct catchup *u = c->catchup;
     if (!u || u->reading || !feed_is_loaded() || (!u->has_begun && !begin(u)))
         return;
+    if (u->at > feed_last()) { /* the log was lost meanwhile, and its ids begin anew */
+        begin_as_new(u);
+        u->is_complete = 0;
+    }
     while (c->state == CLIENT_OPEN && !has_all(u)) {
         if (c->queued_bytes > 0 && u->has_frame)
             return; /* goes on when it has left: on_drained */

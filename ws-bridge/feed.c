@@ -414,12 +414,13 @@ static void tell_success(struct client *c, const char *key, int64_t id, int is_r
     free(json);
 }
 
+/* err: of an answer that came, -ETIMEDOUT or -EPROTO; else 0. */
 static void tell_failure(struct client *c, const char *key, const struct rds_result *result,
-                         int is_late)
+                         int err)
 {
     const char *code = "not_sent";
     const char *text = "The message was not sent: the chat cannot be reached. Please try again.";
-    if (!is_late && rds_is_unknown(result)) {
+    if (rds_is_unknown(result) || err == -EPROTO) {
         code = "unknown";
         text = "The chat did not answer: the message may have been sent, or not.";
     }
@@ -451,7 +452,7 @@ static void on_posted(void *arg, const struct rds_result *result)
         if (is_stored)
             tell_success(c, post->key, id, is_repeated);
         else
-            tell_failure(c, post->key, result, err == -ETIMEDOUT);
+            tell_failure(c, post->key, result, err);
     }
     LIST_REMOVE(post, all);
     free(post);

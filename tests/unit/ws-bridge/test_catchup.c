@@ -499,6 +499,20 @@ static void redis_is_away_and_comes_back(void **state)
     expect_ids(51, 100);
 }
 
+static void the_log_is_lost_meanwhile(void **state)
+{
+    (void)state;
+    log_add(1, 100);
+    hear(91, 100);
+    join("?after=50"); /* Redis has been asked */
+    history_clear();
+    feed.last = feed.newest = 0;
+    hear(1, 2);
+    UNTIL(has(PRESENCE));
+    expect_ids(1, 2);
+    assert_int_equal(count("\"complete\":false"), 1);
+}
+
 static void it_hangs_up_meanwhile(void **state)
 {
     (void)state;
@@ -549,6 +563,7 @@ int main(void)
         TEST(an_id_that_another_bridge_has_given),
         TEST(an_id_that_nobody_has_given),
         TEST(redis_is_away_and_comes_back),
+        TEST(the_log_is_lost_meanwhile),
         TEST(it_hangs_up_meanwhile),
         TEST(it_is_too_slow_meanwhile),
     };
