@@ -19,7 +19,7 @@ import pytest
 
 from shapes import check_problem
 from tiffin_http import Client
-from tiffin_stack import BIN_DIR, DEADLINE_S, ROOT, eventually, free_port
+from tiffin_stack import BIN_DIR, DEADLINE_S, PORTS_GIVEN, ROOT, eventually, free_port
 from tiffin_ws import JSON, Ws
 
 ENTRYPOINT = ROOT / "nginx" / "entrypoint.sh"
@@ -54,7 +54,9 @@ def free_ports(n):
                     all_.enter_context(socket.socket()).bind(("0.0.0.0", port))
             except OSError:
                 continue
-            return first
+            if PORTS_GIVEN.isdisjoint(range(first + 1, first + n)):
+                PORTS_GIVEN.update(range(first, first + n))
+                return first
 
 
 def connections(address, port):

@@ -20,9 +20,10 @@ def test_monitor_shows_what_status_shows(http, store):
         for event in stream:
             check_shape(event.json, MONITOR)
             assert event.type == "message" and event.id == ""
-            if event.json["live"]["sse"] == 1 and event.json["orders"]["delivered"] == delivered:
+            if event.json["live"]["sse"] == 1 and event.json["orders"]["delivered"] == delivered \
+                    and event.json["status"] == "ok":
                 break
-        assert event.json["status"] == "ok" and event.json["redis"] == "up"
+        assert event.json["redis"] == "up"
         assert event.json["orders_per_min"] >= 5
         assert event.json["p50_ms"] <= event.json["p99_ms"]
         assert set(event.json) >= set(http.status())
@@ -31,13 +32,24 @@ def test_monitor_shows_what_status_shows(http, store):
 
 def test_monitor_viewers_see_the_same_second(http, stack):
     """One gathering and one record serve all viewers of a process."""
-    streams = [http.stream("/live-monitor") for _ in range(8)]
-    for stream in streams:
-        stream.next_event()
-    texts = {stream.next_event().data for stream in streams}
+    streams, processes = [http.stream("/live-monitor") for _ in range(8)], len(stack.children("api"))
+    heard = [set() for _ in streams]
+
+    def groups():
+        """Viewers who have heard a text in common are one."""
+        for stream, texts in zip(streams, heard):  # each a second further
+            texts.add(stream.next_event().data)
+        found = []
+        for texts in heard:
+            mine = next((group for group in found if group & texts), None)
+            if mine is None:
+                found.append(set(texts))
+            else:
+                mine |= texts
+        return len(found)
+    eventually(lambda: groups() <= processes, "not a text for each viewer")
     for stream in streams:
         stream.close()
-    assert len(texts) <= 2 * len(stack.children("api")), "not a text for each viewer"
 
 
 def test_monitor_goes_on_while_redis_is_away(http, stack):

@@ -20,6 +20,8 @@ from tiffin_store import CHAT_LOG, DELAYED, EVENTS, GOOD_LIFE, PAUSED, READY, WO
 def world(own_world):
     """This module's own stack: healthy before each test, consistent after it."""
     eventually(own_world.http.answers, "a healthy stack")
+    eventually(lambda: own_world.store.patiently(lambda: own_world.store.redis.scard(WORKERS)) == 1,
+               "one worker, and none that is dead")
     yield own_world
     eventually(own_world.http.answers, "a healthy stack")
     own_world.store.patiently(own_world.store.check_everything)
@@ -114,7 +116,7 @@ def test_killed_api_master_leaves_nothing_behind(world):
     eventually(lambda: world.stack.pid("api") != old[-1], "another api")
     eventually(world.http.answers, "the API")
     assert not set(old) & set(world.stack.processes())
-    assert len(world.stack.children("api")) == 2
+    eventually(lambda: len(world.stack.children("api")) == 2, "both children")
     check_json(world.http.place(), 201, {"order_id": shapes.ORDER_ID})
 
 
@@ -154,7 +156,7 @@ def test_worker_killed_after_it_paid(world):
         assert store.order(id_)["payment_status"] == "pending"
     store.wait_settled([id_])
     assert store.history(id_) == GOOD_LIFE
-    assert (store.ledger(id_)["requests"], store.ledger(id_)["captures"]) == ("2", "1")
+    assert int(store.ledger(id_)["requests"]) >= 2 and store.ledger(id_)["captures"] == "1"
 
 
 def test_worker_that_wakes_up_too_late(world):
@@ -211,6 +213,7 @@ def test_worker_that_is_asked_to_stop_finishes_what_it_can(world):
 def test_two_workers_share_and_both_leave(world):
     store = world.store
     with world.stack.own_worker():
+        eventually(lambda: store.redis.scard(WORKERS) == 2, "both workers")
         ids = [world.http.place().json["order_id"] for _ in range(60)]
         store.wait_settled(ids)
         assert store.redis.scard(WORKERS) == 2

@@ -75,6 +75,7 @@ def test_a_settled_order_is_kept_for_thirty_days(http, store):
 
 
 def test_an_unsettled_order_waits_in_the_queue(http, store, stack):
+    eventually(lambda: http.status()["orders"]["active"] == 0, "the orders of other tests")
     with stack.without("worker"):
         ids = [http.place().json["order_id"] for _ in range(3)]
         assert [id_ for id_ in store.redis.lrange("jobs:{s00}:ready", 0, -1) if id_ in ids] \

@@ -130,8 +130,14 @@ def test_up_down_up(new_stack):
     answer = eventually(lambda: (a := http.get("/order/" + id_)).status == 200 and a, "room")
     assert answer.json == order, "orders are kept"
     with stack.without("worker"), stack.without("worker-2"):
-        id_ = http.place().json["order_id"]
-        with http.live(id_) as one, http.live(id_) as two:
+        id_ = eventually(lambda: (a := http.place()).status == 201 and a, "room").json["order_id"]
+
+        def opened():
+            stream = http.live(id_)
+            if stream.status == 200:
+                return stream
+            return stream.close()
+        with eventually(opened, "room") as one, eventually(opened, "room") as two:
             assert one.next_event() and two.next_event()
             check_problem(http.get(f"/order/{id_}/live-status"), 429)
     refused = eventually(lambda: (a := http.get("/healthz")).status != 200 and a, "the rate limit")
@@ -148,8 +154,9 @@ def test_no_secret_in_arguments_or_environment(stack):
     secrets = secrets_of(stack)
     assert {"api", "worker", "gateway", "admin", "reader"} <= set(secrets)
     assert all(len(secret) >= 32 for secret in secrets.values())
-    processes = stack.processes()
-    assert {"redis-server", "nginx", "tiffin-api", "tiffin-worker"} <= set(processes.values())
+    programs = {"redis-server", "nginx", "tiffin-api", "tiffin-worker"}
+    processes = eventually(lambda: programs <= set((found := stack.processes()).values()) and found,
+                           f"all of {programs}")
     for pid, name in processes.items():
         for what in ("cmdline", "environ"):
             try:
@@ -193,7 +200,7 @@ def test_logs_shorten_order_ids(http, store, stack):
         http.get(path)
     later = http.get("/healthz").headers["X-Request-Id"]
     eventually(lambda: later in stack.log("nginx"), "the log lines")
-    assert f'"GET /order/{id_[:12]}..." 200' in stack.log("nginx")
+    eventually(lambda: f'"GET /order/{id_[:12]}..." 200' in stack.log("nginx"), "the first of them")
     assert [line for line in stack.all_logs().splitlines() if id_[12:] in line] == []
 
 

@@ -23,6 +23,7 @@ SHORT_WAITS = {
     "DRAIN_MS": 1000, "API_PROCESSES": 2,
 }
 DEADLINE_S = 60  # of anything awaited: reached only when it will never come
+PORTS_GIVEN = set()  # a port is free for a while after it was given: none is given twice
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")
 ORDER_ID = re.compile(r"order_00[a-z2-7]{7,}")  # logs may show order_ and six characters
 
@@ -53,7 +54,8 @@ def free_port():
     first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(10000, max(first, 10100))
-        if port_is_free(port):
+        if port not in PORTS_GIVEN and port_is_free(port):
+            PORTS_GIVEN.add(port)
             return port
 
 
@@ -106,7 +108,7 @@ class Stack:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tf-"))
         self.port = settings.pop("PORT", None) or free_port()
         self.settings = {**SHORT_WAITS, "PORT": self.port, "RUN_DIR": self.folder,
-                         "BIN_DIR": BIN_DIR, **settings}
+                         "BIN_DIR": BIN_DIR, "UP_TIMEOUT_S": DEADLINE_S, **settings}
 
     def environment(self, **more):
         env = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
