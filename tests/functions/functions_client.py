@@ -79,10 +79,10 @@ class Functions:
 
     # worker
 
-    def beat(self, worker, ttl=60000):
+    def beat(self, worker, ttl=HOUR_MS):
         return self.fcall("beat", [WORKERS, heartbeat_key(worker)], worker, ttl)
 
-    def beat_all(self, worker, ttl=60000):
+    def beat_all(self, worker, ttl=HOUR_MS):
         """The same, and it tells for how many ms all heartbeats have been steady."""
         return self.fcall("beat", [WORKERS, heartbeat_key(worker), PULSE, DELAYED], worker,
                           ttl)
@@ -116,7 +116,7 @@ class Functions:
         return self.fcall("chat_post", [COUNT, CHAT_LOG, CHAT_KEYS], CHAT_CHANNEL, kept, deadline,
                           text, user, color, key)
 
-    def chat_beat(self, bridge, clients=1, beat=1, ttl=60000):
+    def chat_beat(self, bridge, clients=1, beat=1, ttl=HOUR_MS):
         return self.fcall("chat_beat", [PRESENT, COUNT], CHAT_CHANNEL, bridge, clients, beat, ttl)
 
     def reap(self, worker, ids, allowed=8):

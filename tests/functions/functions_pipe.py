@@ -6,6 +6,7 @@ import pytest
 
 import functions_client as fc
 import functions_model as fm
+import functions_server as fs
 
 STEPS = 12  # of a short walk, after up to 12 on a straight way
 
@@ -38,7 +39,7 @@ class Pipe:
 
     def __init__(self, server, user):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
+        self.socket.settimeout(fs.DEADLINE_S)
         self.socket.connect(server.socket)
         self.left = ""
         self.send(encode(("AUTH", user, server.password(user))))

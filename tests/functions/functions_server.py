@@ -11,7 +11,7 @@ REDIS_DIR = ROOT / "redis"
 BIN_DIR = pathlib.Path(os.environ.get("TIFFIN_BIN_DIR", ROOT / "build" / "release" / "bin"))
 LOADER = BIN_DIR / "tiffin-load"
 USERS = ("api", "worker", "ws", "gateway", "metrics", "reader", "admin")
-START_SECONDS = 10
+DEADLINE_S = 60  # of anything awaited: reached only when it will never come
 
 
 class Server:
@@ -38,7 +38,7 @@ class Server:
         self._wait()
 
     def _wait(self):
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + DEADLINE_S
         while True:
             try:
                 self.client("admin").ping()
@@ -72,7 +72,7 @@ class Server:
     def run_loader(self, *args, **env):
         """Runs tiffin-load and returns the finished process."""
         return subprocess.run(
-            [LOADER, *args], capture_output=True, text=True, timeout=30,
+            [LOADER, *args], capture_output=True, text=True, timeout=DEADLINE_S,
             env={"PATH": os.environ["PATH"], "TIFFIN_REDIS": self.socket,
                  "TIFFIN_SECRETS_DIR": str(self.folder / "secrets"),
                  "TIFFIN_REDIS_DIR": str(REDIS_DIR), **env})

@@ -217,12 +217,12 @@ def test_help(server):
 def test_it_waits_for_redis(tmp_path):
     server = fs.Server(tmp_path)
     loader = subprocess.Popen(
-        [fs.LOADER, "--wait", "10"], stdout=subprocess.PIPE, text=True,
+        [fs.LOADER, "--wait", str(fs.DEADLINE_S)], stdout=subprocess.PIPE, text=True,
         env={"PATH": os.environ["PATH"], "TIFFIN_RUN_DIR": str(tmp_path),
              "TIFFIN_REDIS_DIR": str(fs.REDIS_DIR)})
     try:
         server.start()
-        assert "catalogue written" in loader.communicate(timeout=10)[0]
+        assert "catalogue written" in loader.communicate(timeout=fs.DEADLINE_S)[0]
         assert loader.returncode == 0
     finally:
         server.stop()
@@ -234,19 +234,20 @@ def test_two_loaders_at_once(server, admin):
         [fs.LOADER], stdout=subprocess.PIPE, text=True,
         env={"TIFFIN_RUN_DIR": str(server.folder), "TIFFIN_REDIS_DIR": str(fs.REDIS_DIR)})
         for _ in range(4)]
-    said = [loader.communicate(timeout=10)[0] for loader in loaders]
+    said = [loader.communicate(timeout=fs.DEADLINE_S)[0] for loader in loaders]
     assert [loader.returncode for loader in loaders] == [0] * 4
     assert sum("catalogue written" in text for text in said) == 1
 
 
 def test_over_tcp(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    server = fs.Server(tmp_path, "--port", port)
-    server.start()
-    try:
-        done = server.run_loader(TIFFIN_REDIS="127.0.0.1:" + port)
-        assert done.returncode == 0, done.stderr
-    finally:
-        server.stop()
+    with socket.socket() as held:  # so that nobody else gets it; Redis may: both reuse addresses
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = str(held.getsockname()[1])
+        server = fs.Server(tmp_path, "--port", port)
+        server.start()
+        try:
+            done = server.run_loader(TIFFIN_REDIS="127.0.0.1:" + port)
+            assert done.returncode == 0, done.stderr
+        finally:
+            server.stop()
