@@ -144,8 +144,11 @@ class Browser:
         raise AssertionError(f"never came: {what}")
 
     def wait_text(self, selector, part):
-        return self.eventually(lambda: part in self.text(selector) and self.text(selector),
-                               f"{part!r} in {selector}, which has {self.text(selector)!r}")
+        try:
+            return self.eventually(lambda: part in self.text(selector) and self.text(selector),
+                                   f"{part!r} in {selector}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}, which has {self.text(selector)!r}") from None
 
     def wait_enabled(self, selector):
         self.eventually(lambda: self.find(selector).is_enabled(), f"{selector} enabled")
@@ -183,8 +186,9 @@ class Browser:
         pathlib.Path(path).write_bytes(base64.b64decode(shot["data"]))
 
     def overflow(self):
-        """How many pixels the page is wider than its window."""
-        return self.js("return document.documentElement.scrollWidth - innerWidth")
+        """How many pixels the page is wider than its window. (innerWidth grows with such a page on a
+        phone, which zooms out to show it.)"""
+        return self.js("const e = document.documentElement; return e.scrollWidth - e.clientWidth")
 
     def facts(self):
         """What loading the page cost."""

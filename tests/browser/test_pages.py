@@ -304,9 +304,11 @@ ANSWERS = {"Orders-placeOrder": "order_id", "System-getStatus": "uptime_s",
            "Orders-getOrder": "history"}
 
 
-def test_docs_try_it_out(browser, site):
+@pytest.mark.parametrize("width", [1440, 360])
+def test_docs_try_it_out(browser, site, width):
     """Every operation, under our Content-Security-Policy, answers as it says that it does."""
     browser.expected += ["404", "409", "426"]
+    browser.size(width, 900)
     open_page(browser, site, "docs")
     operations = browser.js("return [...document.querySelectorAll('.opblock')].map((o) => o.id)")
     assert len(operations) >= 17
@@ -330,6 +332,7 @@ def test_docs_try_it_out(browser, site):
         assert status.startswith(wanted), (name, status)
         if name in ANSWERS:
             browser.wait_text(f"{block} .live-responses-table .response", ANSWERS[name])
+        assert browser.overflow() <= 0, name
         browser.click(f"{block} .opblock-summary-control")
     assert {f"operations-{name}" for name in ANSWERS} <= set(operations)
 
