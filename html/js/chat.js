@@ -15,6 +15,7 @@ const STORE = "tiffin-chat";
 const PROTOCOL = "tiffin.chat.v1";
 const COLORS = ["#a84c08", "#23703f", "#1f5fa8", "#8a2f7a", "#7a5a00", "#0f6b6b"];
 const HOLD_MS = 2000;
+const HIDDEN_MS = 60000; // a look into another window is no reason to hang up
 const KEPT = 200; // lines on the page
 
 export function chat() {
@@ -77,8 +78,8 @@ export function chat() {
     if (/^#[0-9a-f]{6}$/i.test(ink ?? "")) dot.style.backgroundColor = ink;
     const time = at ? el("time", { datetime: at, text: clock(at) }) : el("span", { text: "sending …" });
     const who = kind === "update" ? "Update" : user || "Someone";
-    return el("li", { class: kind }, el("p", { class: "who" }, dot, el("b", { text: who }), time),
-      el("p", { text: words }));
+    return el("li", { class: kind }, el("p", { class: "who" }, dot, el("b", { text: who, dir: "auto" }), time),
+      el("p", { text: words, dir: "auto" }));
   }
 
   const isMine = (m) => m.user === name.value && m.color === color.value;
@@ -204,6 +205,7 @@ export function chat() {
     const mine = socket = new WebSocket(
       `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path()}`, PROTOCOL);
     mine.onmessage = ({ data }) => {
+      if (socket !== mine) return; // hung up: it comes again
       shown.line(`↓ ${data.length > 300 ? `${data.slice(0, 300)} …` : data}`);
       const line = JSON.parse(data);
       if (line.type !== "history") minute.mark("You hear");
@@ -216,6 +218,7 @@ export function chat() {
       const why = code === 1008 ? "Too many messages at once" : code === 1009 ? "That message was too long" : "The line broke";
       if (code === 1009) drop(pending[0]);
       connection("waiting", `${why}; calling again …`);
+      say($("chat-present"), "Support chat");
       if (!document.hidden) again();
     };
   }
@@ -236,12 +239,24 @@ export function chat() {
     isWanted = true;
     call();
   }
-  document.addEventListener("visibilitychange", now);
-  addEventListener("online", now);
-  addEventListener("pagehide", () => {
-    socket?.close(1000);
+  // What is said meanwhile comes with the next call's history.
+  function hangUp() {
+    clearTimeout(timer);
+    timer = null;
+    const mine = socket;
     socket = null;
+    mine?.close(1000);
+    minute.close("Line");
+    if (isWanted) connection("idle", "Paused");
+  }
+  let hanging = null; // timer, while the page is hidden
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hanging);
+    if (document.hidden) hanging = setTimeout(hangUp, HIDDEN_MS);
+    else now();
   });
+  addEventListener("online", now);
+  addEventListener("pagehide", hangUp);
   addEventListener("pageshow", (event) => { if (event.persisted) now(); });
   onBack(now);
 

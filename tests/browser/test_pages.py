@@ -179,14 +179,18 @@ def test_a_stream_that_was_given_up_is_started_again(browser, site):
     assert browser.js("return opened.length") == opened
 
 
+HIDE = ("Object.defineProperty(document, 'hidden', {configurable: true, get: () => true});"
+        "document.dispatchEvent(new Event('visibilitychange'))")
+SHOW = "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
+
+
 def test_a_hidden_page_holds_no_stream(browser, site):
     place(browser, site)
     browser.wait_text("#tracker [data-connection]", "Live")
-    browser.js("Object.defineProperty(document, 'hidden', {configurable: true, get: () => true});"
-               "document.dispatchEvent(new Event('visibilitychange'))")
+    browser.js(HIDE)
     browser.wait_text("#tracker [data-connection]", "Paused")
     browser.eventually(lambda: site.http.status()["live"]["sse"] == 0, "no stream open")
-    browser.js("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    browser.js(SHOW)
     wait_delivered(browser)
 
 
@@ -270,6 +274,22 @@ def test_two_windows_chat(browser, site):
     browser.driver.close()
     browser.use(first)
     browser.wait_text("#chat-present", "alone")
+
+
+def test_a_page_hidden_for_a_minute_hangs_up_and_misses_nothing(browser, site):
+    browser.cdp("Page.addScriptToEvaluateOnNewDocument", source="""
+        const real = window.setTimeout; // a minute, in no time
+        window.setTimeout = (f, ms, ...more) => real(f, ms === 60000 ? 0 : ms, ...more);""")
+    browser.open(site.url + "/#phone-call")
+    browser.wait_text("#chat-connection", "On the line")
+    browser.js(HIDE)
+    browser.wait_text("#chat-connection", "Paused")
+    browser.eventually(lambda: site.http.status()["live"]["ws"] == 0, "no socket open")
+    assert site.http.post("/new-update-and-broadcast", data={"message": "Sunny again."}).status == 202
+    browser.eventually(lambda: not any(site.http.status()["jobs"].values()), "the update, broadcast")
+    browser.js(SHOW)
+    browser.wait_text("#chat-log", "Connected again")
+    assert [li.text.splitlines()[-1] for li in browser.all("#chat-log .update")].count("Sunny again.") == 1
 
 
 def test_the_monitor(browser, site):
