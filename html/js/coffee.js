@@ -55,7 +55,8 @@ export function coffee(restaurantId) {
       for (const part of PARTS) {
         setVar(rows[part], "--share", soFar(part) / whole);
         rows[part].classList.toggle("done", took[part] != null);
-        say(rows[part].querySelector("output"), took[part] == null ? "…" : duration(took[part]));
+        say(rows[part].querySelector("output"),
+          took[part] == null ? "…" : took[part] ? duration(took[part]) : "no answer");
       }
       let at = 0;
       [...sum.querySelectorAll("i")].forEach((piece, i) => {
@@ -63,7 +64,7 @@ export function coffee(restaurantId) {
         setVar(piece, "--share", parts[i] / whole);
         at += parts[i];
       });
-      say(sum.querySelector("output"), took.info && took.menu && took.reviews ? duration(at) : "…");
+      say(sum.querySelector("output"), took.info && took.menu && took.reviews ? duration(at) : isOver ? "–" : "…");
       return at;
     };
     const stop = ticking(draw);
@@ -78,8 +79,11 @@ export function coffee(restaurantId) {
     if (failure) {
       for (const part of PARTS) took[part] ??= 0;
       shown.answer(failure.reason.status || "No answer", failure.reason.ms, failure.reason.body ?? "");
-      say($("coffee-summary"), `${failure.reason.message} Please try again.`);
+      say($("coffee-summary"), `${failure.reason.message.replace(/\.$/, "")}. Please try again.`);
       draw();
+      for (const plate of document.querySelectorAll(".plates p, .plates li")) {
+        if (plate.textContent === "…") say(plate, "–");
+      }
     } else {
       const inTurn = draw();
       const atOnce = Math.max(took.info, took.menu, took.reviews);

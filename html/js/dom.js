@@ -36,7 +36,7 @@ export function duration(ms) {
   if (ms < 1000) return `${Math.round(ms)}\u00a0ms`;
   if (ms < 100000) return `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)}\u00a0s`;
   const minutes = Math.floor(ms / 60000);
-  return `${minutes}\u00a0min ${Math.round((ms - minutes * 60000) / 1000)}\u00a0s`;
+  return `${minutes}\u00a0min\u00a0${Math.round((ms - minutes * 60000) / 1000)}\u00a0s`;
 }
 
 // Calls back with true or false as the element comes into view and leaves it.

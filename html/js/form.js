@@ -3,7 +3,6 @@
 
 import { $, el } from "./dom.js";
 import { ask, persist, newKey, isPassing } from "./net.js";
-import { onBack } from "./banner.js";
 import { money } from "./words.js";
 
 const RESTAURANT_STORE = "tiffin-restaurant";
@@ -22,7 +21,10 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
   let key = null; // of the choice that is being sent; the same for each repetition of it
 
   const option = (value, text) => el("option", { value, text });
-  const message = (text) => { $("form-message").textContent = text; };
+  const message = (text, isPatient = false) => {
+    $("form-message").textContent = text;
+    $("form-message").classList.toggle("waits", isPatient);
+  };
 
   function showTotal() {
     const dish = menu.items.find((d) => d.name === item.value);
@@ -36,6 +38,7 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
   async function loadRestaurants() {
     try {
       const { body } = await persist(() => ask("/restaurants"), {
+        tries: Infinity,
         onWait: () => restaurant.replaceChildren(option("", "Waiting for the restaurants …")),
       });
       restaurants = body.restaurants;
@@ -43,6 +46,7 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
         ...restaurants.map((r) => option(r.id, `${r.name} · ${r.cuisine} · ★ ${r.rating}`)));
       if (!restaurants.length) {
         restaurant.replaceChildren(option("", "No restaurant is open"));
+        item.replaceChildren(option("", "No menu"));
         return;
       }
       const before = localStorage.getItem(RESTAURANT_STORE);
@@ -64,12 +68,17 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
     onMenu(null);
     showTotal();
     try {
-      const { body } = await persist(() => ask(`/restaurants/${encodeURIComponent(restaurant.value)}/menu`));
+      const path = `/restaurants/${encodeURIComponent(restaurant.value)}/menu`;
+      const { body } = await persist(() => ask(path), {
+        tries: Infinity,
+        onWait: () => mine === menuRequest && item.replaceChildren(option("", "Waiting for the menu …")),
+      });
       if (mine !== menuRequest) return;
       menu = { items: body.items, currency: body.currency ?? "USD" };
       item.replaceChildren(
         ...menu.items.map((d) => option(d.name, `${d.name} · ${money(d.price_cents, menu.currency)}`)));
-      item.disabled = false;
+      item.disabled = !menu.items.length;
+      if (item.disabled) item.replaceChildren(option("", "Nothing on the menu"));
       message("");
       onMenu({ ...menu, restaurant: restaurants.find((r) => r.id === restaurant.value) });
     } catch (error) {
@@ -97,7 +106,7 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
       tries: 5,
       onWait: (error) => message(error.status === 429
         ? `${error.message} Sending the same order again …`
-        : "No answer yet. Sending the same order again …"),
+        : "No answer yet. Sending the same order again …", true),
     });
     key = null;
     return { answer, request };
@@ -156,10 +165,6 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
   });
   item.addEventListener("change", onChoice);
   quantity.addEventListener("input", onChoice);
-  onBack(() => {
-    if (restaurant.disabled && !isSending) loadRestaurants();
-    else if (!menu.items.length) loadMenu();
-  });
   loadRestaurants();
 
   return {

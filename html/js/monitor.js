@@ -8,7 +8,7 @@ import { suspect } from "./banner.js";
 const WINDOW_S = 300;
 const number = new Intl.NumberFormat("en");
 // Nothing was asked, so there is no answer time: not a very quick one.
-const latency = (ms) => (ms === 0 ? "–" : ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`);
+const latency = (ms) => (ms === 0 ? "–" : ms >= 1000 ? `${(ms / 1000).toFixed(1)}\u00a0s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}\u00a0ms`);
 
 const FIGURES = {
   "m-placed": (d) => number.format(d.orders.placed),
@@ -35,8 +35,9 @@ const CHARTS = [
   },
   {
     id: "chart-queue", title: "Job queue",
-    series: [["ready", "--s3", (d) => d.jobs.ready], ["active", "--s1", (d) => d.jobs.active],
-      ["delayed", "--s2", (d) => d.jobs.delayed], ["dead", "--s4", (d) => d.jobs.dead]],
+    // The last is drawn on top: at zero all lie on one another, and that is no alarm.
+    series: [["dead", "--s4", (d) => d.jobs.dead], ["delayed", "--s2", (d) => d.jobs.delayed],
+      ["active", "--s1", (d) => d.jobs.active], ["ready", "--s3", (d) => d.jobs.ready]],
   },
   {
     id: "chart-lines", title: "Open lines",
@@ -88,8 +89,8 @@ class Charts {
         padding: [8, 18, 0, 0],
         scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, 4)] } },
         axes: [
-          { ...axis, size: 28, splits: () => [240, 180, 120, 60, 0].map((s) => this.newest() - s), values: (u, at) => at.map((s) => this.ago(s)) },
-          { ...axis, size: 52, values: (u, at) => at.map((v) => (chart.unit ? chart.unit(v) : number.format(v))) },
+          { ...axis, size: 28, splits: (u) => (u.width < 320 ? [240, 120, 0] : [240, 180, 120, 60, 0]).map((s) => this.newest() - s), values: (u, at) => at.map((s) => this.ago(s)) },
+          { ...axis, size: 52, values: (u, at) => at.map((v) => (chart.unit && v ? chart.unit(v) : number.format(v))) },
         ],
         series: [{}, ...chart.series.map(([label, color], i) => ({ label, stroke: ink(color), width: 2, fill: i ? undefined : `${ink(color)}1c`, points: { show: false } }))],
       }, this.data(chart), node);
@@ -141,6 +142,7 @@ export function monitor() {
     const node = $("m-health");
     node.dataset.state = d.status === "ok" ? "live" : "waiting";
     say(node, d.redis !== "up" ? "The order store is away" : d.workers === 0 ? "No worker is there" : "All is well");
+    $("monitor").classList.toggle("stale", d.redis !== "up");
     if (d.redis !== "up") suspect();
   }
 

@@ -1,6 +1,6 @@
 // Asking the API: errors for people, patient repetition, and keys that make repeating safe.
 
-// Tells `trouble` ({ status }) and `fine` after each request: the banner listens.
+// Tells `trouble` ({ status }) and `fine` after each request: the banner listens, and tells `back`.
 export const weather = new EventTarget();
 
 const tell = (name, detail) => weather.dispatchEvent(new CustomEvent(name, { detail }));
@@ -49,7 +49,11 @@ export const isPassing = (error) => error.status === 0 || error.status === 429 |
 // The wait before try number n (0, 1, …): doubling, with jitter so that pages do not come in step.
 export const backOff = (n, most = 15000) => Math.min(most, 500 * 2 ** n) * (0.75 + Math.random() / 2);
 
-// Repeats a request while its failure is a passing one. `onWait` hears of each pause.
+// The next time that something which was away is there again.
+const back = () => new Promise((resolve) => weather.addEventListener("back", resolve, { once: true }));
+
+// Repeats a request while its failure is a passing one, and at once when what was away is back.
+// `onWait` hears of each pause.
 export async function persist(request, { tries = 6, onWait = () => {} } = {}) {
   for (let n = 0; ; n++) {
     try {
@@ -57,7 +61,7 @@ export async function persist(request, { tries = 6, onWait = () => {} } = {}) {
     } catch (error) {
       if (!isPassing(error) || n + 1 >= tries) throw error;
       onWait(error);
-      await pause(Math.max(backOff(n), error.retryMs ?? 0));
+      await Promise.race([pause(Math.max(backOff(n), error.retryMs ?? 0)), back()]);
     }
   }
 }

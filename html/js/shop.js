@@ -4,7 +4,9 @@ import { $, el, say, setVar, duration, ticking } from "./dom.js";
 import { wire } from "./wire.js";
 import { changes, money } from "./words.js";
 
-const STEPS = 7;          // of an order that goes well
+// What happens to an order that goes well, until it is known.
+const STEPS = ["Order placed", "Payment: paid", "Kitchen: accepted", "Cooking", "Quality check", "Out for delivery",
+  "Delivered"];
 const LEAST_MS = 16000;   // the drawing's width until the order is over, or longer
 
 export function shop(order) {
@@ -15,16 +17,17 @@ export function shop(order) {
   shown.request({ method: "POST", path: "/order", json: { restaurant_id: "resto_123", item: "Curry", quantity: 1 } });
 
   function bar(label) {
-    return el("li", { class: "bar" }, el("span", { text: label }), el("i"), el("output"));
+    return el("li", { class: "bar ahead" }, el("span", { text: label }), el("i"), el("output"));
   }
   function reset() {
-    lines.replaceChildren(...Array.from({ length: STEPS }, () => bar("\u00a0")));
+    lines.replaceChildren(...STEPS.map(bar));
   }
   reset();
 
   return {
     menu(menu) {
-      say($("shop-where"), menu ? `From the menu of ${menu.restaurant.name}:` : "Fetching the menu …");
+      say($("shop-where"), !menu ? "Fetching the menu …" : menu.items.length
+        ? `From the menu of ${menu.restaurant.name}:` : `${menu.restaurant.name} has nothing to offer now.`);
       chips.replaceChildren(...(menu?.items ?? []).map((dish) => el("li", {}, el("button", {
         type: "button", class: "chip", on: { click: () => order(dish.name) },
       }, dish.name, " ", el("small", { text: money(dish.price_cents, menu.currency) })))));
@@ -50,23 +53,27 @@ export function shop(order) {
         const at = versions.map((v) => Date.parse(v.timestamp));
         const nowMs = o.isOver ? at.at(-1) : o.serverMs;
         const whole = Math.max(o.isOver ? 1 : LEAST_MS, nowMs - at[0]);
-        const wanted = Math.max(STEPS, versions.length + (o.isOver ? 0 : 1));
+        const wanted = Math.max(STEPS.length, versions.length + (o.isOver ? 0 : 1));
         while (lines.children.length < wanted) lines.append(bar("\u00a0"));
         [...lines.children].forEach((li, i) => {
-          const [label, piece, out] = li.children;
+          const [label, , out] = li.children;
           if (i > versions.length || (i === versions.length && o.isOver)) {
             setVar(li, "--share", 0);
+            if (o.isOver) { // it ended otherwise: these never came
+              say(label, "\u00a0");
+              li.classList.add("never");
+            }
             return;
           }
           const isNow = i === versions.length;
           const from = at[Math.max(0, i - 1)] - at[0];
           const to = isNow ? nowMs - at[0] : at[i] - at[0];
-          say(label, isNow ? "…" : changes(versions[i], versions[i - 1]));
+          if (!isNow) say(label, changes(versions[i], versions[i - 1]));
           setVar(li, "--from", from / whole);
           setVar(li, "--share", Math.max((to - from) / whole, 0.004));
           li.classList.toggle("done", !isNow);
-          piece.hidden = false;
-          say(out, isNow ? "" : i ? `+${duration(to)}` : "at once");
+          li.classList.toggle("ahead", isNow);
+          say(out, isNow ? "…" : i ? `+${duration(to)}` : "at once");
         });
         if (o.isOver && wasOver) stop();
         wasOver = o.isOver;

@@ -33,6 +33,11 @@ export function ticker() {
       tracker.show(o);
       shown.request({ method: "GET", path: `${o.path}/live-status`, isStream: true });
       say($("ticker-note"), "");
+      const told = () => {
+        if (o.isOver) shown.status("The server said end: the line is closed, and nobody calls again.");
+        else if (o.connection === "live") shown.status("200, text/event-stream: the line stays open.");
+        else shown.status("");
+      };
       const mine = (f) => (event) => { if (order === o) f(event); };
       o.addEventListener("line", mine((event) => {
         shown.line(event.detail);
@@ -40,6 +45,7 @@ export function ticker() {
       }));
       o.addEventListener("connection", mine(() => {
         refresh();
+        told();
         minute[o.connection === "live" ? "open" : "close"]("Line");
         if (o.connection === "live" && o.reconnections) {
           say($("ticker-note"), "Back on the line. What happened meanwhile came at once, in order, and nothing twice.");
@@ -47,6 +53,7 @@ export function ticker() {
       }));
       o.addEventListener("over", mine(() => {
         refresh();
+        told();
         minute.close("Line");
         if (o.versions.length && !o.reconnections) say($("ticker-note"), "");
       }));

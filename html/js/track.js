@@ -11,10 +11,7 @@ const order = new Order(id);
 
 order.addEventListener("over", () => {
   $("again").hidden = false;
-  if (order.isKnown) {
-    tracker.hook("confirmation").textContent = "This order is finished; nothing changes any more.";
-    return;
-  }
+  if (order.isKnown) return;
   document.title = "No such order · Tiffin";
   $("live-title").textContent = "No such order";
 });

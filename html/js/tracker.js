@@ -4,7 +4,7 @@
 import { el, say, clock } from "./dom.js";
 import { drawTiffin } from "./tiffin.js";
 import { copyButton } from "./wire.js";
-import { STEPS, short, word, changes, isCancellable, isSettled, money } from "./words.js";
+import { STEPS, short, word, changes, farewell, isCancellable, isSettled, money } from "./words.js";
 
 const CONNECTIONS = {
   connecting: ["waiting", "Connecting …"],
@@ -21,7 +21,7 @@ export class Tracker {
     this.hook("cancel")?.addEventListener("click", () => this.#cancel());
     const share = this.hook("share");
     if (share) {
-      share.append(copyButton("Copy the link", () => this.order?.link ?? ""));
+      share.append(copyButton("Copy link", () => this.order?.link ?? ""));
     }
   }
 
@@ -136,7 +136,9 @@ export class Tracker {
     if (connection === "live" && reconnections) {
       this.#say("note", `The line broke and is back since ${clock(Date.now())}; nothing was missed.`);
     } else if (connection === "waiting") {
-      this.#say("note", "The line broke. The order goes on; this page calls again by itself.");
+      this.#say("note", this.order.now
+        ? "The line broke. The order goes on; this page calls again by itself."
+        : "The order cannot be read at the moment; this page asks again by itself.");
     }
   }
 
@@ -150,16 +152,17 @@ export class Tracker {
   #over() {
     const { now, isKnown } = this.order;
     this.#hide("cancel", true);
+    this.#say("note", "");
     if (!isKnown) {
       this.#pill("idle", "Not found");
-      this.#say("confirmation", "This order is not known here. Look at the link again, or place a new order.");
+      this.#say("confirmation", "There is no order with this link. Perhaps a part of it was not copied, or the order is long over.");
       this.#hide("share", true);
       this.#hide("title", true);
       this.root.classList.add("unknown");
       return;
     }
     this.#pill(now?.status === "delivered" ? "done" : "idle", now && isSettled(now) ? word(now.status) : "Finished");
-    this.#say("note", "");
+    if (now) this.#say("confirmation", farewell(now));
   }
 
   async #cancel() {
@@ -169,7 +172,7 @@ export class Tracker {
     this.#say("note", "Asking to cancel …");
     try {
       await order.cancel();
-      this.#say("note", "Cancelled. What was paid is paid back.");
+      if (!order.isOver) this.#say("note", "Cancelled. What was paid is paid back.");
     } catch (error) {
       this.#say("note", error.message);
     } finally {

@@ -54,9 +54,14 @@ export function waiter() {
         : `at table ${Math.min(n, Math.floor(ms / each) + 1)}, ${duration(alone)}`);
       if (end && alone >= whole) stopDrawing();
     }
-    const stop = ticking(draw);
-    stopDrawing = stop;
+    stopDrawing = ticking(draw);
 
+    function breakOff() {
+      stopDrawing();
+      shown.status("");
+      say($("waiter-summary"), `The line broke after ${served} of ${n}. Please try again in a moment.`);
+      finish();
+    }
     function finish() {
       start.disabled = false;
       stream = null;
@@ -72,25 +77,21 @@ export function waiter() {
       onEnd(data) {
         end = data;
         shown.line(`event: end\ndata: ${JSON.stringify(data)}`);
-        shown.status(`200, ${n === 1 ? "one wait" : `all ${n} waits`} over in ${duration(data.total_ms)}`);
+        shown.status(`200, text/event-stream: ${n === 1 ? "one wait" : `all ${n} waits`} over in ${duration(data.total_ms)}`);
         say($("waiter-summary"), n === 1
           ? "One table: here both waiters are alike. Now try two hundred."
           : `${n} tables in ${duration(data.total_ms)}. A waiter who stands still at the kitchen door would need ${duration(data.one_at_a_time_ms)}.`);
         finish();
       },
       onGivenUp() {
-        stop();
-        shown.status(`Broken off after ${served} of ${n}; please start again.`);
-        finish();
+        if (stream) breakOff();
         return true;
       },
       onState(state) {
         // Taken up again it would begin anew, so a broken run is over.
         if ((state === "waiting" || state === "paused") && stream) {
           const broken = stream;
-          stop();
-          shown.status(`Broken off after ${served} of ${n}; please start again.`);
-          finish();
+          breakOff();
           queueMicrotask(() => broken.end());
         }
       },

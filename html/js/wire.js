@@ -46,13 +46,14 @@ export function wire(node) {
   const showRequests = (all) => {
     requests = all;
     list.replaceChildren(...all.map(({ method, path }) =>
-      el("li", {}, el("b", { text: method }), ` ${path}`)));
+      el("li", {}, el("b", { text: method }), " ", el("span", { text: path }))));
   };
   return {
     request(...all) {
       showRequests(all);
       head.textContent = "";
       body.textContent = "";
+      body.classList.remove("stream");
     },
     replaceRequest(...all) {
       showRequests(all);
@@ -69,6 +70,7 @@ export function wire(node) {
     line(text) {
       const lines = body.textContent ? body.textContent.split("\n") : [];
       body.textContent = [...lines, text].slice(-40).join("\n");
+      body.classList.add("stream");
       body.scrollTop = body.scrollHeight;
     },
   };

@@ -49,6 +49,14 @@ export function isSettled({ status, payment_status: payment }) {
     (status === "cancelled" && ["not_charged", "declined", "refunded"].includes(payment));
 }
 
+// The last word on an order that is over.
+export function farewell({ status, payment_status: payment }) {
+  if (status === "delivered") return "It has arrived. Enjoy your meal!";
+  if (status === "payment_failed") return "The payment was declined: nothing was cooked, and nothing is owed.";
+  if (payment === "refunded") return "It was cancelled, and what was paid is paid back.";
+  return "It was cancelled before anything was paid.";
+}
+
 // Until the kitchen has accepted.
 export function isCancellable({ status, kitchen_status: kitchen }) {
   return status === "order_placed" && kitchen === "pending";

@@ -28,8 +28,9 @@ def wait_delivered(browser):
 
 def test_an_order_is_placed_and_seen_delivered(browser, site):
     id_ = place(browser, site)
-    browser.wait_text("#tracker [data-confirmation]", "Order placed successfully!")
+    browser.wait_text("#shop-wire .wire-body", "Order placed successfully!")
     wait_delivered(browser)
+    browser.wait_text("#tracker [data-confirmation]", "It has arrived")
     order = site.http.order(id_)
     assert (order["item"], order["quantity"]) == ("Curry", 2)
     assert browser.text("#tracker [data-title]") == "2 × Curry, The Spicy Spoon, $25.00"
@@ -50,7 +51,7 @@ def test_a_reload_keeps_the_order(browser, site):
     id_ = place(browser, site)
     browser.wait_text("#tracker [data-payment]", "Paid")
     browser.driver.refresh()
-    browser.wait_text("#tracker [data-confirmation]", "placed before")
+    browser.wait_text("#shop-summary", "placed before")
     wait_delivered(browser)
     assert len(browser.all("#shop-lines .done")) == len(site.http.order(id_)["history"])
     # After the end nothing is opened: a reload reads the order, and no stream.
@@ -86,7 +87,7 @@ def test_an_unknown_order_is_said_to_be_unknown(browser, site):
     browser.expected.append("404")
     browser.open(f"{site.url}/track/{UNKNOWN}")
     browser.wait_text("#tracker [data-connection]", "Not found")
-    browser.wait_text("#tracker [data-confirmation]", "not known")
+    browser.wait_text("#tracker [data-confirmation]", "no order with this link")
 
 
 def test_the_form_says_what_the_server_says(browser, site):
@@ -465,7 +466,7 @@ def test_the_keyboard_is_enough(browser, site):
     assert [id_ for id_ in reached if id_ in ("restaurant", "item", "quantity")] == [
         "restaurant", "item", "quantity"]
     browser.find("#quantity").send_keys(Keys.ENTER)
-    browser.wait_text("#tracker [data-confirmation]", "Order placed")
+    browser.wait_text("#shop-summary", "Confirmed in")
 
 
 def test_motion_can_be_reduced(browser, site):
