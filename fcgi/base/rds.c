@@ -49,6 +49,7 @@ struct rds {
     char reason[160];
     enum rds_outcome failing_as; /* what a NULL reply means now */
     int backoff_ms;
+    unsigned failures; /* in a row: each tries another address of the host */
     int is_freed;      /* rds_free() runs: nothing is completed any more */
     int must_drop;     /* the server refused us: give the connection up when this turn ends */
     char refusal[160]; /* its words */
@@ -364,6 +365,7 @@ static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
 static void schedule_retry(struct rds *r)
 {
     double ms = r->backoff_ms * (0.5 + 0.5 * random_unit());
+    r->failures++;
     r->backoff_ms = r->backoff_ms * 2 < BACKOFF_MAX_MS ? r->backoff_ms * 2 : BACKOFF_MAX_MS;
     ev_timer_stop(r->loop, &r->retry);
     ev_timer_set(&r->retry, ms / 1000, 0.);
@@ -432,6 +434,7 @@ static void come_up(struct rds *r)
 {
     ev_timer_stop(r->loop, &r->deadline);
     r->backoff_ms = BACKOFF_FIRST_MS;
+    r->failures = 0;
     snprintf(r->reason, sizeof r->reason, "the connection to Redis broke"); /* when it does */
     if (!r->options.blocking)
         ev_timer_again(r->loop, &r->probe);
@@ -523,7 +526,7 @@ static void try_connect(struct rds *r)
     if (!r->to.port || resolve_is_address(r->to.name))
         connect_to(r, r->to.name);
     else
-        r->lookup = resolve_start(r->loop, r->to.name, on_resolved, r);
+        r->lookup = resolve_start(r->loop, r->to.name, r->failures, on_resolved, r);
 }
 
 struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)

@@ -19,6 +19,7 @@ struct resolve {
     struct gaicb question; /* the thread's until gai_error() says that it is over */
     struct addrinfo hints;
     char *host;
+    unsigned which;
     int refused;   /* what getaddrinfo_a() said at once; 0 = it was taken */
     resolve_fn fn; /* NULL once cancelled */
     void *arg;
@@ -34,6 +35,17 @@ static void release(struct ev_loop *loop, struct resolve *r)
     free(r);
 }
 
+/* The which-th of a list that is not empty, counted round. */
+static const struct addrinfo *pick(const struct addrinfo *list, unsigned which)
+{
+    unsigned n = 1;
+    for (const struct addrinfo *at = list->ai_next; at; at = at->ai_next)
+        n++;
+    for (which %= n; which > 0; which--)
+        list = list->ai_next;
+    return list;
+}
+
 static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
 {
     (void)revents;
@@ -42,21 +54,24 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int revents)
     if (err == EAI_INPROGRESS)
         return;
     char ip[NI_MAXHOST];
-    const struct addrinfo *found = r->question.ar_result;
-    if (!err)
+    if (!err) {
+        const struct addrinfo *found = pick(r->question.ar_result, r->which);
         err =
             getnameinfo(found->ai_addr, found->ai_addrlen, ip, sizeof ip, NULL, 0, NI_NUMERICHOST);
+    }
     ev_timer_stop(loop, w);
     if (r->fn)
         r->fn(r->arg, err ? NULL : ip, err ? gai_strerror(err) : "");
     release(loop, r);
 }
 
-struct resolve *resolve_start(struct ev_loop *loop, const char *host, resolve_fn fn, void *arg)
+struct resolve *resolve_start(struct ev_loop *loop, const char *host, unsigned which, resolve_fn fn,
+                              void *arg)
 {
     struct resolve *r = mem_calloc(1, sizeof *r);
     struct gaicb *list[] = {&r->question};
     r->host = mem_strdup(host);
+    r->which = which;
     r->hints.ai_socktype = SOCK_STREAM;
     r->hints.ai_flags = AI_ADDRCONFIG;
     r->question.ar_name = r->host;

@@ -7,13 +7,15 @@
 struct ev_loop;
 struct resolve;
 
-/* Once, never before resolve_start() has returned: the first address in digits, which dies when
- * the callback returns; or NULL, and why in one line. */
+/* Once, never before resolve_start() has returned: an address in digits, which dies when the
+ * callback returns; or NULL, and why in one line. */
 typedef void (*resolve_fn)(void *arg, const char *ip, const char *why);
 
-/* Asks for a host (it is copied). The answer may take as long as the system's resolver waits. The
- * result, never NULL, is valid until its callback is called. */
-struct resolve *resolve_start(struct ev_loop *loop, const char *host, resolve_fn fn, void *arg);
+/* Asks for a host (it is copied), and of its addresses, which are counted round, for the `which`-th
+ * from 0: who finds nobody at one tries the next. The answer may take as long as the system's
+ * resolver waits. The result, never NULL, is valid until its callback is called. */
+struct resolve *resolve_start(struct ev_loop *loop, const char *host, unsigned which, resolve_fn fn,
+                              void *arg);
 /* The callback will not be called. NULL ok. */
 void resolve_cancel(struct resolve *r);
 
