@@ -287,16 +287,23 @@ void client_send(struct client *c, struct chunk *chunk)
         queue_add(c, chunk);
 }
 
-/* A small frame for this client alone. It joins the last chunk if that is nobody else's: a chunk
- * for each answer to a flood of pings would take many times the memory that the queue's limit says.
- */
+/* The last chunk of its queue, if it is nobody else's and takes more frames; or NULL. */
+static struct chunk **last_own(struct client *c)
+{
+    if (!c->n_queued)
+        return NULL;
+    struct chunk **last = &c->queue[(c->first + c->n_queued - 1) & (c->room - 1)];
+    return (*last)->refs == 1 && !(*last)->is_raw && (*last)->len < ALONE_BYTES ? last : NULL;
+}
+
+/* A small frame for this client alone. It joins the last chunk if it can: a chunk for each answer
+ * to a flood of pings would take many times the memory that the queue's limit says. */
 static void send_alone(struct client *c, int opcode, const char *bytes, size_t n)
 {
     if (!may_send(c))
         return;
-    struct chunk **last =
-        c->n_queued ? &c->queue[(c->first + c->n_queued - 1) & (c->room - 1)] : NULL;
-    if (last && (*last)->refs == 1 && !(*last)->is_raw && (*last)->len < ALONE_BYTES) {
+    struct chunk **last = last_own(c);
+    if (last) {
         c->queued_bytes -= (*last)->len;
         *last = chunk_add(*last, opcode, bytes, n, NULL, 0);
         c->queued_bytes += (*last)->len;

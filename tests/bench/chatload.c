@@ -148,9 +148,10 @@ static int begins(const char *json, size_t n, const char *with)
 static long number_of_key(const struct client *c, const char *json)
 {
     const char *key = strstr(json, "\"key\":\"");
-    long talker = -1, number = -1;
-    if (!key || sscanf(key + 7, "%ld-%ld-", &talker, &number) != 2 || talker != c->number)
+    char *end;
+    if (!key || strtol(key + 7, &end, 10) != c->number || *end != '-')
         return -1;
+    long number = strtol(end + 1, NULL, 10);
     return number < c->n_sent ? number : -1;
 }
 
