@@ -20,6 +20,10 @@ RELOAD_PAUSE_S=3
 # good a 503. Both are judged alike, because a container engine's name server gives either when the
 # last container has gone, and either when it has a bad moment.
 FORGET_LOOKS=10
+# An address that is missing while others are there is waited for this long: a container that was
+# killed starts again with the same one or another, and then that is one reload and not two. What is
+# sent to it goes on to another one.
+MISSING_LOOKS=3
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 say() { printf 'tiffin-nginx: %s\n' "$*" >&2; }
@@ -33,7 +37,8 @@ die() {
 
 # ---- settings -----------------------------------------------------------------------
 
-declare -A host=([api]='' [ws]='') answer=([api]='' [ws]='') peers=([api]='' [ws]='') silent=([api]=0 [ws]=0)
+declare -A host=([api]='' [ws]='') answer=([api]='' [ws]='') seen=([api]='' [ws]='') peers=([api]='' [ws]='')
+declare -A silent=([api]=0 [ws]=0) missing=([api]=0 [ws]=0)
 
 # take_host WHO SETTING: of host:port the host, to be watched.
 take_host() {
@@ -78,6 +83,14 @@ addresses() {
     }
 }
 
+# is_part SOME ALL: is each word of SOME one of ALL?
+is_part() {
+    local word
+    for word in $1; do
+        [[ " $2 " == *" $word "* ]] || return 1
+    done
+}
+
 # look WHO: asks once, and decides who counts as there. Mostly the answer is the last one, and
 # getent is all that has to be started.
 look() {
@@ -89,8 +102,13 @@ look() {
         ((silent[$1] < FORGET_LOOKS)) || peers[$1]=''
     else
         silent[$1]=0
-        [[ $found == "${answer[$1]}" ]] || peers[$1]=$(addresses "$found")
+        [[ $found == "${answer[$1]}" ]] || seen[$1]=$(addresses "$found")
         answer[$1]=$found
+        missing[$1]=$((missing[$1] + 1))
+        if [[ ${seen[$1]} == "${peers[$1]}" ]] || ((missing[$1] >= MISSING_LOOKS)) ||
+            ! is_part "${seen[$1]}" "${peers[$1]}"; then
+            peers[$1]=${seen[$1]} missing[$1]=0
+        fi
     fi
 }
 

@@ -378,6 +378,19 @@ def test_names_vanish_and_come_back(edge):
     edge.wait_used("127.0.0.3")
 
 
+def test_who_is_back_at_once_was_never_away(edge):
+    """As a container that is killed and starts again: streams go on, for nothing is reloaded."""
+    two(edge)
+    with asking(edge.http, "/status"):
+        edge.names(api=["127.0.0.2"])
+        time.sleep(1.5)  # one or two looks: never the third
+        edge.names(api=["127.0.0.3", "127.0.0.2"])
+        edge.serve("tiffin-api", "127.0.0.4")
+        edge.names(api=["127.0.0.3", "127.0.0.2", "127.0.0.4"])
+        edge.wait_said("api at 127.0.0.2 127.0.0.3 127.0.0.4;")
+    assert edge.log().count("tiffin-nginx: api at") == 2, "at the start, and now"
+
+
 def test_many_changes_are_few_reloads(edge):
     edge.serve("tiffin-api", "127.0.0.2")
     edge.names(api=["127.0.0.2"])
