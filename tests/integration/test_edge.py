@@ -96,7 +96,7 @@ class Edge:
     def log(self):
         return self.log_file.read_text(errors="replace")
 
-    def start(self, wait=True, **settings):
+    def start(self, wait=True, prepare="true", namespaces=(), **settings):
         env = self.stack.environment(
             PORT=self.port, API_PROCESSES=PROCESSES,
             **{"RUN_DIR": self.folder / "run",
@@ -104,8 +104,8 @@ class Edge:
                **({} if self.who else {"NGINX_USER": "root"}), **settings})
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [*UNSHARE, "sh", "-c", PRIVATE, "sh", self.hosts, self.folder / "nsswitch", *self.who,
-                 ENTRYPOINT],
+                [*UNSHARE, *namespaces, "sh", "-c", f"{prepare} && {PRIVATE}", "sh", self.hosts,
+                 self.folder / "nsswitch", *self.who, ENTRYPOINT],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/")
         if wait:
             eventually(lambda: self.answers("/.nginx", 204), "nginx")
@@ -357,6 +357,41 @@ def test_one_that_hangs_is_a_timeout(edge):
         answer = edge.http.get("/restaurants/resto_123")
         return answer.status != 200 and answer
     check_problem(eventually(gave_up, "an answer of the new nginx"), 504)
+
+
+# ---- who is one client ----------------------------------------------------------------------------
+
+NEAR, NEAR_TOO, FAR = "2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"
+# While the first holds the one stream it may have (its request has no end), the others ask for one.
+ASK_FOR_STREAMS = """
+import socket, sys
+def ask(address, head):
+    s = socket.create_connection(("2001:db8::1", int(sys.argv[1])), 60, (address, 0))
+    s.sendall(head.encode() + b" /live-monitor HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 1\\r\\n\\r\\n")
+    return s
+def status(address):
+    s = ask(address, "GET")
+    s.sendall(b"x")
+    return s.recv(12).decode()[-3:]
+held = ask(sys.argv[2], "POST")
+while status(sys.argv[3]) != "429":
+    pass
+print(status(sys.argv[2]), status(sys.argv[3]), status(sys.argv[4]))
+"""
+
+
+@pytest.mark.skipif(not IS_ROOT or not shutil.which("ip"), reason="addresses cannot be made here")
+def test_an_ipv6_network_is_one_client(edge):
+    """Its machines have 2^64 addresses each, so no limit on one would hold."""
+    edge.start(wait=False, namespaces=["-n"], STREAMS_PER_CLIENT=1, prepare=" && ".join(
+        ["ip link set lo up", *(f"ip address add {address}/128 dev lo nodad"
+                                for address in ("2001:db8::1", NEAR, NEAR_TOO, FAR))]))
+    edge.wait_said("tiffin-nginx: api at no address")
+    eventually(lambda: (edge.folder / "run" / "nginx.pid").exists(), "nginx")
+    done = subprocess.run(["nsenter", "-t", str(edge.process.pid), "-n", "/usr/bin/python3", "-c",
+                           ASK_FOR_STREAMS, str(edge.port), NEAR, NEAR_TOO, FAR],
+                          capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert done.stdout.split() == ["429", "429", "200"], done.stderr
 
 
 # ---- names --------------------------------------------------------------------------------------
