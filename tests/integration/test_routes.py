@@ -280,6 +280,18 @@ def test_pages_are_only_read(http, method):
     assert answer.all("Allow") == ["GET, HEAD"]
 
 
+@pytest.mark.parametrize("headers", [
+    {"If-Match": '"another"'}, {"If-Unmodified-Since": "Mon, 01 Jan 2001 00:00:00 GMT"}])
+def test_a_page_that_is_another_by_now(http, headers):
+    check_problem(http.get("/style.css", headers=headers), 412)
+
+
+@pytest.mark.parametrize("wanted", ["bytes=10-20", "bytes=99999999-"])
+def test_a_page_comes_whole(http, wanted):
+    answer = http.get("/style.css", headers={"Range": wanted})
+    assert answer.status == 200 and answer.body == http.get("/style.css").body
+
+
 @pytest.mark.parametrize("method", ["get", "TRACE", "CONNECT", "BREW"])
 def test_other_methods_are_refused(http, method):
     answer = http.request(method, "/status")
