@@ -1,5 +1,6 @@
 """What docker compose up promises: see README.md, "Docker"."""
 import contextlib
+import gzip
 import json
 import os
 import random
@@ -69,6 +70,16 @@ def test_a_browser_orders_and_sees_it_delivered(project):
         browser.check_console()
     finally:
         browser.quit()
+
+
+def test_a_large_file_was_compressed_when_it_was_built(project):
+    """So it has a length, which what nginx compresses on the way has not."""
+    path = "/vendor/swagger-ui-dist/swagger-ui-bundle.js"
+    plain = project.http.get(path)
+    small = project.http.get(path, headers={"Accept-Encoding": "gzip"})
+    assert small.headers["Content-Encoding"] == "gzip" and small.headers["Content-Length"]
+    assert gzip.decompress(small.body) == plain.body and len(small.body) < len(plain.body) / 2
+    assert project.http.get(path + ".gz").status == 404
 
 
 # ---- hardened -------------------------------------------------------------------------------------
