@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "tests/unit/support/test.h"
 
-#define START_MS 10000
+#define START_MS 60000
 #define PASSWORD "sesame"
 
 static void write_file(const char *path, const char *text)

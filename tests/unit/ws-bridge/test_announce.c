@@ -10,7 +10,7 @@
 #include "ws-bridge/feed.h"
 
 #define TOLD_MAX 16
-#define WAIT_MS 5000
+#define WAIT_MS 60000 /* reached only when it will never come */
 
 static struct ev_loop *loop;
 static struct {

@@ -13,7 +13,8 @@
 #include "tests/unit/support/ws_client.h"
 
 #define TEXT_HI "\x81\x82\0\0\0\0hi"
-#define WAIT_MS 5000
+#define WAIT_MS 60000    /* reached only when it will never come */
+#define PATIENCE_MS 1000 /* of an impatient bridge: we must be faster */
 
 static struct ev_loop *loop;
 static ev_timer tick;
@@ -297,7 +298,7 @@ static void a_pause_is_no_silence(void **state)
     client_pause(opened, 1);
     UNTIL(ENDS_WITH("\x89\0"));
     PUT("\x8a\x80\0\0\0\0");
-    for (int64_t end = clock_mono_ms() + 350; clock_mono_ms() < end;)
+    for (int64_t end = clock_mono_ms() + PATIENCE_MS + 250; clock_mono_ms() < end;)
         turn();
     assert_non_null(opened);
     client_pause(opened, 0);
@@ -368,7 +369,7 @@ static void one_who_says_too_much(void **state)
     usleep(110000);
     PUT(TEXT_HI);
     UNTIL(n_texts == 4);
-    PUT(TEXT_HI TEXT_HI);
+    PUT(TEXT_HI TEXT_HI TEXT_HI TEXT_HI TEXT_HI TEXT_HI); /* more than a long pause allows */
     UNTIL(n_left == 1);
     UNTIL(n_in > 4);
     assert_memory_equal(in + 2, "\x03\xf0", 2);
@@ -378,7 +379,8 @@ static int start_impatient(void **state)
 {
     struct client_rules rules = ws_rules();
     (void)state;
-    rules.ping_ms = rules.pong_ms = rules.close_ms = rules.handshake_ms = 100;
+    rules.ping_ms = 100;
+    rules.pong_ms = rules.close_ms = rules.handshake_ms = PATIENCE_MS;
     start_with(rules);
     return 0;
 }

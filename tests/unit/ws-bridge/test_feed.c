@@ -19,7 +19,7 @@
 #include "ws-bridge/lines.h"
 #include "ws-bridge/room.h"
 
-#define WAIT_MS 15000
+#define WAIT_MS 60000 /* reached only when it will never come */
 #define SAID_MAX 4096
 #define KILL_SUBSCRIPTIONS "CLIENT", "KILL", "TYPE", "pubsub"
 
