@@ -14,6 +14,7 @@ import time
 
 import functions_client as fc
 import functions_server as fs
+from tiffin_stack import DEADLINE_S
 from tiffin_store import CHAT_CHANNEL, CHAT_LOG, COUNT, EVENTS, SNAPSHOT, check_ledger
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,9 +22,15 @@ CRASH_BIN_DIR = ROOT / "build" / "crash" / "bin"
 CATALOGUE = ("restaurant:", "restaurants:", "catalogue:")
 WORKER_TTL_MS = 400  # two beats may be a little late on a busy machine
 AT_ONCE = int(os.environ.get("TIFFIN_CHAOS_AT_ONCE", 10))  # benches; they mostly wait
-DEADLINE_S = 30      # of anything awaited: reached only when it will never come
 FAR_OFF_MS = 200     # a delayed job this far away is a retry, not a stage
 
+# In one piece: else a worker could take the job in between.
+HURRY = """
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf')) do
+    redis.call('ZREM', KEYS[1], id)
+    redis.call('RPUSH', KEYS[2], id)
+end
+"""
 NO_WAITS = {"DB_MS": 0, "PAYMENT_MS": 0, "KITCHEN_MS": 0, "STAGE_MIN_MS": 0, "STAGE_MAX_MS": 0,
             "BROADCAST_MS": 0, "WORKER_TTL_MS": WORKER_TTL_MS, "DRAIN_MS": 1000}
 
@@ -116,6 +123,11 @@ class Bench:
         seen = self.folder / "crash.seen"
         return collections.Counter(seen.read_text().splitlines() if seen.exists() else [])
 
+    def crash_point(self):
+        """Where a worker shall die: "<phase> <call> <k>"; "" when nowhere, or when it is dead."""
+        file = self.folder / "crash"
+        return file.read_text() if file.exists() else ""
+
     def log(self):
         return (self.folder / "worker.log").read_text(errors="replace")[-2000:]
 
@@ -131,11 +143,7 @@ class Bench:
         """Retries wait for seconds: their time has come now."""
         now_s, us = self.admin.time()
         soon = now_s * 1000 + us // 1000 + FAR_OFF_MS
-        for id_ in self.admin.zrangebyscore(fc.DELAYED, soon, "+inf"):
-            pipe = self.admin.pipeline()
-            pipe.zrem(fc.DELAYED, id_)
-            pipe.rpush(fc.READY, id_)
-            pipe.execute()
+        self.admin.eval(HURRY, 2, fc.DELAYED, fc.READY, soon)
 
     def order(self, id_):
         return self.admin.hgetall(fc.job_key(id_))

@@ -8,7 +8,6 @@ import re
 import shutil
 import tempfile
 import threading
-import time
 import uuid
 
 from chaos_bench import CRASH_BIN_DIR, wait_until
@@ -16,7 +15,7 @@ from tiffin_http import Client
 from tiffin_stack import Stack
 from tiffin_store import CHAT_LOG, GOOD_LIFE, PAUSED, Store
 
-IDLE_S = 2.5  # all that the API does by itself is done once a second
+BACKGROUND = ("after INFO", "after XREAD")  # all that the API does by itself is done once a second
 UNANSWERED = (502, 503, 504)
 
 
@@ -64,8 +63,11 @@ class ApiBench:
     def background(self):
         """The calls that the API makes without being asked."""
         before = len(self.passed())
-        time.sleep(IDLE_S)
-        return set(self.passed()[before:])
+
+        def thrice():
+            passed = self.passed()[before:]
+            return min(map(passed.count, BACKGROUND)) >= 3 and passed
+        return set(wait_until(thrice, "three rounds of what it does by itself"))
 
     def points(self, name, background):
         """-> {"<phase> <call>": how often a request passes it}"""

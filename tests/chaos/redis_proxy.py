@@ -23,6 +23,8 @@ import shutil
 import tempfile
 import threading
 
+from tiffin_stack import DEADLINE_S
+
 REFUSE, LOSE, SILENCE, HOLD = "refuse", "lose", "silence", "hold"
 FOREVER = 10 ** 9
 
@@ -46,7 +48,7 @@ class Fault:
         self.struck += 1
         self.happened.set()
 
-    def wait(self, timeout=30):
+    def wait(self, timeout=DEADLINE_S):
         assert self.happened.wait(timeout), f"no {self.name} number {self.k} came: {self.passed}"
 
     def heal(self):
