@@ -49,8 +49,9 @@ def lines(browser):
 @pytest.mark.parametrize("service", ["api", "nginx", "worker"])
 def test_a_killed_process(page, site, service):
     placed = site.http.status()["orders"]["placed"]
-    id_ = place(page, site)
-    page.wait_text("#tracker [data-connection]", "Live")
+    with site.stack.frozen("worker"): # or it might be delivered before it is watched
+        id_ = place(page, site)
+        page.wait_text("#tracker [data-connection]", "Live")
     site.stack.kill(service)
     check_delivered_once(page, site, id_, placed + 1)
 
