@@ -794,7 +794,8 @@ def test_what_is_said_with_a_key_is_said_once_whatever_dies(world, names, pause)
     for name in names:
         time.sleep(pause)
         world.stack.kill(name)
-    time.sleep(pause)
+    goal = sum(len(sender.accepted) for sender in senders) + 101
+    eventually(lambda: sum(len(sender.accepted) for sender in senders) >= goal, "more of them")
     for sender in senders:
         sender.stop.set()
     for sender in senders:

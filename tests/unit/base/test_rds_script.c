@@ -234,8 +234,8 @@ static void silence_after_connecting_is_given_up(void **state)
 {
     (void)state;
     struct seen s = {0};
-    START({.greeting = NULL}, {.greeting = GREETING_OK});
     int64_t began = clock_mono_ms();
+    START({.greeting = NULL}, {.greeting = GREETING_OK});
     rds_client_turn_for(&client, 50);
     rds_call(client.rds, seen_fill, &s, "PING"); /* not kept for later */
     WAIT_FOR(&client, s.n);
