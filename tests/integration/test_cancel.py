@@ -8,7 +8,7 @@ from shapes import check_json, check_problem
 from tiffin_store import GOOD_LIFE
 
 # So long that a cancel comes in time; each test waits for one of them only.
-SLOW_PAYMENT, SLOW_KITCHEN = {"PAYMENT_MS": 5000}, {"KITCHEN_MS": 5000}
+SLOW_PAYMENT, SLOW_KITCHEN = {"PAYMENT_MS": 3000}, {"KITCHEN_MS": 3000}
 
 
 def cancel(http, id_):
