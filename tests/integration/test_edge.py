@@ -417,13 +417,16 @@ def test_who_is_back_at_once_was_never_away(edge):
     """As a container that is killed and starts again: streams go on, for nothing is reloaded."""
     two(edge)
     with asking(edge.http, "/status"):
+        began = time.monotonic()
         edge.names(api=["127.0.0.2"])
-        time.sleep(1.5)  # one or two looks: never the third
+        time.sleep(1.2)  # one or two looks: never the third
         edge.names(api=["127.0.0.3", "127.0.0.2"])
+        took = time.monotonic() - began
         edge.serve("tiffin-api", "127.0.0.4")
         edge.names(api=["127.0.0.3", "127.0.0.2", "127.0.0.4"])
         edge.wait_said("api at 127.0.0.2 127.0.0.3 127.0.0.4;")
-    assert edge.log().count("tiffin-nginx: api at") == 2, "at the start, and now"
+    # (Unless this machine stood still for so long that there was a third look.)
+    assert took > 1.9 or edge.log().count("tiffin-nginx: api at") == 2, "at the start, and now"
 
 
 def test_many_changes_are_few_reloads(edge):
