@@ -120,7 +120,14 @@ class Browser:
                 "{block: 'center', behavior: 'instant'})", selector)
 
     def click(self, selector):
+        """When it stands still: what is pressed where it was is not pressed."""
         self.scroll_to(selector)
+        self.eventually(lambda: self.driver.execute_async_script("""
+            const node = document.querySelector(arguments[0]), done = arguments[1];
+            const place = () => JSON.stringify(node.getBoundingClientRect());
+            const was = place();
+            requestAnimationFrame(() => requestAnimationFrame(() => done(place() === was)))""", selector),
+            f"{selector} standing still")
         self.find(selector).click()
 
     def type(self, selector, text):
