@@ -378,20 +378,32 @@ while status(sys.argv[3]) != "429":
     pass
 print(status(sys.argv[2]), status(sys.argv[3]), status(sys.argv[4]))
 """
+# A file that is not there, and no folder in its place.
+ASK_FOR_A_FILE = """
+import http.client, sys
+connection = http.client.HTTPConnection("::1", int(sys.argv[1]), timeout=60)
+connection.request("GET", "/vendor/uplot/dist/none.js")
+print(connection.getresponse().status)
+"""
 
 
 @pytest.mark.skipif(not IS_ROOT or not shutil.which("ip"), reason="addresses cannot be made here")
 def test_an_ipv6_network_is_one_client(edge):
     """Its machines have 2^64 addresses each, so no limit on one would hold."""
-    edge.start(wait=False, namespaces=["-n"], STREAMS_PER_CLIENT=1, prepare=" && ".join(
-        ["ip link set lo up", *(f"ip address add {address}/128 dev lo nodad"
-                                for address in ("2001:db8::1", NEAR, NEAR_TOO, FAR))]))
+    edge.start(wait=False, namespaces=["-n"], STREAMS_PER_CLIENT=1, LIMIT_LOOPBACK=1,
+               prepare=" && ".join(["ip link set lo up", *(
+                   f"ip address add {address}/128 dev lo nodad"
+                   for address in ("2001:db8::1", NEAR, NEAR_TOO, FAR))]))
     edge.wait_said("tiffin-nginx: api at no address")
     eventually(lambda: (edge.folder / "run" / "nginx.pid").exists(), "nginx")
-    done = subprocess.run(["nsenter", "-t", str(edge.process.pid), "-n", "/usr/bin/python3", "-c",
-                           ASK_FOR_STREAMS, str(edge.port), NEAR, NEAR_TOO, FAR],
-                          capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    assert done.stdout.split() == ["429", "429", "200"], done.stderr
+
+    def run(script, *addresses):
+        done = subprocess.run(["nsenter", "-t", str(edge.process.pid), "-n", "/usr/bin/python3",
+                               "-c", script, str(edge.port), *addresses],
+                              capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+        return done.stdout.split() or done.stderr
+    assert run(ASK_FOR_STREAMS, NEAR, NEAR_TOO, FAR) == ["429", "429", "200"]
+    assert run(ASK_FOR_A_FILE) == ["404"], "what was taken from the path is still known"
 
 
 # ---- names --------------------------------------------------------------------------------------
