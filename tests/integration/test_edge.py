@@ -26,6 +26,8 @@ ENTRYPOINT = ROOT / "nginx" / "entrypoint.sh"
 # No name server: only files, so that every answer is the test's.
 PRIVATE = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"'
 IS_ROOT = os.geteuid() == 0
+# A shell cannot trap what is ignored at its start, as both are where tests run with `&`.
+WITH_SIGNALS = ["env", "--default-signal=INT,QUIT"]
 UNSHARE = ["unshare", "-m"] if IS_ROOT else ["unshare", "-rm"]
 UID = 10006  # as in the image
 AS_NOBODY = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs"]
@@ -104,8 +106,8 @@ class Edge:
                **({} if self.who else {"NGINX_USER": "root"}), **settings})
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [*UNSHARE, *namespaces, "sh", "-c", f"{prepare} && {PRIVATE}", "sh", self.hosts,
-                 self.folder / "nsswitch", *self.who, ENTRYPOINT],
+                [*WITH_SIGNALS, *UNSHARE, *namespaces, "sh", "-c", f"{prepare} && {PRIVATE}",
+                 "sh", self.hosts, self.folder / "nsswitch", *self.who, ENTRYPOINT],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/")
         if wait:
             eventually(lambda: self.answers("/.nginx", 204), "nginx")
