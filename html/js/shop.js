@@ -2,11 +2,14 @@
 
 import { $, el, say, setVar, duration, ticking } from "./dom.js";
 import { wire } from "./wire.js";
-import { changes, money } from "./words.js";
+import { STEPS, changes, money } from "./words.js";
 
 // What happens to an order that goes well, until it is known.
-const STEPS = ["Order placed", "Payment: paid", "Kitchen: accepted", "Cooking", "Quality check", "Out for delivery",
-  "Delivered"];
+const PLAN = [
+  { status: STEPS[0], payment_status: "pending", kitchen_status: "pending" },
+  { status: STEPS[0], payment_status: "paid", kitchen_status: "pending" },
+  ...STEPS.map((status) => ({ status, payment_status: "paid", kitchen_status: "acknowledged" })),
+];
 const LEAST_MS = 16000;   // the drawing's width until the order is over, or longer
 
 export function shop(order) {
@@ -20,7 +23,7 @@ export function shop(order) {
     return el("li", { class: "bar ahead" }, el("span", { text: label }), el("i"), el("output"));
   }
   function reset() {
-    lines.replaceChildren(...STEPS.map(bar));
+    lines.replaceChildren(...PLAN.map((version, i) => bar(changes(version, PLAN[i - 1]))));
   }
   reset();
 
@@ -53,7 +56,7 @@ export function shop(order) {
         const at = versions.map((v) => Date.parse(v.timestamp));
         const nowMs = o.isOver ? at.at(-1) : o.serverMs;
         const whole = Math.max(o.isOver ? 1 : LEAST_MS, nowMs - at[0]);
-        const wanted = Math.max(STEPS.length, versions.length + (o.isOver ? 0 : 1));
+        const wanted = Math.max(PLAN.length, versions.length + (o.isOver ? 0 : 1));
         while (lines.children.length < wanted) lines.append(bar("\u00a0"));
         [...lines.children].forEach((li, i) => {
           const [label, , out] = li.children;
