@@ -598,12 +598,11 @@ end
 
 ------------------------------------------------------------------------------- people's hands
 
--- Takes a job out of the dead set and clears what its failures left. False when it is not there.
+-- Takes a job out of the dead set, where it must be, and clears what its failures left.
 local function revive(job_key, dead_key, id)
-    if redis.call('ZREM', dead_key, id) == 0 then return false end
+    redis.call('ZREM', dead_key, id)
     redis.call('HINCRBY', job_key, 'epoch', 1)
     redis.call('HDEL', job_key, 'tries', 'crashes', 'dead_reason')
-    return true
 end
 
 --[[ requeue: a dead job goes on at the step it had, with all its tries again.
@@ -636,7 +635,8 @@ ARGV  id
 local function discard(keys, argv)
     local job, ready, dead, events, count = keys[1], keys[2], keys[3], keys[4], keys[5]
     local id = argv[1]
-    if not revive(job, dead, id) then return { 'not_dead' } end
+    if not redis.call('ZSCORE', dead, id) then return { 'not_dead' } end
+    revive(job, dead, id)
     local o = read(job, 'id', 'version', 'payment_status', 'kitchen_status')
     if not o.version then
         redis.call('HINCRBY', count, 'updates_discarded', 1)
