@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,13 @@ int64_t text_to_int_or(const char *text, int64_t fallback)
     int64_t value = fallback;
     (void)text_to_int(text, &value);
     return value;
+}
+
+struct text_number text_of_number(int64_t n)
+{
+    struct text_number out;
+    snprintf(out.text, sizeof out.text, "%lld", (long long)n);
+    return out;
 }
 
 int text_is_token(const char *text, size_t min, size_t max)

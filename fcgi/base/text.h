@@ -15,6 +15,14 @@ int text_to_int(const char *text, int64_t *ret);
 /* The same, but `fallback` for what is not a number. */
 int64_t text_to_int_or(const char *text, int64_t fallback);
 
+#define TEXT_NUMBER_SIZE 24 /* a 64-bit integer and its NUL */
+struct text_number {
+    char text[TEXT_NUMBER_SIZE];
+};
+
+/* A whole number in decimal, to be used as text_of_number(n).text until the statement ends. */
+struct text_number text_of_number(int64_t n);
+
 /* [A-Za-z0-9_-]{min,max}: the form of ids. */
 int text_is_token(const char *text, size_t min, size_t max);
 

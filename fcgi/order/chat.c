@@ -12,24 +12,12 @@
 #include "order/keys.h"
 #include "order/store.h"
 
-#define NUMBER_SIZE 24
 #define JSON_DEPTH 3
 
 static const char *const KIND_NAMES[CHAT_KIND_COUNT] = {
     [CHAT_MESSAGE] = "message", [CHAT_UPDATE] = "update", [CHAT_JOIN] = "join",
     [CHAT_LEAVE] = "leave",     [CHAT_BEAT] = "beat",
 };
-
-struct number {
-    char text[NUMBER_SIZE];
-};
-
-static struct number number_of(int64_t n)
-{
-    struct number out;
-    snprintf(out.text, sizeof out.text, "%lld", (long long)n);
-    return out;
-}
 
 /* -1 when there is no such kind. */
 static int kind_parse(const char *name)
@@ -126,7 +114,7 @@ void chat_line_release(struct chat_line *line)
 /* "17-0" -> 17; -1 for what is not ours. */
 static int64_t entry_id(const char *text)
 {
-    char digits[NUMBER_SIZE];
+    char digits[TEXT_NUMBER_SIZE];
     size_t n = text ? strspn(text, "0123456789") : 0;
     if (n == 0 || n >= sizeof digits || strcmp(text + n, "-0") != 0)
         return -1;
@@ -180,20 +168,22 @@ void chat_subscribe(struct rds *r, rds_message_fn fn, void *arg)
 
 struct rds_cmd *chat_newest(struct rds *r, int n, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "XREVRANGE", KEY_CHAT_LOG, "+", "-", "COUNT", number_of(n).text);
+    return rds_call(r, fn, arg, "XREVRANGE", KEY_CHAT_LOG, "+", "-", "COUNT",
+                    text_of_number(n).text);
 }
 
 struct rds_cmd *chat_after(struct rds *r, int64_t id, int n, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "XRANGE", KEY_CHAT_LOG, number_of(id + 1).text, "+", "COUNT",
-                    number_of(n).text);
+    return rds_call(r, fn, arg, "XRANGE", KEY_CHAT_LOG, text_of_number(id + 1).text, "+", "COUNT",
+                    text_of_number(n).text);
 }
 
 /* ---- saying --------------------------------------------------------------------------------- */
 
 struct rds_cmd *chat_post(struct rds *r, const struct chat_post *post, rds_reply_fn fn, void *arg)
 {
-    struct number kept = number_of(post->kept), deadline = number_of(post->deadline_ms);
+    struct text_number kept = text_of_number(post->kept),
+                       deadline = text_of_number(post->deadline_ms);
     const char *argv[] = {"FCALL",       FN_CHAT_POST, "3",       KEY_COUNT,     KEY_CHAT_LOG,
                           KEY_CHAT_KEYS, CHANNEL_CHAT, kept.text, deadline.text, post->text,
                           post->user,    post->color,  post->key};
@@ -226,8 +216,8 @@ struct rds_cmd *chat_beat(struct rds *r, const char *bridge, int64_t clients, in
                           int ttl_ms, rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_CHAT_BEAT, "2", KEY_CHAT_PRESENT, KEY_COUNT,
-                    CHANNEL_CHAT, bridge, number_of(clients).text, number_of(beat).text,
-                    number_of(ttl_ms).text);
+                    CHANNEL_CHAT, bridge, text_of_number(clients).text, text_of_number(beat).text,
+                    text_of_number(ttl_ms).text);
 }
 
 int chat_beat_parse(const struct redisReply *reply, int64_t *ret_present, int64_t *ret_newest_id)

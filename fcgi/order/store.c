@@ -14,18 +14,13 @@
 #include "order/chat.h"
 #include "order/keys.h"
 
-#define KEY_SIZE 256   /* longest: idem:{s00}: and 128 characters */
-#define NUMBER_SIZE 24 /* a 64-bit integer */
+#define KEY_SIZE 256 /* longest: idem:{s00}: and 128 characters */
 #define FINGERPRINT_HEX 32
 #define EVENTS_BATCH "1000"
 
 struct key {
     char text[KEY_SIZE];
 };
-struct number {
-    char text[NUMBER_SIZE];
-};
-
 /* These return by value: the text lives as long as the caller's full expression or variable
  * (C11 6.2.4p8). Callers bound ids to 128 characters; what is longer would be cut. */
 static struct key key_of(const char *prefix, const char *id)
@@ -40,13 +35,6 @@ static struct key user_orders_key(const char *id)
     struct key k;
     snprintf(k.text, sizeof k.text, KEY_USER_PREFIX "%.128s" KEY_USER_ORDERS_SUFFIX, id);
     return k;
-}
-
-static struct number number_of(int64_t n)
-{
-    struct number out;
-    snprintf(out.text, sizeof out.text, "%lld", (long long)n);
-    return out;
 }
 
 static struct key job_key(const char *id)
@@ -91,8 +79,9 @@ struct rds_cmd *store_place(struct rds *r, const struct order_request *order, rd
     struct key idem = key_of(KEY_IDEM_PREFIX, order->idempotency_key);
     return rds_call(r, fn, arg, "FCALL", FN_PLACE, "9", order_key.text, KEY_READY, KEY_INDEX,
                     KEY_COUNT, KEY_EVENTS, restaurant.text, user.text, user_orders.text, idem.text,
-                    order->id, order->restaurant_id, order->item, number_of(order->quantity).text,
-                    order->user_id, mark, number_of(order->deadline_ms).text);
+                    order->id, order->restaurant_id, order->item,
+                    text_of_number(order->quantity).text, order->user_id, mark,
+                    text_of_number(order->deadline_ms).text);
 }
 
 int store_place_parse(const struct redisReply *reply, enum place_outcome *ret,
@@ -130,10 +119,10 @@ struct rds_cmd *store_accept_update(struct rds *r, const struct update_request *
         fingerprint(mem_printf("update\n%s", update->message), mark);
     struct key key = key_of(KEY_UPDATE_PREFIX, update->id);
     struct key idem = key_of(KEY_IDEM_PREFIX, update->idempotency_key);
-    return rds_call(r, fn, arg, "FCALL", FN_ACCEPT_UPDATE, "5", key.text, KEY_READY, KEY_DELAYED,
-                    KEY_COUNT, idem.text, update->id, update->message,
-                    number_of(update->delay_ms).text, mark, number_of(update->deadline_ms).text,
-                    number_of(UPDATES_PENDING_MAX).text);
+    return rds_call(
+        r, fn, arg, "FCALL", FN_ACCEPT_UPDATE, "5", key.text, KEY_READY, KEY_DELAYED, KEY_COUNT,
+        idem.text, update->id, update->message, text_of_number(update->delay_ms).text, mark,
+        text_of_number(update->deadline_ms).text, text_of_number(UPDATES_PENDING_MAX).text);
 }
 
 struct rds_cmd *store_cancel(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
@@ -210,8 +199,8 @@ struct rds_cmd *store_events_last(struct rds *r, rds_reply_fn fn, void *arg)
 struct rds_cmd *store_events_wait(struct rds *r, const char *last_id, int block_ms, rds_reply_fn fn,
                                   void *arg)
 {
-    return rds_call(r, fn, arg, "XREAD", "COUNT", EVENTS_BATCH, "BLOCK", number_of(block_ms).text,
-                    "STREAMS", KEY_EVENTS, last_id);
+    return rds_call(r, fn, arg, "XREAD", "COUNT", EVENTS_BATCH, "BLOCK",
+                    text_of_number(block_ms).text, "STREAMS", KEY_EVENTS, last_id);
 }
 
 const struct redisReply *store_events_entries(const struct redisReply *reply)
@@ -259,19 +248,19 @@ struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_re
                            void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_BEAT, "4", KEY_WORKERS, heartbeat_key(worker).text,
-                    KEY_PULSE, KEY_DELAYED, worker, number_of(ttl_ms).text);
+                    KEY_PULSE, KEY_DELAYED, worker, text_of_number(ttl_ms).text);
 }
 
 struct rds_cmd *store_take(struct rds *r, const char *worker, int n, rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_TAKE, "5", KEY_READY, active_key(worker).text,
-                    KEY_DELAYED, KEY_WORKERS, KEY_PAUSED, worker, number_of(n).text);
+                    KEY_DELAYED, KEY_WORKERS, KEY_PAUSED, worker, text_of_number(n).text);
 }
 
 struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "BLMOVE", KEY_READY, KEY_READY, "RIGHT", "RIGHT",
-                    number_of(block_s).text);
+                    text_of_number(block_s).text);
 }
 
 struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, rds_reply_fn fn,
@@ -311,7 +300,7 @@ struct rds_cmd *store_intent(struct rds *r, const char *worker, const char *id, 
                              const char *proposed_key, rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_INTENT, "2", job_key(id).text, active_key(worker).text,
-                    id, number_of(epoch).text, proposed_key);
+                    id, text_of_number(epoch).text, proposed_key);
 }
 
 int store_intent_parse(const struct redisReply *reply, char ret_key[PAYMENT_KEY_SIZE])
@@ -330,9 +319,9 @@ struct rds_cmd *store_step(struct rds *r, const char *worker, const char *id,
 {
     int64_t keep_seconds = (int64_t)conf.retention_days * 86400;
     return rds_call(r, fn, arg, "FCALL", FN_STEP, "6", job_key(id).text, active_key(worker).text,
-                    KEY_READY, KEY_DELAYED, KEY_EVENTS, KEY_COUNT, id, number_of(done->epoch).text,
-                    STEP_NAMES[done->step], done->result, number_of(done->wait_ms).text,
-                    number_of(keep_seconds).text);
+                    KEY_READY, KEY_DELAYED, KEY_EVENTS, KEY_COUNT, id,
+                    text_of_number(done->epoch).text, STEP_NAMES[done->step], done->result,
+                    text_of_number(done->wait_ms).text, text_of_number(keep_seconds).text);
 }
 
 int store_step_parse(const struct redisReply *reply, struct step_next *ret)
@@ -362,16 +351,16 @@ struct rds_cmd *store_fail(struct rds *r, const char *worker, const char *id, in
                            void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_FAIL, "5", job_key(id).text, active_key(worker).text,
-                    KEY_DELAYED, KEY_DEAD, KEY_EVENTS, id, number_of(epoch).text,
-                    number_of(wait_ms).text, number_of(tries_allowed).text, reason);
+                    KEY_DELAYED, KEY_DEAD, KEY_EVENTS, id, text_of_number(epoch).text,
+                    text_of_number(wait_ms).text, text_of_number(tries_allowed).text, reason);
 }
 
 struct rds_cmd *store_publish_update(struct rds *r, const char *worker, const char *id,
                                      int64_t epoch, rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_PUBLISH_UPDATE, "4", job_key(id).text,
-                    active_key(worker).text, KEY_COUNT, KEY_CHAT_LOG, id, number_of(epoch).text,
-                    CHANNEL_CHAT, number_of(CHAT_KEPT).text);
+                    active_key(worker).text, KEY_COUNT, KEY_CHAT_LOG, id,
+                    text_of_number(epoch).text, CHANNEL_CHAT, text_of_number(CHAT_KEPT).text);
 }
 
 struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_reply_fn fn,
@@ -379,7 +368,7 @@ struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_r
 {
     /* Claims are pushed left, so the oldest stand at the right. */
     return rds_call(r, fn, arg, "LRANGE", active_key(worker).text,
-                    limit < 0 ? "0" : number_of(-limit).text, "-1");
+                    limit < 0 ? "0" : text_of_number(-limit).text, "-1");
 }
 
 struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg)
@@ -403,7 +392,7 @@ static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const cha
     size_t argc = 0;
     if (n > STORE_BATCH_MAX)
         n = STORE_BATCH_MAX;
-    struct number n_keys = number_of((int64_t)(n_fixed + n));
+    struct text_number n_keys = text_of_number((int64_t)(n_fixed + n));
     argv[argc++] = "FCALL";
     argv[argc++] = name;
     argv[argc++] = n_keys.text;
@@ -429,7 +418,7 @@ struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, const char *c
     const char *fixed[] = {KEY_WORKERS, heartbeat.text, active.text,
                            KEY_READY,   KEY_DEAD,       KEY_EVENTS};
     return call_with_jobs(r, FN_REAP, fixed, sizeof fixed / sizeof fixed[0], ids, n, dead_worker,
-                          number_of(CRASHES_ALLOWED).text, fn, arg);
+                          text_of_number(CRASHES_ALLOWED).text, fn, arg);
 }
 
 struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const ids[], size_t n,
@@ -444,8 +433,9 @@ struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const
 struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, size_t skip, rds_reply_fn fn,
                                    void *arg)
 {
-    return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_INDEX, "-inf", number_of(before_ms).text,
-                    "LIMIT", number_of((int64_t)skip).text, number_of(STORE_BATCH_MAX).text);
+    return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_INDEX, "-inf", text_of_number(before_ms).text,
+                    "LIMIT", text_of_number((int64_t)skip).text,
+                    text_of_number(STORE_BATCH_MAX).text);
 }
 
 struct rds_cmd *store_trim(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
@@ -462,7 +452,7 @@ struct rds_cmd *store_gateway_charge(struct rds *r, const char *payment_key, int
                                      void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_GATEWAY_CHARGE, "1",
-                    key_of(KEY_GATEWAY_PREFIX, payment_key).text, number_of(amount_cents).text,
+                    key_of(KEY_GATEWAY_PREFIX, payment_key).text, text_of_number(amount_cents).text,
                     currency, outcome);
 }
 
@@ -506,7 +496,7 @@ struct rds_cmd *store_stats(struct rds *r, const char *const workers[], size_t n
                                                                                 FN_STATS};
     if (n > STORE_WORKERS_MAX)
         n = STORE_WORKERS_MAX;
-    struct number n_keys = number_of((int64_t)(n_fixed + n));
+    struct text_number n_keys = text_of_number((int64_t)(n_fixed + n));
     struct key *active = mem_calloc(n + 1, sizeof *active);
     argv[2] = n_keys.text;
     memcpy(argv + 3, FIXED, sizeof FIXED);
@@ -543,7 +533,7 @@ int64_t store_stats_violations(const struct store_stats *s)
 
 struct rds_cmd *store_placed_since(struct rds *r, int64_t since_ms, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "ZCOUNT", KEY_INDEX, number_of(since_ms).text, "+inf");
+    return rds_call(r, fn, arg, "ZCOUNT", KEY_INDEX, text_of_number(since_ms).text, "+inf");
 }
 
 struct rds_cmd *store_oldest_ready(struct rds *r, rds_reply_fn fn, void *arg)
@@ -560,7 +550,7 @@ struct rds_cmd *store_job_created_at(struct rds *r, const char *id, rds_reply_fn
 struct rds_cmd *store_live_processes(struct rds *r, rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_LIVE,
-                    number_of(rds_now_ms(r) - LIVE_TTL_MS).text, "+inf");
+                    text_of_number(rds_now_ms(r) - LIVE_TTL_MS).text, "+inf");
 }
 
 struct rds_cmd *store_live(struct rds *r, const char *process, rds_reply_fn fn, void *arg)
@@ -577,8 +567,8 @@ void store_live_write(struct rds *r, const char *process, size_t n, const char *
     for (size_t i = 0; i < n; i++)
         argv[2 + i] = figures[i];
     rds_callv(r, NULL, NULL, n + 2, argv);
-    rds_call(r, NULL, NULL, "PEXPIRE", key.text, number_of(LIVE_TTL_MS).text);
-    rds_call(r, NULL, NULL, "ZADD", KEY_LIVE, number_of(now).text, process);
+    rds_call(r, NULL, NULL, "PEXPIRE", key.text, text_of_number(LIVE_TTL_MS).text);
+    rds_call(r, NULL, NULL, "ZADD", KEY_LIVE, text_of_number(now).text, process);
     rds_call(r, NULL, NULL, "ZREMRANGEBYSCORE", KEY_LIVE, "-inf",
-             number_of(now - 10 * LIVE_TTL_MS).text);
+             text_of_number(now - 10 * LIVE_TTL_MS).text);
 }

@@ -67,6 +67,14 @@ static void keys(void **state)
     assert_false(text_is_key("0123456789abcde."));
 }
 
+static void numbers_in_digits(void **state)
+{
+    (void)state;
+    assert_string_equal(text_of_number(0).text, "0");
+    assert_string_equal(text_of_number(INT64_MIN).text, "-9223372036854775808");
+    assert_string_equal(text_of_number(INT64_MAX).text, "9223372036854775807");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -74,6 +82,7 @@ int main(void)
         cmocka_unit_test(whole_numbers),
         cmocka_unit_test(tokens),
         cmocka_unit_test(keys),
+        cmocka_unit_test(numbers_in_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
