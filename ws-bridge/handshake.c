@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/origin.h"
 #include "base/text.h"
 
 #define PATH "/ws/support-chat"
@@ -221,50 +222,15 @@ static void make_accept(struct slice key, char out[32])
     EVP_EncodeBlock((unsigned char *)out, digest, sizeof digest);
 }
 
-/* Without a port that says nothing: http://shop:80 and http://shop are one origin. */
-static struct slice without_port(struct slice host, const char *port)
-{
-    size_t n = strlen(port);
-    if (host.n > n && memcmp(host.at + host.n - n, port, n) == 0)
-        host.n -= n;
-    return host;
-}
-
-/* Does the page come from the host that was asked for? (nginx, or a proxy before it, may have taken
- * TLS off, so the scheme says nothing but the default port.) */
-static int is_same_host(struct slice origin, struct slice host)
-{
-    static const struct {
-        const char *scheme, *port;
-    } SCHEMES[] = {{"http://", ":80"}, {"https://", ":443"}};
-    for (size_t i = 0; i < sizeof SCHEMES / sizeof SCHEMES[0]; i++) {
-        size_t n = strlen(SCHEMES[i].scheme);
-        if (origin.n <= n || strncasecmp(origin.at, SCHEMES[i].scheme, n) != 0)
-            continue;
-        struct slice a = without_port(slice(origin.at + n, origin.n - n), SCHEMES[i].port);
-        struct slice b = without_port(host, SCHEMES[i].port);
-        return a.n == b.n && strncasecmp(a.at, b.at, a.n) == 0;
-    }
-    return 0;
-}
-
 static int is_allowed_origin(const struct head *head, const char *origins)
 {
     if (!head->times[H_ORIGIN])
         return 1; /* not a browser */
     if (head->times[H_ORIGIN] > 1)
         return 0;
-    if (is_same_host(head->value[H_ORIGIN], head->value[H_HOST]))
-        return 1;
-    for (struct slice list = slice(origins, strlen(origins)); list.n;) {
-        struct slice allowed = cut(&list, ' ');
-        if (is_text(allowed, "*"))
-            return 1;
-        if (allowed.n && allowed.n == head->value[H_ORIGIN].n &&
-            strncasecmp(allowed.at, head->value[H_ORIGIN].at, allowed.n) == 0)
-            return 1;
-    }
-    return 0;
+    struct slice origin = head->value[H_ORIGIN], host = head->value[H_HOST];
+    return origin_is_host(origin.at, origin.n, host.at, host.n) ||
+           origin_is_listed(origin.at, origin.n, origins);
 }
 
 /* after=<id> in a query; *ret stays when it is not there, or no id (-1). */
