@@ -1,6 +1,8 @@
-/* json-c 0.18 (Debian 13) in strict mode takes every byte above 0x7f for a control character where
- * char is signed. So what is not ASCII is handed to it as escapes, which mean the same; the text
- * is checked as UTF-8 before, more strictly than any json-c does it. */
+/* json_text.c decides what JSON is, so json-c sees good texts alone, whatever its version lets
+ * pass.
+ *
+ * json-c 0.18 (Debian 13) in strict mode takes every byte above 0x7f for a control character where
+ * char is signed. So what is not ASCII is handed to it as escapes, which mean the same. */
 #include "base/json.h"
 
 #include <errno.h>
@@ -10,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 
 #define ESCAPED_MAX 3 /* a byte becomes at most so many: U+0080, two bytes, is \u0080 */
 
@@ -54,57 +56,25 @@ static char *to_ascii(const char *bytes, size_t n, size_t *ret_n)
     return out;
 }
 
-static size_t line_at(const char *text, size_t end)
-{
-    size_t line = 1;
-    for (size_t i = 0; i < end; i++)
-        line += text[i] == '\n';
-    return line;
-}
-
-/* json-c 0.16 takes strings in single quotes, even when it is told to be strict. */
-static int has_single_quotes(const char *text, size_t n)
-{
-    int in_string = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (in_string && text[i] == '\\')
-            i++;
-        else if (text[i] == '"')
-            in_string = !in_string;
-        else if (!in_string && text[i] == '\'')
-            return 1;
-    }
-    return 0;
-}
-
 int json_parse(const char *bytes, size_t n, int depth_max, struct json_object **ret,
                struct json_error *ret_error)
 {
     size_t ascii_n;
-    *ret_error = (struct json_error){.what = "it is not valid UTF-8", .line = 1};
-    if (utf8_length(bytes, n) < 0)
+    struct json_error odd;
+    if (json_text_check(bytes, n, depth_max, &odd, ret_error))
         return -EPROTO;
-    ret_error->what = "strings stand in double quotes";
-    if (has_single_quotes(bytes, n))
+    *ret_error = odd;
+    if (odd.what)
         return -EPROTO;
     char *ascii = to_ascii(bytes, n, &ascii_n);
-    struct json_tokener *tokener = json_tokener_new_ex(depth_max);
+    struct json_tokener *tokener = json_tokener_new_ex(depth_max + 1); /* values are a level, too */
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     struct json_object *value = json_tokener_parse_ex(tokener, ascii, (int)ascii_n + 1);
     enum json_tokener_error error = json_tokener_get_error(tokener);
-    size_t end = json_tokener_get_parse_end(tokener);
-
-    ret_error->what = NULL;
-    if (error == json_tokener_continue || error == json_tokener_error_parse_eof)
-        ret_error->what = "it ends too early";
-    else if (error != json_tokener_success)
-        ret_error->what = json_tokener_error_desc(error);
-    else if (end < ascii_n && end + strspn(ascii + end, " \t\r\n") < ascii_n)
-        ret_error->what = "something follows the value";
-    ret_error->line = line_at(ascii, end < ascii_n ? end : ascii_n);
     json_tokener_free(tokener);
     free(ascii);
-    if (ret_error->what) {
+    if (error != json_tokener_success) { /* it knows less than RFC 8259 */
+        ret_error->what = json_tokener_error_desc(error);
         json_object_put(value);
         return -EPROTO;
     }

@@ -1,16 +1,13 @@
-/* Strict JSON in (RFC 8259), by json-c: valid UTF-8, one value and nothing after it, a bounded
- * depth, no extensions. */
+/* Strict JSON in (RFC 8259), as json-c's objects: valid UTF-8, one value and nothing after it, a
+ * bounded depth, no extensions, and nothing that would become another value than was written. */
 #ifndef TIFFIN_BASE_JSON_H
 #define TIFFIN_BASE_JSON_H
 
 #include <stddef.h>
 
-struct json_object;
+#include "base/json_text.h"
 
-struct json_error {
-    const char *what; /* a few words for people; static */
-    size_t line;      /* from 1 */
-};
+struct json_object;
 
 /* Parses n bytes (a NUL among them is an error). 0 and *ret, which the caller puts (NULL for the
  * value null); or -EPROTO and *ret_error. Never keeps a pointer to the bytes. */

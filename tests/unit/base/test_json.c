@@ -33,8 +33,8 @@ static void characters_outside_ascii(void **state)
 
 static void every_kind_of_value(void **state)
 {
-    static const char *const BODIES[] = {"{}", " [1, -2.5e3, true, null] ", "\"x\"", "17",
-                                         "null\n"};
+    static const char *const BODIES[] = {"{}", " [1, -2.5e3, true, null] ", "\"x\"",
+                                         "17", "[[[[[[[[1]]]]]]]]",         "null\n"};
     (void)state;
     for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++) {
         assert_int_equal(parse(BODIES[i]), 0);
@@ -60,6 +60,15 @@ static void refused(void **state)
         "\xc3\xa9",
         "{\xc3\xa9:1}",
         "[[[[[[[[[1]]]]]]]]]",
+        "NaN",
+        "[Infinity]",
+        "True",
+        "01",
+        "[1.]",
+        "\"\t\"",
+        "\"\\ud800\"",         /* half a character */
+        "9223372036854775808", /* json-c would hand out another number */
+        "[1e400]",
     };
     (void)state;
     for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++) {
