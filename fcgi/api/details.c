@@ -87,7 +87,7 @@ static void details_part(struct req *r, const struct rds_result *result, int i,
 {
     static const char *const NAMES[PARTS] = {"info_ms", "menu_ms", "reviews_ms"};
     struct details *d = r->context;
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result, NULL))
         return;
     struct json_object *value = view(result->reply);
     if (!value) {
@@ -170,7 +170,7 @@ static void dashboard_part(struct req *r, int i, struct json_object *value)
 
 static void on_profile(struct req *r, const struct rds_result *result)
 {
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result, NULL))
         return;
     if (rds_len(result->reply) == 0) {
         reply_problem(r, 404, "User not found", NULL);
@@ -192,7 +192,7 @@ static void on_profile(struct req *r, const struct rds_result *result)
 
 static void on_notifications(struct req *r, const struct rds_result *result)
 {
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result, NULL))
         return;
     const char *text = rds_field(result->reply, "notifications");
     struct json_object *list = text ? json_tokener_parse(text) : NULL;
@@ -218,7 +218,7 @@ static void on_order_brief(struct req *r, const struct rds_result *result)
     static const char *const NAMES[] = {"item", "restaurant", "status", "placed_at"};
     struct details *d = r->context;
     size_t row = req_op_index();
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result, NULL))
         return;
     if (rds_str(rds_at(result->reply, 0))) { /* not expired */
         struct json_object *order = json_object_new_object();
@@ -234,7 +234,7 @@ static void on_order_brief(struct req *r, const struct rds_result *result)
 static void on_order_ids(struct req *r, const struct rds_result *result)
 {
     struct details *d = r->context;
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result, NULL))
         return;
     size_t n = rds_len(result->reply);
     if (n == 0) {

@@ -21,6 +21,7 @@ void get_dashboard(struct req *r);
 void post_order(struct req *r);
 void get_order(struct req *r);
 void post_cancel(struct req *r);
+void post_cancel_deadline(struct req *r);
 
 /* updates.c */
 void post_update(struct req *r);

@@ -1,6 +1,7 @@
 /* Idea 3, online shopping: the shop confirms your order at once; payment and packing follow while
  * you do something else. POST /order answers as soon as order and job are on disk together; the
  * worker daemon (fcgi/worker) does the rest. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,10 +113,16 @@ void post_order(struct req *r)
     order_id_new(o->request.id);
     o->placing.send = send_order;
     o->placing.on_outcome = on_order_outcome;
+    o->placing.id = o->request.id;
     placing_start(r);
 }
 
 /* ---- GET /order/{id} ------------------------------------------------------------------------ */
+
+/* What a failed answer about a cancel says, since cancelling is idempotent. */
+#define CANCELLED "The order was cancelled, but cannot be shown now. To cancel it again is safe."
+#define PERHAPS_CANCELLED \
+    "It is unknown whether the order was cancelled. To cancel it again is safe."
 
 /* True when it answered: no order can have this id. */
 static int refuse_id(struct req *r)
@@ -129,21 +136,18 @@ static int refuse_id(struct req *r)
 /* Reads the order out of the answer. True when the request was answered with an error instead. */
 static int refuse_order_reply(struct req *r, const struct rds_result *result, struct order *o)
 {
-    if (strcmp(r->method, "POST") == 0 && rds_is_unavailable(result)) {
-        reply_unavailable(r, "The order was cancelled, but cannot be shown now. To cancel it again "
-                             "is safe.");
-        return 1;
-    }
-    if (reply_redis_failure(r, result))
+    int is_cancel = strcmp(r->method, "POST") == 0;
+    if (reply_redis_failure(r, result, is_cancel ? CANCELLED : NULL))
         return 1;
     int err = order_parse(result->reply, o);
     if (!err)
         return 0;
-    if (rds_len(result->reply) == 0) {
+    if (err == -ENOENT && !is_cancel) {
         reply_problem(r, 404, ORDER_NOT_FOUND, NULL);
     } else {
         log_error("%s is not readable: %s", log_id(r->arg), strerror(-err));
-        reply_problem(r, 500, "Internal error", NULL);
+        reply_problem(r, 500, "Internal error", "%s",
+                      is_cancel ? CANCELLED : "The order cannot be read.");
     }
     return 1;
 }
@@ -178,14 +182,14 @@ void get_order(struct req *r)
 static void on_cancelled(struct req *r, const struct rds_result *result)
 {
     enum cancel_outcome outcome;
-    if (rds_is_unknown(result)) {
-        reply_unavailable(r, "It is unknown whether the order was cancelled; try again.");
-        return;
-    }
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result,
+                            result->outcome == RDS_UNSENT
+                                ? "The order was not cancelled; try again."
+                                : PERHAPS_CANCELLED))
         return;
     if (store_cancel_parse(result->reply, &outcome)) {
-        reply_problem(r, 500, "Internal error", NULL);
+        log_error("Redis answered a cancel with something unknown");
+        reply_problem(r, 500, "Internal error", PERHAPS_CANCELLED);
     } else if (outcome == CANCEL_NOT_FOUND) {
         reply_problem(r, 404, ORDER_NOT_FOUND, NULL);
     } else if (outcome == CANCEL_TOO_LATE) {
@@ -194,6 +198,11 @@ static void on_cancelled(struct req *r, const struct rds_result *result)
     } else {
         read_order(r);
     }
+}
+
+void post_cancel_deadline(struct req *r)
+{
+    reply_unavailable(r, PERHAPS_CANCELLED);
 }
 
 void post_cancel(struct req *r)

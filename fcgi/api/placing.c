@@ -10,6 +10,9 @@
 #include "base/text.h"
 
 #define REPEAT_MS 20
+#define UNKNOWN \
+    "The order store did not answer in time, so it is unknown whether this was stored. Repeating " \
+    "it with the same Idempotency-Key is safe; without one it may be stored twice."
 
 static void attempt(struct req *r);
 
@@ -22,26 +25,46 @@ int placing_refuse_key(struct req *r, const char **ret_key)
     return 1;
 }
 
-static void on_written(struct req *r, const struct rds_result *result)
+/* The outcome of a call after one whose outcome is unknown: does it say for certain how that one
+ * ended? Only a call that has stored, and a key that is another request's. The rest was true when
+ * it was looked at; the lost call may have come since, or may have come and gone. */
+static int is_certain(const struct placing *p, enum place_outcome outcome)
+{
+    return !p->is_unknown || outcome == PLACE_DONE || outcome == PLACE_REPLAY ||
+           outcome == PLACE_MISMATCH;
+}
+
+static void on_stored(struct req *r, const struct rds_result *result)
 {
     struct placing *p = r->context;
     enum place_outcome outcome;
     char id[ORDER_ID_SIZE] = "";
-
-    if (rds_is_unknown(result) || result->outcome == RDS_UNSENT) {
-        p->is_unknown |= rds_is_unknown(result);
-        req_wait(r, REPEAT_MS, attempt);
-        return;
-    }
-    if (reply_redis_failure(r, result))
-        return;
     if (store_place_parse(result->reply, &outcome, id)) {
         log_error("Redis answered %s with something unknown", r->route->pattern);
-        reply_problem(r, 500, "Internal error", NULL);
-    } else if (outcome == PLACE_LATE) {
+        reply_problem(r, 500, "Internal error", UNKNOWN);
+    } else if (outcome == PLACE_LATE || !is_certain(p, outcome)) {
         placing_deadline(r);
+    } else if (outcome == PLACE_REPLAY && strcmp(id, p->id) == 0) {
+        p->on_outcome(r, PLACE_DONE, id); /* what is replayed is our own lost call */
     } else {
         p->on_outcome(r, outcome, id);
+    }
+}
+
+static void on_written(struct req *r, const struct rds_result *result)
+{
+    struct placing *p = r->context;
+    p->is_under_way = 0;
+    p->is_unknown |= rds_is_unknown(result);
+    if (result->outcome == RDS_OK) {
+        on_stored(r, result);
+    } else if (result->outcome == RDS_UNSENT || (p->is_unknown && rds_is_unavailable(result))) {
+        req_wait(r, REPEAT_MS, attempt);
+    } else if (p->is_unknown) {
+        log_error("Redis refused a command of %s: %s", r->route->pattern, result->text);
+        reply_problem(r, 500, "Internal error", UNKNOWN);
+    } else {
+        (void)reply_redis_failure(r, result, "Nothing was stored.");
     }
 }
 
@@ -55,6 +78,7 @@ static void attempt(struct req *r)
     if (!p->deadline_ms)
         p->deadline_ms = rds_now_ms(api.rds) + conf.request_timeout_ms -
                          (clock_mono_us() - r->started_us) / 1000;
+    p->is_under_way = 1;
     struct op *op = req_op(r, on_written);
     op->cmd = p->send(p, req_on_reply, op);
 }
@@ -70,10 +94,8 @@ void placing_start(struct req *r)
 void placing_deadline(struct req *r)
 {
     const struct placing *p = r->context;
-    if (p->is_unknown)
-        reply_unavailable(r, "The order store did not answer in time, so it is unknown whether "
-                             "this was stored. Repeating it with the same Idempotency-Key is "
-                             "safe.");
+    if (p->is_unknown || p->is_under_way)
+        reply_unavailable(r, UNKNOWN);
     else
         reply_unavailable(r, "The order store does not answer. Nothing was stored.");
 }

@@ -3,8 +3,9 @@
  * The write is idempotent by its id, so when its reply is lost, or Redis is away for a moment, it
  * is repeated with the same id until the request's deadline. It also carries that deadline by
  * Redis' clock: one that was held up in Redis and comes to run after we have answered 503 stores
- * nothing. If the outcome is still unknown at the deadline, the 503 says so, and that repeating
- * the same Idempotency-Key is safe. */
+ * nothing. Once a reply was lost no answer denies the write unless that is certain: if the outcome
+ * is still unknown at the deadline, the 503 says so, and that repeating the same Idempotency-Key is
+ * safe. */
 #ifndef TIFFIN_API_PLACING_H
 #define TIFFIN_API_PLACING_H
 
@@ -20,13 +21,15 @@ struct placing {
     /* Answers every outcome but PLACE_LATE. id is set by PLACE_DONE and PLACE_REPLAY. */
     void (*on_outcome)(struct req *r, enum place_outcome outcome, const char *id);
     int64_t deadline_ms; /* by Redis' clock; 0 until it is known */
+    const char *id;      /* of what is written */
+    int is_under_way;    /* a call was sent and has no answer yet */
     int is_unknown;      /* a reply was lost: it may be stored */
 };
 
 /* The Idempotency-Key header, "" when absent. True when it is malformed and was answered 422. */
 int placing_refuse_key(struct req *r, const char **ret_key);
 
-/* Starts writing. r->context is a placing with send and on_outcome set. */
+/* Starts writing. r->context is a placing with send, on_outcome and id set. */
 void placing_start(struct req *r);
 /* The routes' on_deadline. */
 void placing_deadline(struct req *r);

@@ -132,15 +132,19 @@ void reply_unavailable(struct req *r, const char *detail)
     reply_problem(r, 503, "Service temporarily unavailable", "%s", detail);
 }
 
-int reply_redis_failure(struct req *r, const struct rds_result *result)
+int reply_redis_failure(struct req *r, const struct rds_result *result, const char *consequence)
 {
+    char detail[256];
     if (result->outcome == RDS_OK)
         return 0;
+    snprintf(detail, sizeof detail, "The order store is not available. %s",
+             consequence ? consequence : "Please try again.");
     if (rds_is_unavailable(result)) {
-        reply_unavailable(r, "The order store does not answer. Nothing was changed; try again.");
+        reply_unavailable(r, detail);
     } else {
         log_error("Redis refused a command of %s: %s", r->route->pattern, result->text);
-        reply_problem(r, 500, "Internal error", NULL);
+        reply_problem(r, 500, "Internal error", "%s",
+                      consequence ? consequence : "Something went wrong here.");
     }
     return 1;
 }

@@ -28,8 +28,10 @@ void reply_unavailable(struct req *r, const char *detail);
 
 struct rds_result;
 /* The usual answer to a Redis command that did not succeed: 503 when Redis cannot serve, else 500
- * and a log line. True when it answered; false when the result is RDS_OK. */
-int reply_redis_failure(struct req *r, const struct rds_result *result);
+ * and a log line. `consequence` is a sentence for the client by who knows what is known of the
+ * command's effect; NULL for one that only reads. True when it answered; false when the result is
+ * RDS_OK. */
+int reply_redis_failure(struct req *r, const struct rds_result *result, const char *consequence);
 
 /* Turns the request into an event stream: sends the head, frees the request, returns its
  * connection, which has no owner until gateway_set_owner(). */

@@ -28,7 +28,7 @@ static int refuse_id(struct req *r)
 static void answer(struct req *r, const struct rds_result *result,
                    struct json_object *(*view)(const struct redisReply *))
 {
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result, NULL))
         return;
     struct json_object *body = view(result->reply);
     if (body)
@@ -118,7 +118,7 @@ static void on_row(struct req *r, const struct rds_result *result)
 {
     struct listing *list = r->context;
     size_t i = req_op_index();
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result, NULL))
         return;
     list->rows[i] = catalogue_info(result->reply);
     if (--list->pending == 0)
@@ -127,7 +127,7 @@ static void on_row(struct req *r, const struct rds_result *result)
 
 static void on_ids(struct req *r, const struct rds_result *result)
 {
-    if (reply_redis_failure(r, result))
+    if (reply_redis_failure(r, result, NULL))
         return;
     size_t n = rds_len(result->reply);
     struct listing *list = mem_calloc(1, sizeof *list + n * sizeof(void *));

@@ -74,6 +74,7 @@ void post_update(struct req *r)
     }
     if (placing_refuse_key(r, &u->request.idempotency_key))
         return;
+    u->placing.id = u->request.id;
     update_id_new(u->request.id);
     u->request.message = message;
     u->request.delay_ms = conf.broadcast_ms;

@@ -12,6 +12,7 @@ A call has the name of its function, else of its command. What can happen to it:
     LOSE     Redis executes it; the connection breaks before the answer is through
     SILENCE  Redis executes it; that answer and all that follow on this connection are swallowed
     HOLD     the call waits in the proxy, and all behind it, until release(); its sender may go
+    SAY      Redis never sees the call; its answer is what say= has, which looks like Redis' own
 
 A real TCP connection cannot lose one answer and deliver the next, so neither does this one."""
 import asyncio
@@ -25,15 +26,15 @@ import threading
 
 from tiffin_stack import DEADLINE_S
 
-REFUSE, LOSE, SILENCE, HOLD = "refuse", "lose", "silence", "hold"
+REFUSE, LOSE, SILENCE, HOLD, SAY = "refuse", "lose", "silence", "hold", "say"
 FOREVER = 10 ** 9
 
 
 class Fault:
     """To the k-th call of this name (and the `times` - 1 after it) counted from now on."""
 
-    def __init__(self, name, k, action, times):
-        self.name, self.k, self.action, self.times = name, k, action, times
+    def __init__(self, name, k, action, times, say=b""):
+        self.name, self.k, self.action, self.times, self.say = name, k, action, times, say
         self.passed, self.struck, self.released = 0, 0, False
         self.answers = []  # what Redis said to the calls it took, heard or not
         self.happened = threading.Event()
@@ -94,17 +95,21 @@ class Proxy:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    def on(self, name, k=1, action=LOSE, times=1):
-        fault = Fault(name, k, action, times)
+    def on(self, name, k=1, action=LOSE, times=1, say=b""):
+        fault = Fault(name, k, action, times, say)
         self.faults.append(fault)
         return fault
 
     def shut(self):
         """All connections break, and nobody gets through until reopen()."""
+        self.is_shut = True
+        self.break_all()
+
+    def break_all(self):
+        """All connections break; new ones get through."""
         def close_all():
             for writer in self.open:
                 writer.transport.abort()
-        self.is_shut = True
         self.loop.call_soon_threadsafe(close_all)
 
     def reopen(self):
@@ -171,6 +176,8 @@ class Link:
                     while not fault.released:
                         await asyncio.sleep(0.01)
                 self.pending.append(fault)
+                if fault and fault.action == SAY:  # Redis answers something else in its place
+                    data = b"*1\r\n$4\r\nPING\r\n"
                 self.up_writer.write(data)
                 await self.up_writer.drain()
 
@@ -184,6 +191,9 @@ class Link:
                 if fault and fault.action == LOSE:
                     fault.strike()
                     return
+                if fault and fault.action == SAY:
+                    fault.strike()
+                    data = fault.say
                 if fault and fault.action == SILENCE:
                     fault.strike()
                     self.is_silent = True

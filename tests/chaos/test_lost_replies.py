@@ -13,7 +13,7 @@ import pytest
 
 import functions_client as fc
 from chaos_bench import figures, shared_benches, wait_until
-from redis_proxy import FOREVER, HOLD, LOSE, REFUSE, SILENCE, Proxy
+from redis_proxy import FOREVER, HOLD, LOSE, REFUSE, SAY, SILENCE, Proxy
 from tiffin_http import Client
 from tiffin_stack import BIN_DIR, DEADLINE_S, Stack
 from tiffin_store import CHAT_LOG, GOOD_LIFE, PAUSED, Store
@@ -224,12 +224,12 @@ def test_worker(outcomes, name):
 class Shop:
     """A stack whose API reaches Redis through the proxy; its worker does not."""
 
-    def __init__(self):
+    # From a silence to the end of a request there is time to ask again.
+    def __init__(self, redis_timeout_ms=800, request_timeout_ms=3000):
         self.open = contextlib.ExitStack()
         self.stack = Stack(WORKERS=1, PAYMENT_MS=0, KITCHEN_MS=0, STAGE_MIN_MS=0, STAGE_MAX_MS=0,
-                           BROADCAST_MS=0, API_PROCESSES=1,
-                           # From a silence to the end of a request there is time to ask again.
-                           REDIS_TIMEOUT_MS=800, REQUEST_TIMEOUT_MS=3000)
+                           BROADCAST_MS=0, API_PROCESSES=1, REDIS_TIMEOUT_MS=redis_timeout_ms,
+                           REQUEST_TIMEOUT_MS=request_timeout_ms)
         self.open.callback(self.stack.end)
         self.stack.up()
         self.http, self.store = Client(self.stack.port), Store(self.stack)
@@ -264,6 +264,16 @@ class Shop:
 @pytest.fixture(scope="module")
 def the_shop():
     shop = Shop()
+    try:
+        yield shop
+    finally:
+        shop.open.close()
+
+
+@pytest.fixture
+def hasty_shop():
+    """Its requests end long before a silent connection is given up."""
+    shop = Shop(redis_timeout_ms=30000, request_timeout_ms=500)
     try:
         yield shop
     finally:
@@ -331,6 +341,81 @@ def test_api_that_never_hears_says_so(shop, write, action):
         assert shop.store.history(again.json[id_]) == GOOD_LIFE
 
 
+ERRORS = {"oom": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+          "busy": b"-BUSY Redis is busy running a script.\r\n",
+          "misconf": b"-MISCONF Errors writing to the AOF file\r\n",
+          "no-function": b"-ERR Function not found\r\n",
+          "loading": b"-LOADING Redis is loading the dataset in memory\r\n",
+          "no-right": b"-NOPERM this user has no permissions\r\n",
+          "nonsense": b"*1\r\n$3\r\nfoo\r\n", "no-array": b":1\r\n",
+          "late": b"*1\r\n$4\r\nlate\r\n", "full": b"*1\r\n$4\r\nfull\r\n",
+          "no-restaurant": b"*1\r\n$13\r\nno_restaurant\r\n",
+          "no-item": b"*1\r\n$7\r\nno_item\r\n", "no-user": b"*1\r\n$7\r\nno_user\r\n"}
+DENIALS = ("nothing was", "was not", "not stored", "not changed")
+
+
+def check_denies_nothing(answer):
+    assert answer.status in (500, 503), answer
+    said = (answer.json["detail"] + answer.json["error"]).lower()
+    assert not [denial for denial in DENIALS if denial in said], answer
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_no_error_after_a_lost_answer_denies_the_write(shop, write, error):
+    """It was stored; whatever the repetition is told, the customer does not hear that it was not."""
+    send, function, counter, status, id_ = write
+    before, key = shop.store.count(counter), uuid.uuid4().hex
+    lost = shop.proxy.on(function, 1, LOSE)
+    later = shop.proxy.on(function, 2, SAY, times=FOREVER, say=ERRORS[error])
+    answer = send(shop, key)
+    lost.wait(0)
+    assert later.struck >= 1
+    check_denies_nothing(answer)
+    assert "Idempotency-Key is safe" in answer.json["detail"]
+    assert shop.store.count(counter) == before + 1
+    later.heal()
+    wait_until(shop.http.answers, "the API")
+    again = send(shop, key)
+    assert again.status == status and again.headers["Idempotency-Replayed"] == "true"
+    assert shop.store.count(counter) == before + 1
+
+
+@pytest.mark.parametrize("error", ["oom", "busy", "misconf", "no-function", "loading"])
+def test_an_error_that_passes_is_waited_for(shop, write, error):
+    send, function, counter, status, _ = write
+    before, key = shop.store.count(counter), uuid.uuid4().hex
+    shop.proxy.on(function, 1, LOSE)
+    passing = shop.proxy.on(function, 2, SAY, say=ERRORS[error])
+    answer = send(shop, key)
+    assert passing.struck == 1
+    assert answer.status == status and "Idempotency-Replayed" not in answer.headers
+    assert shop.store.count(counter) == before + 1
+
+
+@pytest.mark.parametrize("error", ["oom", "misconf", "no-function"])
+def test_an_error_at_the_first_call_says_that_nothing_was_stored(shop, write, error):
+    send, function, counter, _, _ = write
+    before = shop.store.count(counter)
+    shop.proxy.on(function, 1, SAY, say=ERRORS[error])
+    answer = send(shop, uuid.uuid4().hex)
+    assert answer.status == 503 and answer.headers["Retry-After"]
+    assert "Nothing was stored" in answer.json["detail"]
+    assert shop.store.count(counter) == before
+
+
+def test_a_deadline_while_a_call_is_under_way_denies_nothing(hasty_shop):
+    """The request ends before its call is given up; it was executed."""
+    for write, (send, function, counter, _, _) in WRITES.items():
+        before = hasty_shop.store.count(counter)
+        fault = hasty_shop.proxy.on(function, 1, SILENCE)
+        answer = send(hasty_shop, uuid.uuid4().hex)
+        fault.wait(0)
+        check_denies_nothing(answer)
+        assert "unknown" in answer.json["detail"] and hasty_shop.store.count(counter) == before + 1
+        hasty_shop.proxy.break_all()
+        wait_until(hasty_shop.http.answers, "the API")
+
+
 def test_api_whose_calls_never_leave_stores_nothing(shop, write):
     send, function, counter, status, _ = write
     before, key = shop.store.count(counter), uuid.uuid4().hex
@@ -392,10 +477,24 @@ def test_cancel_whose_answer_is_lost(shop, call, action):
         assert was_cancelled == (action != REFUSE or answer.status == 200)
         if answer.status != 200:
             assert answer.status == 503, answer
-            assert not (was_cancelled and "Nothing was changed" in answer.json["detail"]), \
-                "it was"
+            check_denies_nothing(answer)
+            assert "cancel it again is safe" in answer.json["detail"]
         wait_until(shop.http.answers, "the API")
         again = shop.http.post(f"/order/{id_}/cancel")
         assert again.status == 200 and again.json["status"] == "cancelled"
     shop.store.wait_settled([id_])
     assert [line[1] for line in shop.store.history(id_)] == ["pending", "pending", "not_charged"]
+
+
+@pytest.mark.parametrize("call", ["cancel", "HGETALL"])
+@pytest.mark.parametrize("error", ["busy", "misconf", "no-right", "nonsense", "no-array"])
+def test_a_cancel_that_goes_wrong_denies_nothing(shop, call, error):
+    with shop.held_queue():
+        id_ = shop.http.place().json["order_id"]
+        shop.proxy.on(call, 1, SAY, say=ERRORS[error])
+        answer = shop.http.post(f"/order/{id_}/cancel")
+        check_denies_nothing(answer)
+        assert "cancel it again is safe" in answer.json["detail"]
+        wait_until(shop.http.answers, "the API")
+        assert shop.http.post(f"/order/{id_}/cancel").status == 200
+    shop.store.wait_settled([id_])
