@@ -16,6 +16,7 @@
 #include "api/request.h"
 #include "api/sse.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 #define TICK_S 1.0
@@ -79,10 +80,8 @@ static void add_rates(struct json_object *event)
         latency[i] = rise(now->latency[i], then->latency[i]);
     add_rate(event, "requests_per_s", rise(now->requests, then->requests), ms);
     add_rate(event, "chat_per_s", rise(now->chat, then->chat), ms);
-    json_object_object_add(event, "p50_ms",
-                           json_object_new_double(latency_quantile_ms(latency, 0.50)));
-    json_object_object_add(event, "p99_ms",
-                           json_object_new_double(latency_quantile_ms(latency, 0.99)));
+    json_object_object_add(event, "p50_ms", json_decimal(latency_quantile_ms(latency, 0.50), 3));
+    json_object_object_add(event, "p99_ms", json_decimal(latency_quantile_ms(latency, 0.99), 3));
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */

@@ -81,3 +81,15 @@ int json_parse(const char *bytes, size_t n, int depth_max, struct json_object **
     *ret = value;
     return 0;
 }
+
+struct json_object *json_decimal(double value, int decimals)
+{
+    char text[340]; /* the largest double has 309 digits */
+    int n = snprintf(text, sizeof text, "%.*f", decimals, value);
+    if (decimals > 0) {
+        while (text[n - 1] == '0')
+            n--;
+        text[text[n - 1] == '.' ? n - 1 : n] = '\0';
+    }
+    return json_object_new_double_s(value, text);
+}

@@ -14,4 +14,8 @@ struct json_object;
 int json_parse(const char *bytes, size_t n, int depth_max, struct json_object **ret,
                struct json_error *ret_error);
 
+/* A JSON number with the digits that mean something: at most so many decimals (up to 9), none that
+ * is a trailing zero. */
+struct json_object *json_decimal(double value, int decimals);
+
 #endif

@@ -87,6 +87,25 @@ static void errors_tell_the_line(void **state)
     assert_int_equal(error.line, 3);
 }
 
+static void numbers_have_the_digits_that_mean_something(void **state)
+{
+    static const struct {
+        double value;
+        int decimals;
+        const char *text;
+    } TABLE[] = {{4.7, 3, "4.7"},     {10 / 3.0, 3, "3.333"},
+                 {0.354, 3, "0.354"}, {2, 3, "2"},
+                 {100, 1, "100"},     {0, 3, "0"},
+                 {0.00001, 3, "0"},   {1e22, 3, "10000000000000000000000"},
+                 {2896.31, 0, "2896"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof TABLE / sizeof TABLE[0]; i++) {
+        struct json_object *number = json_decimal(TABLE[i].value, TABLE[i].decimals);
+        assert_string_equal(json_object_to_json_string(number), TABLE[i].text);
+        json_object_put(number);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +113,7 @@ int main(void)
         cmocka_unit_test(every_kind_of_value),
         cmocka_unit_test(refused),
         cmocka_unit_test(errors_tell_the_line),
+        cmocka_unit_test(numbers_have_the_digits_that_mean_something),
     };
     return cmocka_run_group_tests_name("base/json", tests, NULL, NULL);
 }
