@@ -214,6 +214,15 @@ const char *gateway_param(const struct conn *c, const char *name)
     return value ? value : "";
 }
 
+int gateway_param_times(const struct conn *c, const char *name)
+{
+    int times = 0;
+    size_t n = strlen(name);
+    for (char **param = c->fcgi.envp; *param; param++)
+        times += strncmp(*param, name, n) == 0 && (*param)[n] == '=';
+    return times;
+}
+
 const char *gateway_body(const struct conn *c, size_t *n)
 {
     *n = c->body_n;

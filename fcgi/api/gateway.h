@@ -40,6 +40,8 @@ void gateway_set_owner(struct conn *c, const struct gateway_owner *owner, void *
 
 /* A FastCGI parameter of the present request; "" when absent. Valid until its reply. */
 const char *gateway_param(const struct conn *c, const char *name);
+/* How often nginx sent it: a request header may come several times. */
+int gateway_param_times(const struct conn *c, const char *name);
 
 #define GATEWAY_BODY_MAX 65536
 

@@ -40,6 +40,8 @@
 
 #define BUCKETS 16384 /* of the table by order id; a power of two */
 #define RETRY_S 1.0
+#define NOTHING (-1)     /* instead of a version: the reader wants to know how it is now */
+#define VERSION_DIGITS 9 /* no version has more */
 
 enum live_state { LIVE_READING, LIVE_FOLLOWING, LIVE_BEHIND, LIVE_WAITING };
 
@@ -52,7 +54,7 @@ struct live {
     struct req *req;     /* until the stream is open */
     struct sse *stream;  /* from then on */
     struct rds_cmd *cmd; /* while READING */
-    int sent;            /* version the reader has; 0 = none */
+    int sent;            /* version the reader has: 0 = before the first; or NOTHING */
     int wanted;          /* newest version heard of while READING */
     int coalesce;        /* was BEHIND: send the newest state only */
 };
@@ -169,15 +171,26 @@ static void on_request_gone(void *context)
     unlink_live(context);
 }
 
-/* A usable Last-Event-ID: a version. 0 when there is none, or it cannot be one. */
+/* A version as we write it, 0 included; NOTHING when the text is none. */
+static int version_of(const char *text)
+{
+    size_t n = text ? strlen(text) : 0;
+    if (n < 1 || n > VERSION_DIGITS || strspn(text, "0123456789") != n || (*text == '0' && n > 1))
+        return NOTHING;
+    return (int)text_to_int_or(text, NOTHING);
+}
+
+/* What the reader has: the first usable word of these. The last name is that of the polyfills which
+ * cannot send the header. */
 static int last_event_id(const struct req *r)
 {
-    const char *text = req_header(r, "LAST_EVENT_ID");
-    if (!*text)
-        text = params_get(&r->params, "last_event_id");
-    if (!text || strlen(text) > 9 || strspn(text, "0123456789") != strlen(text))
-        return 0;
-    return (int)text_to_int_or(text, 0);
+    const char *const words[] = {req_header(r, "LAST_EVENT_ID"),
+                                 params_get(&r->params, "last_event_id"),
+                                 params_get(&r->params, "lastEventId")};
+    int version = NOTHING;
+    for (size_t i = 0; i < sizeof words / sizeof words[0] && version == NOTHING; i++)
+        version = version_of(words[i]);
+    return version;
 }
 
 void get_live_status(struct req *r)
@@ -229,7 +242,7 @@ static struct sse_record *encode_change(const char *id, const struct order_chang
 /* Sends what the reader lacks: the snapshot of now, or the versions after the one he has. */
 static int send_newer(struct live *l, const struct order *o)
 {
-    int first = l->sent == 0 || l->coalesce ? o->n_history - 1 : 0;
+    int first = l->sent == NOTHING || l->coalesce ? o->n_history - 1 : 0;
     l->coalesce = 0;
     for (int i = first; i < o->n_history; i++) {
         if (o->history[i].version <= l->sent)
@@ -256,7 +269,7 @@ static void order_is_unknown(struct live *l)
 static void on_order(struct live *l, const struct order *o)
 {
     if (l->sent > o->now.version)
-        l->sent = 0; /* not a version of this order: as if none had been given */
+        l->sent = NOTHING; /* not a version of this order: as if none had been given */
     if (l->req && l->sent == o->now.version && order_is_settled(&o->now)) {
         reply_empty(l->req, 204); /* frees l too */
         return;

@@ -101,7 +101,7 @@ static int refuse_order(struct req *r, struct order_request *o)
         on_order_outcome(r, PLACE_NO_USER, "");
         return 1;
     }
-    return placing_refuse_key(r, &o->idempotency_key);
+    return placing_refuse_key(r);
 }
 
 void post_order(struct req *r)
@@ -114,6 +114,7 @@ void post_order(struct req *r)
     o->placing.send = send_order;
     o->placing.on_outcome = on_order_outcome;
     o->placing.id = o->request.id;
+    o->request.idempotency_key = o->placing.key;
     placing_start(r);
 }
 

@@ -1,26 +1,26 @@
 #include "api/params.h"
 
-#include <errno.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
+#include "base/json_text.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
-#define JSON_DEPTH_MAX 8
+void params_init(struct params *p, const struct param_rule *rules)
+{
+    *p = (struct params){.rules = rules};
+}
 
 void params_release(struct params *p)
 {
-    for (size_t i = 0; i < p->n; i++) {
-        free(p->items[i].name);
-        free(p->items[i].value);
-    }
-    p->n = 0;
+    for (size_t i = 0; i < PARAMS_MAX; i++)
+        free(p->values[i]);
+    params_init(p, p->rules);
 }
 
 static int fail(struct params *p, int status, const char *format, ...)
@@ -35,33 +35,47 @@ static int fail(struct params *p, int status, const char *format, ...)
     return status;
 }
 
-/* A name for a message: nobody reads one that is longer, and a cut could split a character. */
-static const char *shown(const char *name)
+/* The place of a name among the rules, -1 for one that nobody knows. */
+static int find(const struct params *p, const char *name, size_t n)
 {
-    return strlen(name) <= 40 ? name : "(with the long name)";
+    for (int i = 0; p->rules && p->rules[i].name; i++)
+        if (strlen(p->rules[i].name) == n && memcmp(p->rules[i].name, name, n) == 0)
+            return i;
+    return -1;
 }
 
-/* Takes ownership of name and value in every case. With their lengths: a NUL inside counts as a
- * control character. */
-static int add(struct params *p, char *name, size_t name_n, char *value, size_t value_n)
+/* What is wrong with a text, NULL when nothing is. With its length: a NUL counts as a control
+ * character. */
+static const char *fault_of(const char *text, size_t n)
 {
-    int status = 0;
-    if (utf8_length(name, name_n) < 0 || utf8_length(value, value_n) < 0)
-        status = fail(p, 422, "A parameter is not valid UTF-8.");
-    else if (utf8_has_control(name, name_n) || utf8_has_control(value, value_n))
-        status = fail(p, 422, "A parameter has control characters.");
-    else if (params_get(p, name))
-        status = fail(p, 422, "Parameter %s is given more than once.", shown(name));
-    else if (p->n == PARAMS_MAX)
-        status = fail(p, 422, "More than %d parameters.", PARAMS_MAX);
-    if (status) {
-        free(name);
-        free(value);
-        return status;
+    if (utf8_length(text, n) < 0)
+        return "is not valid UTF-8";
+    if (utf8_has_control(text, n))
+        return "has control characters";
+    return NULL;
+}
+
+/* Keeps the value of rule i, which it owns from here on: text of n bytes, or NULL and what is wrong
+ * with it. */
+static int keep(struct params *p, int i, char *text, size_t n, const char *fault)
+{
+    if (p->times[i]++)
+        fault = "is given more than once";
+    else if (!fault)
+        fault = fault_of(text, n);
+    if (!fault) {
+        p->values[i] = text;
+        return 0;
     }
-    p->items[p->n++] = (struct param){name, value};
+    free(text);
+    if (p->rules[i].type != PARAM_HINT)
+        return fail(p, 422, "Parameter %s %s.", p->rules[i].name, fault);
+    free(p->values[i]);
+    p->values[i] = NULL;
     return 0;
 }
+
+/* ---- queries and forms ---------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -98,27 +112,33 @@ static char *url_decode(const char *text, size_t n, size_t *ret_n)
     return out;
 }
 
+/* "name=value", or a name alone */
+static int add_pair(struct params *p, const char *pair, size_t n)
+{
+    const char *equals = memchr(pair, '=', n);
+    size_t name_n = equals ? (size_t)(equals - pair) : n, value_n = 0;
+    char *name = url_decode(pair, name_n, &name_n);
+    int i = find(p, name, name_n);
+    free(name);
+    if (i < 0)
+        return 0;
+    char *value =
+        equals ? url_decode(equals + 1, (size_t)(pair + n - equals - 1), &value_n) : mem_strdup("");
+    return keep(p, i, value, value_n, NULL);
+}
+
 static int add_urlencoded(struct params *p, const char *text, size_t n)
 {
     const char *end = text + n;
-    while (text < end) {
+    int status = 0;
+    while (text < end && !status) {
         const char *stop = memchr(text, '&', (size_t)(end - text));
         if (!stop)
             stop = end;
-        const char *equals = memchr(text, '=', (size_t)(stop - text));
-        const char *name_end = equals ? equals : stop;
-        if (stop > text) {
-            size_t name_n, value_n = 0;
-            char *name = url_decode(text, (size_t)(name_end - text), &name_n);
-            char *value = equals ? url_decode(equals + 1, (size_t)(stop - equals - 1), &value_n)
-                                 : mem_strdup("");
-            int status = add(p, name, name_n, value, value_n);
-            if (status)
-                return status;
-        }
+        status = add_pair(p, text, (size_t)(stop - text));
         text = stop + 1;
     }
-    return 0;
+    return status;
 }
 
 int params_add_query(struct params *p, const char *query)
@@ -126,93 +146,119 @@ int params_add_query(struct params *p, const char *query)
     return add_urlencoded(p, query, strlen(query));
 }
 
-static int add_json_member(struct params *p, const char *name, struct json_object *value)
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static int add_string(struct params *p, int i, struct json_part value)
 {
-    enum json_type type = json_object_get_type(value);
-    if (type == json_type_int) {
-        char *text = mem_strdup(json_object_get_string(value));
-        return add(p, mem_strdup(name), strlen(name), text, strlen(text));
-    }
-    if (type != json_type_string)
-        return fail(p, 422, "Parameter %s must be a string or a whole number.", shown(name));
-    size_t n = (size_t)json_object_get_string_len(value);
-    char *text = mem_alloc(n + 1);
-    memcpy(text, json_object_get_string(value), n + 1);
-    return add(p, mem_strdup(name), strlen(name), text, n);
+    size_t n = 0;
+    char *text = *value.at == '"' ? json_text_string(value, &n) : NULL;
+    const char *fault = NULL;
+    if (!text)
+        fault = *value.at == '"' ? "has half a character (a lone surrogate)" : "must be a string";
+    return keep(p, i, text, n, fault);
 }
 
-/* What json-c hides: of two members of one name it keeps the last, and it cuts a name at a NUL.
- * The body is known to be an object with so many different members. */
-static int check_names(struct params *p, const char *body, size_t n, int different)
+static int add_integer(struct params *p, int i, struct json_part value)
 {
-    int depth = 0, in_string = 0, members = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (in_string && body[i] == '\\') {
-            i++;
-            if (n - i >= 5 && memcmp(body + i, "u0000", 5) == 0)
-                return fail(p, 422, "A parameter has control characters.");
-        } else if (body[i] == '"') {
-            in_string = !in_string;
-        } else if (!in_string) {
-            depth += (body[i] == '{' || body[i] == '[') - (body[i] == '}' || body[i] == ']');
-            members += body[i] == ':' && depth == 1;
-        }
-    }
-    return members == different ? 0 : fail(p, 422, "A parameter is given more than once.");
+    int64_t number = 0;
+    const char *fault = NULL;
+    if (!strchr("-0123456789", *value.at))
+        fault = "must be a number";
+    else if (json_text_integer(value, &number))
+        fault = "must be a whole number of at most 64 bits";
+    struct text_number text = text_of_number(number);
+    return keep(p, i, mem_strdup(text.text), strlen(text.text), fault);
+}
+
+static int add_member(struct params *p, struct json_part name, struct json_part value)
+{
+    size_t n;
+    char *text = json_text_string(name, &n);
+    int i = text ? find(p, text, n) : -1;
+    free(text);
+    if (i < 0)
+        return 0;
+    return p->rules[i].type == PARAM_INTEGER ? add_integer(p, i, value) : add_string(p, i, value);
 }
 
 int params_add_json(struct params *p, const char *body, size_t n)
 {
-    struct json_object *root;
-    struct json_error error;
-    if (json_parse(body, n, JSON_DEPTH_MAX, &root, &error))
-        return fail(p, 400, "The body is not JSON: %s.", error.what);
+    struct json_error odd, error; /* what is odd matters in a value that somebody reads */
+    if (json_text_check(body, n, JSON_TEXT_DEPTH_MAX, &odd, &error))
+        return fail(p, 400, "The body is not JSON: %s (line %zu).", error.what, error.line);
+    struct json_part rest = json_text_value(body, n), name, value;
+    if (*rest.at != '{')
+        return fail(p, 422, "The JSON body must be an object.");
     int status = 0;
-    if (json_object_get_type(root) != json_type_object) {
-        status = fail(p, 422, "The JSON body must be an object.");
-    } else {
-        status = check_names(p, body, n, json_object_object_length(root));
-        struct json_object_iterator it = json_object_iter_begin(root);
-        struct json_object_iterator end = json_object_iter_end(root);
-        for (; !status && !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-            status = add_json_member(p, json_object_iter_peek_name(&it),
-                                     json_object_iter_peek_value(&it));
-    }
-    json_object_put(root);
+    while (!status && json_text_next(&rest, &name, &value))
+        status = add_member(p, name, value);
     return status;
+}
+
+/* ---- bodies --------------------------------------------------------------------------------- */
+
+/* Is the media type (RFC 9110, 8.3.1) of a Content-Type this one? */
+static int is_type(const char *content_type, const char *type)
+{
+    size_t n = strcspn(content_type, "; \t");
+    return n == strlen(type) && strncasecmp(content_type, type, n) == 0;
+}
+
+/* No charset parameter, or UTF-8: nobody converts here. */
+static int is_utf8(const char *content_type)
+{
+    const char *at = content_type;
+    while ((at = strchr(at, ';'))) {
+        at += 1 + strspn(at + 1, " \t");
+        if (strncasecmp(at, "charset=", 8) != 0)
+            continue;
+        at += 8;
+        at += *at == '"';
+        size_t n = strcspn(at, "\"; \t");
+        if (!(n == 5 && strncasecmp(at, "utf-8", n) == 0) &&
+            !(n == 4 && strncasecmp(at, "utf8", n) == 0))
+            return 0;
+    }
+    return 1;
+}
+
+/* A form with such a name is nobody's; but curl -d '{"item":…}' sends JSON as a form. */
+static int looks_like_json(const char *body)
+{
+    body += strspn(body, " \t\r\n");
+    return *body == '{' || *body == '[';
 }
 
 int params_add_body(struct params *p, const char *content_type, const char *body, size_t n)
 {
-    size_t type_n = strcspn(content_type, "; \t");
+    int is_json = is_type(content_type, "application/json");
+    int is_form = is_type(content_type, "application/x-www-form-urlencoded");
     if (n == 0)
         return 0;
-    if (type_n == 16 && strncasecmp(content_type, "application/json", 16) == 0)
-        return params_add_json(p, body, n);
-    if (type_n == 33 && strncasecmp(content_type, "application/x-www-form-urlencoded", 33) == 0)
-        return add_urlencoded(p, body, n);
-    return fail(p, 415, "Send the body as application/json or application/x-www-form-urlencoded.");
+    if ((is_form || !*content_type) && looks_like_json(body))
+        return fail(p, 415,
+                    "The body looks like JSON; send it with Content-Type: application/json.");
+    if (!is_json && !is_form)
+        return fail(p, 415,
+                    "Send the body as application/json or application/x-www-form-urlencoded.");
+    if (!is_utf8(content_type))
+        return fail(p, 415, "Send the body in UTF-8.");
+    return is_json ? params_add_json(p, body, n) : add_urlencoded(p, body, n);
 }
+
+/* ---- looking up ----------------------------------------------------------------------------- */
 
 const char *params_get(const struct params *p, const char *name)
 {
-    for (size_t i = 0; i < p->n; i++)
-        if (strcmp(p->items[i].name, name) == 0)
-            return p->items[i].value;
-    return NULL;
+    int i = find(p, name, strlen(name));
+    return i < 0 ? NULL : p->values[i];
 }
 
 int params_get_int(struct params *p, const char *name, int min, int max, int fallback, int *ret)
 {
     const char *text = params_get(p, name);
-    if (!text) {
-        *ret = fallback;
-        return 0;
-    }
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno || end == text || *end || value < min || value > max || strchr(" \t+", text[0]))
+    int64_t value = fallback;
+    if (text && (text_to_int(text, &value) || value < min || value > max))
         return fail(p, 422, "%s must be a whole number from %d to %d.", name, min, max);
     *ret = (int)value;
     return 0;

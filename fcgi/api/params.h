@@ -1,36 +1,47 @@
 /* The parameters of a request, from its query and its form or JSON body. Pure.
  *
- * A parameter may be given once, in one place. Its value is a C string of valid UTF-8 without
- * control characters; JSON numbers become their text. Unknown names are kept: routes look up what
- * they know. */
+ * A route declares those it knows. Each of them may be given once, in one place, as what it is
+ * declared to be; nothing is converted. All others are skipped unread, whatever they hold. */
 #ifndef TIFFIN_API_PARAMS_H
 #define TIFFIN_API_PARAMS_H
 
 #include <stddef.h>
 
-#define PARAMS_MAX 16
+#define PARAMS_MAX 8
 #define PARAM_ERROR_SIZE 160
 
-struct param {
-    char *name, *value;
+enum param_type {
+    PARAM_STRING,  /* valid UTF-8 without control characters */
+    PARAM_INTEGER, /* in JSON a number without a fraction, elsewhere its digits */
+    PARAM_HINT,    /* a string that may be missing: given twice, or unusable, it is as if absent */
+};
+
+/* One of a route's parameters; a list of them ends with name NULL. */
+struct param_rule {
+    const char *name;
+    enum param_type type;
 };
 
 struct params {
-    struct param items[PARAMS_MAX];
-    size_t n;
-    char error[PARAM_ERROR_SIZE]; /* set when a parse function fails: one line for the client */
+    const struct param_rule *rules; /* NULL: none is known; at most PARAMS_MAX */
+    char *values[PARAMS_MAX];       /* of the rule at the same place; NULL: not given */
+    int times[PARAMS_MAX];          /* that it was given */
+    char error[PARAM_ERROR_SIZE];   /* set when a function fails: one line for the client */
 };
 
+void params_init(struct params *p, const struct param_rule *rules);
+/* Forgets all values; the rules stay. */
 void params_release(struct params *p);
 
-/* All three add to p and return 0 or the HTTP status to answer: 400 (malformed), 415 (content type)
- * or 422 (understood, but not allowed). */
+/* All three add to p and return 0, or the HTTP status to answer and p->error: 400 (malformed), 415
+ * (content type) or 422 (understood, but not allowed). */
 int params_add_query(struct params *p, const char *query);
 int params_add_json(struct params *p, const char *body, size_t n);
-/* By content type: application/json, application/x-www-form-urlencoded; an empty body is fine. */
+/* By content type: application/json, application/x-www-form-urlencoded, both in UTF-8; an empty
+ * body is fine whatever its type. */
 int params_add_body(struct params *p, const char *content_type, const char *body, size_t n);
 
-/* The value, or NULL. Valid until params_release(). */
+/* The value as a C string, or NULL. Valid until params_release(). */
 const char *params_get(const struct params *p, const char *name);
 
 /* A whole number from min to max, `fallback` when absent. 0, or 422 and p->error. */

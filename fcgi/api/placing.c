@@ -1,5 +1,6 @@
 #include "api/placing.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "api/reply.h"
@@ -16,12 +17,30 @@
 
 static void attempt(struct req *r);
 
-int placing_refuse_key(struct req *r, const char **ret_key)
+/* draft-ietf-httpapi-idempotency-key-header makes it a string in double quotes (RFC 8941, 3.3.3),
+ * as some browsers send it by themselves; most people write the bare key. */
+static int copy_key(struct placing *p, const char *text)
 {
-    *ret_key = req_header(r, "IDEMPOTENCY_KEY");
-    if (!**ret_key || text_is_key(*ret_key))
+    size_t n = strlen(text);
+    if (n >= 2 && text[0] == '"' && text[n - 1] == '"') {
+        text++;
+        n -= 2;
+    }
+    if (n >= sizeof p->key)
+        return -EINVAL;
+    memcpy(p->key, text, n);
+    p->key[n] = '\0';
+    return text_is_key(p->key) ? 0 : -EINVAL;
+}
+
+int placing_refuse_key(struct req *r)
+{
+    int times = req_header_times(r, "IDEMPOTENCY_KEY");
+    if (times == 0 || (times == 1 && !copy_key(r->context, req_header(r, "IDEMPOTENCY_KEY"))))
         return 0;
-    reply_problem(r, 422, "Idempotency-Key must be 16 to 128 characters of A-Z a-z 0-9 _ -", NULL);
+    reply_problem(r, 422, "Idempotency-Key must be 16 to 128 characters of A-Z a-z 0-9 _ -", "%s",
+                  times > 1 ? "It was sent more than once; it is not known which one counts."
+                            : "It is empty or has another form. Without one leave the header out.");
     return 1;
 }
 

@@ -24,10 +24,12 @@ struct placing {
     const char *id;      /* of what is written */
     int is_under_way;    /* a call was sent and has no answer yet */
     int is_unknown;      /* a reply was lost: it may be stored */
+    char key[129];       /* Idempotency-Key, "" when absent */
 };
 
-/* The Idempotency-Key header, "" when absent. True when it is malformed and was answered 422. */
-int placing_refuse_key(struct req *r, const char **ret_key);
+/* Reads the Idempotency-Key header into r->context, a placing. True when it is malformed, empty or
+ * there twice and was answered 422. */
+int placing_refuse_key(struct req *r);
 
 /* Starts writing. r->context is a placing with send, on_outcome and id set. */
 void placing_start(struct req *r);

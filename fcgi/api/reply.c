@@ -153,7 +153,7 @@ struct conn *reply_stream(struct req *r)
 {
     static const char HEAD[] = "Status: 200 OK\r\n"
                                "Content-Type: text/event-stream\r\n"
-                               "Cache-Control: no-store\r\n"
+                               "Cache-Control: no-store, no-transform\r\n"
                                "X-Accel-Buffering: no\r\n";
     struct conn *conn = r->conn;
     count(r, 200);

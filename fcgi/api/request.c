@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/gateway.h"
 #include "api/reply.h"
@@ -117,14 +118,47 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
         reply_unavailable(r, "The answer took too long.");
 }
 
-const char *req_header(const struct req *r, const char *name)
+struct header_param {
+    char name[64];
+};
+
+static struct header_param param_of(const char *header)
 {
-    char param[64] = "HTTP_";
-    strncat(param, name, sizeof param - 6);
-    return gateway_param(r->conn, param);
+    struct header_param param = {"HTTP_"};
+    strncat(param.name, header, sizeof param.name - 6);
+    return param;
 }
 
-/* Query and body into r->params. True when the request was answered with an error instead. */
+const char *req_header(const struct req *r, const char *name)
+{
+    return gateway_param(r->conn, param_of(name).name);
+}
+
+int req_header_times(const struct req *r, const char *name)
+{
+    return gateway_param_times(r->conn, param_of(name).name);
+}
+
+/* NULL when it is absent, "" when it came several times. */
+static const char *single_header(const struct req *r, const char *name)
+{
+    int times = req_header_times(r, name);
+    return times == 0 ? NULL : times == 1 ? req_header(r, name) : "";
+}
+
+/* RFC 9110, 8.4 and 15.5.16. True when the request was answered. */
+static int refuse_encoding(struct req *r)
+{
+    const char *encoding = single_header(r, "CONTENT_ENCODING");
+    if (!encoding || strcasecmp(encoding, "identity") == 0)
+        return 0;
+    reply_header(r, "Accept-Encoding", "identity");
+    reply_problem(r, 415, "Send the body without a Content-Encoding.", NULL);
+    return 1;
+}
+
+/* The query, and the body of a POST, into r->params. True when the request was answered with an
+ * error instead. */
 static int refuse_params(struct req *r)
 {
     size_t n;
@@ -133,8 +167,11 @@ static int refuse_params(struct req *r)
         reply_problem(r, 413, "Body too large", "At most %d bytes.", GATEWAY_BODY_MAX);
         return 1;
     }
+    if (n > 0 && refuse_encoding(r))
+        return 1;
+    params_init(&r->params, r->route->params);
     int status = params_add_query(&r->params, gateway_param(r->conn, "QUERY_STRING"));
-    if (!status)
+    if (!status && strcmp(r->method, "POST") == 0)
         status = params_add_body(&r->params, gateway_param(r->conn, "CONTENT_TYPE"), body, n);
     if (status)
         reply_problem(r, status, r->params.error, NULL);
@@ -161,7 +198,7 @@ static int refuse(struct req *r)
         reply_problem(r, 403, "Requests from other sites are not accepted", NULL);
         return 1;
     }
-    return r->route->takes_params && refuse_params(r);
+    return r->route->params && refuse_params(r);
 }
 
 void req_start(struct conn *conn)

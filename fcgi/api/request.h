@@ -79,5 +79,8 @@ size_t req_op_index(void);
 
 /* The value of a request header that nginx hands on ("" when absent): IF_NONE_MATCH … */
 const char *req_header(const struct req *r, const char *name);
+/* How often it came. Only locations that let all headers through (nginx: `write.conf`) tell an
+ * empty header from none, and one from several; elsewhere this is 0 or 1. */
+int req_header_times(const struct req *r, const char *name);
 
 #endif

@@ -7,6 +7,17 @@
 #include "api/placing.h"
 #include "base/conf.h"
 
+static const struct param_rule ORDER_PARAMS[] = {{"restaurant_id", PARAM_STRING},
+                                                 {"item", PARAM_STRING},
+                                                 {"quantity", PARAM_INTEGER},
+                                                 {"user_id", PARAM_STRING},
+                                                 {NULL, PARAM_STRING}};
+static const struct param_rule UPDATE_PARAMS[] = {{"message", PARAM_STRING}, {NULL, PARAM_STRING}};
+static const struct param_rule WAITER_PARAMS[] = {{"n", PARAM_INTEGER}, {NULL, PARAM_STRING}};
+/* EventSource gives up for ever on an error, so these are never one. */
+static const struct param_rule LIVE_PARAMS[] = {
+    {"last_event_id", PARAM_HINT}, {"lastEventId", PARAM_HINT}, {NULL, PARAM_STRING}};
+
 static const struct route ROUTES[] = {
     {.method = "GET", .pattern = "/healthz", .handler = get_healthz, .answers_at_once = 1},
     {.method = "GET",
@@ -16,14 +27,14 @@ static const struct route ROUTES[] = {
     {.method = "POST",
      .pattern = "/order",
      .handler = post_order,
-     .takes_params = 1,
+     .params = ORDER_PARAMS,
      .on_deadline = placing_deadline},
     {.method = "GET", .pattern = "/order/{id}", .handler = get_order},
     {.method = "GET",
      .pattern = "/order/{id}/live-status",
      .handler = get_live_status,
      .on_deadline = get_live_status_deadline,
-     .takes_params = 1,
+     .params = LIVE_PARAMS,
      .is_stream = 1},
     {.method = "POST",
      .pattern = "/order/{id}/cancel",
@@ -49,13 +60,13 @@ static const struct route ROUTES[] = {
     {.method = "POST",
      .pattern = "/new-update-and-broadcast",
      .handler = post_update,
-     .takes_params = 1,
+     .params = UPDATE_PARAMS,
      .on_deadline = placing_deadline},
     {.method = "GET", .pattern = "/live-monitor", .handler = get_live_monitor, .is_stream = 1},
     {.method = "GET",
      .pattern = "/exhibits/waiter",
      .handler = get_exhibit_waiter,
-     .takes_params = 1,
+     .params = WAITER_PARAMS,
      .is_stream = 1},
     {.method = "GET", .pattern = "/status", .handler = get_status},
     {.method = "GET", .pattern = "/readyz", .handler = get_readyz},
@@ -92,6 +103,7 @@ static int serves(const struct route *route, const char *method)
 const struct route *routes_find(const char *method, const char *path, char *ret_arg,
                                 size_t arg_size, char *ret_allow, size_t allow_size)
 {
+    size_t n = 0;
     ret_allow[0] = '\0';
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         const struct route *route = &ROUTES[i];
@@ -99,10 +111,11 @@ const struct route *routes_find(const char *method, const char *path, char *ret_
             continue;
         if (serves(route, method))
             return route;
-        snprintf(ret_allow, allow_size, "%s",
-                 strcmp(route->method, "GET") != 0 ? route->method
-                 : route->is_stream                ? "GET"
-                                                   : "GET, HEAD");
+        const char *allows = strcmp(route->method, "GET") != 0 ? route->method
+                             : route->is_stream                ? "GET"
+                                                               : "GET, HEAD";
+        if (n < allow_size)
+            n += (size_t)snprintf(ret_allow + n, allow_size - n, "%s%s", n ? ", " : "", allows);
     }
     return NULL;
 }

@@ -72,9 +72,10 @@ void post_update(struct req *r)
         reply_problem(r, 422, "message must have 1 to 500 characters", NULL);
         return;
     }
-    if (placing_refuse_key(r, &u->request.idempotency_key))
+    if (placing_refuse_key(r))
         return;
     u->placing.id = u->request.id;
+    u->request.idempotency_key = u->placing.key;
     update_id_new(u->request.id);
     u->request.message = message;
     u->request.delay_ms = conf.broadcast_ms;

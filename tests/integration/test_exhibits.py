@@ -15,7 +15,7 @@ def test_monitor_shows_what_status_shows(http, store):
     store.wait_settled(ids)
     with http.stream("/live-monitor") as stream:
         assert stream.headers["Content-Type"] == "text/event-stream"
-        assert stream.headers["Cache-Control"] == "no-store"
+        assert stream.headers["Cache-Control"] == "no-store, no-transform"
         delivered = store.count("delivered")
         for event in stream:
             check_shape(event.json, MONITOR)

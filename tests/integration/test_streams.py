@@ -58,7 +58,7 @@ def test_head_of_a_stream(http, waiting):
     with http.live(waiting) as stream:
         assert stream.status == 200
         assert stream.headers["Content-Type"] == "text/event-stream"
-        assert stream.headers["Cache-Control"] == "no-store"
+        assert stream.headers["Cache-Control"] == "no-store, no-transform"
         assert stream.headers["Content-Encoding"] is None
         check_headers(type("Answer", (), {"headers": stream.headers, "all": lambda _, name:
                                           stream.headers.get_all(name) or []})())
@@ -114,24 +114,24 @@ def test_cancelled_is_an_end(http, store, waiting, stack):
 def open_from(http, id_, version, way):
     if way == "header":
         return http.live(id_, version)
-    return http.stream(f"/order/{id_}/live-status?last_event_id={version}")
+    return http.stream(f"/order/{id_}/live-status?{way}={version}")
 
 
-@pytest.mark.parametrize("way", ["header", "query"])
+@pytest.mark.parametrize("way", ["header", "last_event_id", "lastEventId"])
 @pytest.mark.parametrize("version", range(1, LAST))
 def test_resume_a_settled_order(http, delivered, version, way):
     with open_from(http, delivered, version, way) as stream:
         check_end(list(stream), version + 1)
 
 
-@pytest.mark.parametrize("way", ["header", "query"])
+@pytest.mark.parametrize("way", ["header", "last_event_id", "lastEventId"])
 def test_resume_at_the_end_is_204(http, delivered, way):
     with open_from(http, delivered, LAST, way) as stream:
         assert stream.status == 204 and list(stream) == []
         assert stream.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("way", ["header", "query"])
+@pytest.mark.parametrize("way", ["header", "last_event_id", "lastEventId"])
 def test_resume_a_living_order(http, stack, way):
     with stack.without("worker"):
         id_ = http.place().json["order_id"]
@@ -142,16 +142,14 @@ def test_resume_a_living_order(http, stack, way):
         check_end(list(stream), 2)
 
 
-@pytest.mark.parametrize("way", ["header", "query"])
+@pytest.mark.parametrize("way", ["header", "last_event_id", "lastEventId"])
 def test_zero_is_before_the_first(http, delivered, way):
-    """No version has this number: as absent (a snapshot), or exactly all that is newer."""
+    """All is newer."""
     with open_from(http, delivered, 0, way) as stream:
-        events = list(stream)
-    assert versions(events)[0] in (1, LAST)
-    check_end(events, versions(events)[0])
+        check_end(list(stream), 1)
 
 
-@pytest.mark.parametrize("way", ["header", "query"])
+@pytest.mark.parametrize("way", ["header", "last_event_id", "lastEventId"])
 @pytest.mark.parametrize("value", ["abc", "-1", "1.5", "1x", "8", "99999", "4294967297",
                                    "99999999999999999999999", "a" * 1000, "1,2", "0x1"])
 def test_an_unusable_id_is_as_none(http, delivered, value, way):
@@ -174,6 +172,35 @@ def test_the_header_wins_over_the_query(http, delivered):
     with http.stream(f"/order/{delivered}/live-status?last_event_id=2",
                      Last_Event_ID=5) as stream:
         check_end(list(stream), 6)
+
+
+def test_the_first_usable_id_counts(http, delivered):
+    for query, header, first in (("last_event_id=2&lastEventId=4", None, 3),
+                                 ("last_event_id=x&lastEventId=4", None, 5),
+                                 ("lastEventId=4", "x", 5), ("lastEventId=2", 5, 6),
+                                 ("lastEventId=0", None, 1)):
+        with http.stream(f"/order/{delivered}/live-status?{query}",
+                         **({"Last_Event_ID": header} if header else {})) as stream:
+            check_end(list(stream), first)
+
+
+def test_no_parameter_ends_a_stream(http, delivered):
+    """EventSource gives up for ever on an error."""
+    for query in ("x=1&x=1", "x=%FF&%00=%00", "last_event_id=2&last_event_id=3",
+                  "lastEventId=2&lastEventId=2", "last_event_id=%FF", "last_event_id=2%0A",
+                  "last_event_id=2+", "last_event_id=02", "&".join(f"x{i}=1" for i in range(100))):
+        with http.stream(f"/order/{delivered}/live-status?{query}") as stream:
+            check_end(list(stream), LAST)
+        with http.stream(f"/live-monitor?{query}") as stream:
+            assert stream.next_event().json
+        with http.stream(f"/exhibits/waiter?n=1&{query}") as stream:
+            assert [event.type for event in stream] == ["message", "end"]
+
+
+def test_no_proxy_may_hold_or_change_a_stream(http, delivered):
+    for path in (f"/order/{delivered}/live-status", "/live-monitor", "/exhibits/waiter?n=1"):
+        with http.stream(path) as stream:
+            assert stream.headers["Cache-Control"] == "no-store, no-transform"
 
 
 def test_following_like_a_browser(http, store):

@@ -8,23 +8,35 @@
 
 static struct params params;
 
+static const struct param_rule RULES[] = {
+    {"restaurant_id", PARAM_STRING},
+    {"item", PARAM_STRING},
+    {"quantity", PARAM_INTEGER},
+    {"a", PARAM_STRING},
+    {"b", PARAM_STRING},
+    {"n", PARAM_INTEGER},
+    {"hint", PARAM_HINT},
+    {NULL, PARAM_STRING},
+};
+
 static int forget(void **state)
 {
     (void)state;
     params_release(&params);
-    memset(&params, 0, sizeof params);
+    params_init(&params, RULES);
     return 0;
 }
 
-/* "name=value;name=value;" of what is held, in order. */
+/* "name=value;name=value;" of what is held, in the rules' order. */
 static const char *held(void)
 {
     static char text[1 << 16];
     size_t n = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < params.n; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s=%s;", params.items[i].name,
-                              params.items[i].value);
+    for (size_t i = 0; RULES[i].name; i++)
+        if (params.values[i])
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s=%s;", RULES[i].name,
+                                  params.values[i]);
     return text;
 }
 
@@ -41,8 +53,6 @@ static const struct urlencoded {
     {"two", "restaurant_id=resto_123&item=Curry", 0, "restaurant_id=resto_123;item=Curry;"},
     {"no value", "item=", 0, "item=;"},
     {"no equals sign", "item", 0, "item=;"},
-    {"no name", "=Curry", 0, "=Curry;"},
-    {"only an equals sign", "=", 0, "=;"},
     {"empty parts", "&&a=1&&b=2&", 0, "a=1;b=2;"},
     {"only ampersands", "&&&", 0, ""},
     {"equals sign in the value", "a=b=c==", 0, "a=b=c==;"},
@@ -50,7 +60,7 @@ static const struct urlencoded {
     {"plus is a space", "item=Chicken+Tikka", 0, "item=Chicken Tikka;"},
     {"encoded plus is a plus", "item=a%2Bb", 0, "item=a+b;"},
     {"encoded space", "item=Chicken%20Tikka", 0, "item=Chicken Tikka;"},
-    {"encoded separators", "a%3D%26=%26%3D", 0, "a=&=&=;"},
+    {"encoded separators", "a=%26%3D", 0, "a=&=;"},
     {"lower and upper case hex", "a=%c3%a9%C3%A9%2f%2F", 0, "a=\xc3\xa9\xc3\xa9//;"},
     {"encoded twice is decoded once", "a=%2541", 0, "a=%41;"},
     {"raw UTF-8", "a=\xc3\xa9", 0, "a=\xc3\xa9;"},
@@ -59,21 +69,16 @@ static const struct urlencoded {
     {"percent and no hex", "a=%zz%4z%z4%-1%+1%0x", 0, "a=%zz%4z%z4%-1% 1%0x;"},
     {"percent percent", "a=%%41", 0, "a=%A;"},
     {"percent before a separator", "a=%4&b=1", 0, "a=%4;b=1;"},
-    {"percent in a name", "%61%=1", 0, "a%=1;"},
-    {"names differ by case", "a=1&A=2", 0, "a=1;A=2;"},
-    {"unknown names are kept", "utm_source=x", 0, "utm_source=x;"},
-    {"a brace is nothing special", "a[]=1&b.c={\"x\"}", 0, "a[]=1;b.c={\"x\"};"},
+    {"encoded name", "%61=1", 0, "a=1;"},
+    {"names differ by case", "a=1&A=2", 0, "a=1;"},
+    {"digits are digits, for now", "n=%32x", 0, "n=2x;"},
 
     {"twice the same", "a=1&a=1", 422, NULL},
     {"twice, once encoded", "item=1&it%65m=2", 422, NULL},
     {"twice, without a value", "a&a", 422, NULL},
-    {"twice no name", "=1&=2", 422, NULL},
     {"NUL in a value", "a=x%00y", 422, NULL},
     {"NUL ends a value", "a=x%00", 422, NULL},
-    {"NUL in a name", "item%00x=1", 422, NULL},
-    {"NUL begins a name", "%00=1", 422, NULL},
     {"newline", "a=x%0Ay", 422, NULL},
-    {"carriage return in a name", "a%0D=1", 422, NULL},
     {"raw tab", "a=\t", 422, NULL},
     {"DEL", "a=%7F", 422, NULL},
     {"C1 control", "a=%C2%85", 422, NULL},
@@ -82,7 +87,24 @@ static const struct urlencoded {
     {"overlong slash", "a=%C0%AF", 422, NULL},
     {"surrogate", "a=%ED%A0%80", 422, NULL},
     {"Latin-1", "a=caf%E9", 422, NULL},
-    {"bad bytes in a name", "%FF=1", 422, NULL},
+
+    /* what nobody knows */
+    {"unknown", "utm_source=x", 0, ""},
+    {"unknown twice", "x=1&b=2&x=1", 0, "b=2;"},
+    {"no name", "=Curry&=&=", 0, ""},
+    {"only an equals sign", "=", 0, ""},
+    {"odd names", "a[]=1&b.c={\"x\"}&a%=1", 0, ""},
+    {"NUL in a name", "item%00x=1&item%00=1&%00=1", 0, ""},
+    {"control characters", "x=%0A%00%7F&a%0D=1", 0, ""},
+    {"bad bytes", "x=%FF&%FF=1&x=caf%E9", 0, ""},
+    {"a name that is longer", "items=1&ite=1", 0, ""},
+
+    /* hints */
+    {"a hint", "hint=7", 0, "hint=7;"},
+    {"a hint twice is none", "hint=7&a=1&hint=7", 0, "a=1;"},
+    {"a hint three times is none", "hint=7&hint=8&hint=9", 0, ""},
+    {"a hint of bad bytes is none", "hint=%FF&a=1", 0, "a=1;"},
+    {"a hint with control characters is none", "hint=7%0A", 0, ""},
 };
 
 /* A failure says why in one line that can be shown. */
@@ -139,45 +161,42 @@ static void form_with_raw_nul_bytes(void **state)
     static const struct {
         const char *body;
         size_t n;
-    } TABLE[] = {{"a=x\0y", 5}, {"a\0b=x", 5}, {"a=\0", 3}, {"\0", 1}, {"a=1&\0=2", 7}};
+        int status;
+    } TABLE[] = {
+        {"a=x\0y", 5, 422}, {"a=\0", 3, 422}, {"a\0b=x", 5, 0}, {"\0", 1, 0}, {"b=1&\0=2", 7, 0}};
     (void)state;
     for (size_t i = 0; i < LENGTH(TABLE); i++) {
         forget(NULL);
-        if (add_body("application/x-www-form-urlencoded", TABLE[i].body, TABLE[i].n) != 422)
+        int status = add_body("application/x-www-form-urlencoded", TABLE[i].body, TABLE[i].n);
+        if (status != TABLE[i].status)
             fail_msg("body %zu", i);
     }
 }
 
-static void sixteen_parameters_and_no_more(void **state)
+static void any_number_of_unknown_ones(void **state)
 {
     (void)state;
-    char query[256];
+    char query[4096];
     size_t n = 0;
-    for (int i = 0; i < PARAMS_MAX; i++)
+    for (int i = 0; i < 300; i++)
         n += (size_t)snprintf(query + n, sizeof query - n, "&p%d=%d", i, i);
     assert_int_equal(params_add_query(&params, query), 0);
-    assert_int_equal(params.n, PARAMS_MAX);
-    assert_string_equal(params_get(&params, "p15"), "15");
-    assert_int_equal(params_add_query(&params, "one=more"), 422);
-    assert_non_null(strstr(params.error, "16"));
-    assert_int_equal(params.n, PARAMS_MAX);
-    assert_int_equal(params_add_query(&params, "p3=again"), 422);
-    assert_non_null(strstr(params.error, "p3"));
+    assert_int_equal(params_add_query(&params, "item=Curry"), 0);
+    assert_string_equal(held(), "item=Curry;");
 }
 
 static void very_long_names_and_values(void **state)
 {
     (void)state;
     enum { N = 60000 };
-    char *query = malloc(2 * N + 2);
-    memset(query, 'x', N);
-    query[N] = '=';
-    memset(query + N + 1, 'y', N);
-    query[2 * N + 1] = '\0';
+    char *query = malloc(N + 3);
+    memset(query, 'x', N + 2);
+    query[N + 2] = '\0';
     assert_int_equal(params_add_query(&params, query), 0);
-    assert_int_equal(strlen(params.items[0].name), N);
-    assert_int_equal(strlen(params.items[0].value), N);
-    assert_int_equal(params_add_query(&params, query), 422); /* and its message is cut */
+    memcpy(query, "a=", 2);
+    assert_int_equal(params_add_query(&params, query), 0);
+    assert_int_equal(strlen(params_get(&params, "a")), N);
+    assert_int_equal(params_add_query(&params, query), 422);
     assert_has_error();
     free(query);
 }
@@ -191,6 +210,10 @@ static void given_in_query_and_body(void **state)
     assert_int_equal(params_add_query(&params, "item=Curry&quantity=1"), 0);
     assert_int_equal(add_body("application/json", "{\"item\":\"Naan\"}", 15), 422);
     assert_string_equal(params.error, "Parameter item is given more than once.");
+    forget(NULL);
+    assert_int_equal(params_add_query(&params, "x=1"), 0);
+    assert_int_equal(add_body("application/json", "{\"x\":\"1\",\"a\":\"2\"}", 17), 0);
+    assert_string_equal(held(), "a=2;");
     forget(NULL);
     assert_int_equal(params_add_query(&params, "item=Curry"), 0);
     assert_int_equal(add_body("application/x-www-form-urlencoded", "item=Curry", 10), 422);
@@ -211,6 +234,12 @@ static void content_types(void **state)
         {"application/json;charset=utf-8", 0},
         {"application/json ", 0},
         {"application/json\t;x=y", 0},
+        {"application/json; charset=\"UTF-8\"", 0},
+        {"application/json; x=y ;\tcharset=utf8", 0},
+        {"application/json; charset=iso-8859-1", 415},
+        {"application/json; charset=utf-16", 415},
+        {"application/json;x=y;charset=utf-8-x", 415},
+        {"application/json; charset=", 415},
         {"APPLICATION/JSON", 0},
         {"Application/Json; Charset=UTF-8", 0},
         {"", 415},
@@ -237,8 +266,24 @@ static void content_types(void **state)
             assert_has_error();
     }
     forget(NULL);
+    assert_int_equal(add_body("application/x-www-form-urlencoded;charset=latin1", "a=b", 3), 415);
     assert_int_equal(add_body("Application/X-WWW-Form-Urlencoded;charset=utf-8", "a=b", 3), 0);
     assert_string_equal(held(), "a=b;");
+}
+
+/* curl -d sends it so, and a browser's fetch without a Blob's type */
+static void json_without_its_type_is_told_so(void **state)
+{
+    static const char *const TYPES[] = {"", "application/x-www-form-urlencoded",
+                                        "application/x-www-form-urlencoded; charset=utf-8"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(TYPES); i++) {
+        forget(NULL);
+        assert_int_equal(add_body(TYPES[i], "\r\n {\"a\":\"b\"}", 12), 415);
+        assert_non_null(strstr(params.error, "Content-Type: application/json"));
+        assert_int_equal(add_body(TYPES[i], "[", 1), 415);
+        assert_non_null(strstr(params.error, "Content-Type: application/json"));
+    }
 }
 
 static void empty_body_needs_no_type(void **state)
@@ -247,7 +292,7 @@ static void empty_body_needs_no_type(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(TYPES); i++)
         assert_int_equal(add_body(TYPES[i], "", 0), 0);
-    assert_int_equal(params.n, 0);
+    assert_string_equal(held(), "");
 }
 
 /* ---- JSON
@@ -267,63 +312,65 @@ static const struct {
     {"strings", JSON("{\"restaurant_id\":\"resto_123\",\"item\":\"Curry\"}"), 0,
      "restaurant_id=resto_123;item=Curry;"},
     {"empty string", JSON("{\"a\":\"\"}"), 0, "a=;"},
-    {"empty name", JSON("{\"\":\"a\"}"), 0, "=a;"},
-    {"whole numbers", JSON("{\"a\":3,\"b\":0,\"c\":-7}"), 0, "a=3;b=0;c=-7;"},
+    {"whole numbers", JSON("{\"n\":-7,\"quantity\":3}"), 0, "quantity=3;n=-7;"},
+    {"numbers without a fraction", JSON("{\"n\":20e-1,\"quantity\":2.0}"), 0, "quantity=2;n=2;"},
     {"escapes", JSON("{\"a\":\"\\\"\\\\\\/\\u00e9\\ud83c\\udf5b\"}"), 0,
      "a=\"\\/\xc3\xa9\xf0\x9f\x8d\x9b;"},
     {"escaped name", JSON("{\"it\\u0065m\":\"x\"}"), 0, "item=x;"},
     {"raw UTF-8", JSON("{\"a\":\"\xc3\xa9\"}"), 0, "a=\xc3\xa9;"},
-    {"braces, colons, quotes inside strings", JSON("{\"a:\":\"{[:\\\":\",\"b\":\"}]\\\\\"}"), 0,
-     "a:={[:\":;b=}]\\;"},
+    {"braces, colons, quotes inside strings", JSON("{\"x:\":\"{[:\\\":\",\"b\":\"}]\\\\\"}"), 0,
+     "b=}]\\;"},
     {"escaped backslash before u0000", JSON("{\"a\":\"\\\\u0000\"}"), 0, "a=\\u0000;"},
     {"plus and percent are themselves", JSON("{\"a\":\"1+1%41\"}"), 0, "a=1+1%41;"},
+    {"digits in a string", JSON("{\"a\":\"99999999999999999999\"}"), 0, "a=99999999999999999999;"},
 
     {"nothing but spaces", JSON("  "), 400, NULL},
     {"cut object", JSON("{\"a\":\"b\""), 400, NULL},
-    {"cut string", JSON("{\"a\":\"b"), 400, NULL},
-    {"cut escape", JSON("{\"a\":\"\\u00"), 400, NULL},
-    {"a word", JSON("hello"), 400, NULL},
     {"a form", JSON("item=Curry"), 400, NULL},
-    {"two objects", JSON("{}{}"), 400, NULL},
     {"object and word", JSON("{\"a\":\"b\"} x"), 400, NULL},
-    {"object, NUL, something", JSON("{\"a\":\"b\"}\0x"), 400, NULL},
     {"object and a NUL", JSON("{\"a\":\"b\"}\0"), 400, NULL},
-    {"NUL first", JSON("\0{}"), 400, NULL},
-    {"NUL between", JSON("{\"a\":\0\"b\"}"), 400, NULL},
-    {"trailing comma", JSON("{\"a\":\"b\",}"), 400, NULL},
-    {"comma alone", JSON("{,}"), 400, NULL},
-    {"no colon", JSON("{\"a\" \"b\"}"), 400, NULL},
-    {"name without quotes", JSON("{a:\"b\"}"), 400, NULL},
     {"single quotes", JSON("{'a':'b'}"), 400, NULL},
     {"comment", JSON("{/* x */\"a\":\"b\"}"), 400, NULL},
-    {"raw newline in a string is no JSON or no parameter", JSON("{\"a\":\"\n\"}"), -1, NULL},
-    {"unknown escape", JSON("{\"a\":\"\\q\"}"), 400, NULL},
-    {"bad hex in an escape", JSON("{\"a\":\"\\u00zz\"}"), 400, NULL},
-    {"bad UTF-8", JSON("{\"a\":\"\xff\"}"), 400, NULL},
-    {"cut UTF-8", JSON("{\"a\":\"\xc3\"}"), 400, NULL},
-    {"byte order mark", JSON("\xef\xbb\xbf{}"), 400, NULL},
-    {"too deep", JSON("{\"a\":[[[[[[[[[[1]]]]]]]]]]}"), 400, NULL},
+    {"bad UTF-8, even where nobody looks", JSON("{\"x\":\"\xff\"}"), 400, NULL},
+    {"raw newline, even where nobody looks", JSON("{\"x\":\"\n\"}"), 400, NULL},
+    {"not a number, even where nobody looks", JSON("{\"x\":NaN}"), 400, NULL},
 
     {"an array", JSON("[]"), 422, NULL},
     {"a string", JSON("\"x\""), 422, NULL},
     {"a number", JSON("5"), 422, NULL},
-    {"null", JSON("null"), 422, NULL},
+    {"null", JSON(" null "), 422, NULL},
     {"true", JSON("true"), 422, NULL},
-    {"a member that is null", JSON("{\"a\":null}"), 422, NULL},
-    {"a member that is true", JSON("{\"a\":true}"), 422, NULL},
-    {"a fraction", JSON("{\"a\":1.5}"), 422, NULL},
-    {"a whole number as fraction", JSON("{\"a\":1.0}"), 422, NULL},
-    {"an exponent", JSON("{\"a\":1e3}"), 422, NULL},
-    {"an array inside", JSON("{\"a\":[1]}"), 422, NULL},
-    {"an object inside", JSON("{\"a\":{}}"), 422, NULL},
+    {"a string that is null", JSON("{\"a\":null}"), 422, NULL},
+    {"a string that is true", JSON("{\"a\":true}"), 422, NULL},
+    {"a string that is a number", JSON("{\"a\":5}"), 422, NULL},
+    {"a string that is a large number", JSON("{\"a\":99999999999999999999}"), 422, NULL},
+    {"a string that is an array", JSON("{\"a\":[\"x\"]}"), 422, NULL},
+    {"a string that is an object", JSON("{\"a\":{}}"), 422, NULL},
+    {"a number that is a string", JSON("{\"n\":\"5\"}"), 422, NULL},
+    {"a number that is null", JSON("{\"n\":null}"), 422, NULL},
+    {"a number that is false", JSON("{\"n\":false}"), 422, NULL},
+    {"a number that is an array", JSON("{\"n\":[5]}"), 422, NULL},
+    {"a number that is an object", JSON("{\"n\":{\"n\":5}}"), 422, NULL},
+    {"a fraction", JSON("{\"n\":1.5}"), 422, NULL},
+    {"a small fraction", JSON("{\"n\":2.00000000000000000000001}"), 422, NULL},
+    {"too large", JSON("{\"n\":9223372036854775808}"), 422, NULL},
+    {"too large by its exponent", JSON("{\"n\":1e400}"), 422, NULL},
     {"twice the same", JSON("{\"a\":\"1\",\"b\":\"{:\",\"a\":\"1\"}"), 422, NULL},
-    {"twice, once escaped", JSON("{\"a\":1,\"\\u0061\":2}"), 422, NULL},
-    {"NUL in a name", JSON("{\"item\\u0000x\":\"y\"}"), 422, NULL},
-    {"NUL ends a name", JSON("{\"a\\u0000\":\"y\"}"), 422, NULL},
+    {"twice, once escaped", JSON("{\"a\":\"1\",\"\\u0061\":\"2\"}"), 422, NULL},
+    {"twice, once of another type", JSON("{\"a\":\"1\",\"a\":null}"), 422, NULL},
     {"NUL in a string", JSON("{\"a\":\"x\\u0000y\"}"), 422, NULL},
     {"control character in a string", JSON("{\"a\":\"x\\ny\"}"), 422, NULL},
-    {"control character in a name", JSON("{\"a\\n\":\"x\"}"), 422, NULL},
     {"C1 control", JSON("{\"a\":\"\\u0085\"}"), 422, NULL},
+    {"half a character", JSON("{\"a\":\"\\ud83c\"}"), 422, NULL},
+
+    /* what nobody knows */
+    {"null", JSON("{\"x\":null,\"b\":\"1\"}"), 0, "b=1;"},
+    {"a number", JSON("{\"x\":-1.5e400,\"y\":99999999999999999999}"), 0, ""},
+    {"nested", JSON("{\"x\":{\"a\":\"1\",\"a\":[{\"b\":\"}]\"}]},\"b\":\"2\"}"), 0, "b=2;"},
+    {"deep", JSON("{\"x\":[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]],\"b\":\"2\"}"), 0, "b=2;"},
+    {"twice", JSON("{\"x\":1,\"x\":\"1\",\"b\":\"2\",\"x\":[]}"), 0, "b=2;"},
+    {"strange strings", JSON("{\"x\":\"\\u0000\\n\\u0085\\ud83c\"}"), 0, ""},
+    {"strange names", JSON("{\"\":1,\"a\\u0000\":1,\"a\\n\":1,\"\\ud83c\":1,\"A\":1}"), 0, ""},
 };
 
 static void json_by_table(void **state)
@@ -357,18 +404,6 @@ static void json_cut_after_every_byte(void **state)
     assert_int_equal(add_body("application/json", BODY, sizeof BODY - 1), 0);
 }
 
-static void json_members_count_too(void **state)
-{
-    (void)state;
-    char body[512] = "{";
-    for (int i = 0; i < PARAMS_MAX + 1; i++)
-        snprintf(body + strlen(body), sizeof body - strlen(body), "%s\"p%d\":%d", i ? "," : "", i,
-                 i);
-    snprintf(body + strlen(body), sizeof body - strlen(body), "}");
-    assert_int_equal(params_add_json(&params, body, strlen(body)), 422);
-    assert_int_equal(params.n, PARAMS_MAX);
-}
-
 static void json_depth_is_bounded(void **state)
 {
     (void)state;
@@ -387,32 +422,15 @@ static void json_of_no_bytes(void **state)
     assert_int_equal(params_add_json(&params, guarded_text(""), 0), 400);
 }
 
-static void json_numbers_too_large_are_no_small_ones(void **state)
-{
-    static const char *const BODIES[] = {
-        "{\"n\":9223372036854775808}", "{\"n\":18446744073709551617}",
-        "{\"n\":99999999999999999999999999}", "{\"n\":-9223372036854775809}", "{\"n\":4294967297}"};
-    (void)state;
-    for (size_t i = 0; i < LENGTH(BODIES); i++) {
-        int n = 77;
-        forget(NULL);
-        int status = params_add_json(&params, BODIES[i], strlen(BODIES[i]));
-        if (!status)
-            status = params_get_int(&params, "n", 1, 20, 1, &n);
-        assert_true(status == 422 || status == 400); /* 400: json-c 0.18 refuses them itself */
-        assert_int_equal(n, 77);
-    }
-}
-
 /* ---- looking up
  * -------------------------------------------------------------------------------------------- */
 
 static void get_finds_the_exact_name(void **state)
 {
     (void)state;
-    assert_int_equal(params_add_query(&params, "item=Curry&empty="), 0);
+    assert_int_equal(params_add_query(&params, "item=Curry&a="), 0);
     assert_string_equal(params_get(&params, "item"), "Curry");
-    assert_string_equal(params_get(&params, "empty"), "");
+    assert_string_equal(params_get(&params, "a"), "");
     assert_null(params_get(&params, "Item"));
     assert_null(params_get(&params, "ite"));
     assert_null(params_get(&params, "items"));
@@ -448,12 +466,9 @@ static void whole_numbers_by_table(void **state)
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(TABLE); i++) {
-        char name[] = "quantity", text[64];
         int value = 77;
         forget(NULL);
-        snprintf(text, sizeof text, "%s", TABLE[i].text);
-        params.items[0] = (struct param){strdup(name), strdup(text)};
-        params.n = 1;
+        params.values[2] = strdup(TABLE[i].text);
         int status = params_get_int(&params, "quantity", 1, 20, 1, &value);
         if (status != TABLE[i].status || value != (status ? 77 : TABLE[i].value))
             fail_msg("\"%s\": %d, %d", TABLE[i].text, status, value);
@@ -485,7 +500,6 @@ static void release_makes_it_empty_and_usable(void **state)
     (void)state;
     assert_int_equal(params_add_query(&params, "a=1&b=2"), 0);
     params_release(&params);
-    assert_int_equal(params.n, 0);
     assert_null(params_get(&params, "a"));
     assert_int_equal(params_add_query(&params, "a=3"), 0);
     assert_string_equal(held(), "a=3;");
@@ -501,17 +515,16 @@ int main(void)
         CASE(query_by_table),
         CASE(form_by_the_same_table),
         CASE(form_with_raw_nul_bytes),
-        CASE(sixteen_parameters_and_no_more),
+        CASE(any_number_of_unknown_ones),
         CASE(very_long_names_and_values),
         CASE(given_in_query_and_body),
         CASE(content_types),
+        CASE(json_without_its_type_is_told_so),
         CASE(empty_body_needs_no_type),
         CASE(json_by_table),
         CASE(json_cut_after_every_byte),
-        CASE(json_members_count_too),
         CASE(json_depth_is_bounded),
         CASE(json_of_no_bytes),
-        CASE(json_numbers_too_large_are_no_small_ones),
         CASE(get_finds_the_exact_name),
         CASE(whole_numbers_by_table),
         CASE(absent_number_is_the_fallback),
