@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/foreign.h"
 #include "api/gateway.h"
 #include "api/reply.h"
 #include "api/routes.h"
@@ -146,6 +147,20 @@ static const char *single_header(const struct req *r, const char *name)
     return times == 0 ? NULL : times == 1 ? req_header(r, name) : "";
 }
 
+/* Another site's page must not order in the visitor's name. True when the request was answered. */
+static int refuse_foreign(struct req *r)
+{
+    const struct provenance from = {.fetch_site = single_header(r, "SEC_FETCH_SITE"),
+                                    .origin = single_header(r, "ORIGIN"),
+                                    .host = single_header(r, "HOST")};
+    if (strcmp(r->method, "POST") != 0 || !is_foreign(&from, conf.origins))
+        return 0;
+    reply_problem(
+        r, 403, "Requests from other sites are not accepted",
+        "The page that sent this is not of this host; TIFFIN_ORIGINS can name its origin.");
+    return 1;
+}
+
 /* RFC 9110, 8.4 and 15.5.16. True when the request was answered. */
 static int refuse_encoding(struct req *r)
 {
@@ -192,13 +207,7 @@ static int refuse(struct req *r)
         reply_problem(r, 404, "No such resource", NULL);
         return 1;
     }
-    /* Fetch Metadata: another site's page must not order in the visitor's name. */
-    if (strcmp(r->method, "POST") == 0 &&
-        strcmp(req_header(r, "SEC_FETCH_SITE"), "cross-site") == 0) {
-        reply_problem(r, 403, "Requests from other sites are not accepted", NULL);
-        return 1;
-    }
-    return r->route->params && refuse_params(r);
+    return refuse_foreign(r) || (r->route->params && refuse_params(r));
 }
 
 void req_start(struct conn *conn)

@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/origin.h"
 #include "base/version.h"
 
 struct conf conf;
@@ -101,6 +102,9 @@ static const struct setting SETTINGS[] = {
     INT("ACCESS_LOG", access_log, "1", 0, 1, "", "0: nginx logs no requests"),
     INT("UP_TIMEOUT_S", up_timeout_s, "20", 1, 3600, "s", "how long make up waits to be ready"),
     INT("BENCH", bench, "0", 0, 1, "", "1: nginx answers /bench/ok, to measure against"),
+    STR("ORIGINS", origins, "",
+        "web origins, separated by spaces, whose pages may order and cancel besides our own; * = "
+        "all"),
     STR("METRICS_ALLOW", metrics_allow, "",
         "addresses or networks, separated by spaces, that may read /metrics besides loopback"),
 
@@ -196,6 +200,13 @@ static int check_rules(char *error, size_t error_size)
         check_address("TIFFIN_API_LISTEN", conf.api_listen, 1, error, error_size) ||
         check_address("TIFFIN_WS_LISTEN", conf.ws_listen, 1, error, error_size))
         return -EINVAL;
+    if (!origin_list_is_valid(conf.origins)) {
+        snprintf(error, error_size,
+                 "TIFFIN_ORIGINS=%.110s: must be origins (https://name or https://name:port), "
+                 "separated by spaces, or *",
+                 conf.origins);
+        return -EINVAL;
+    }
     return 0;
 }
 

@@ -39,7 +39,7 @@ struct conf {
     /* the support chat's rules */
     int chat_max_bytes, chat_rate, chat_burst, chat_queue_bytes, chat_announce;
     int chat_ping_ms, chat_pong_ms;
-    const char *chat_origins;
+    const char *chat_origins, *origins;
 
     /* nginx and Redis, read by the scripts that start them */
     int rate, rate_burst, streams_per_client, limit_loopback;

@@ -168,6 +168,27 @@ def test_plain_words_to_the_tls_port(tls):
     assert answer.status == 308 and answer.headers["Location"] == tls.url("/status")
 
 
+# ---- what a POST says of itself ---------------------------------------------------------------------
+
+def test_headers_of_a_post_over_http_2(tls):
+    """An empty key and two, a page's origin: as over HTTP/1.1."""
+    def order(*headers):
+        args = [word for header in headers for word in ("-H", header)]
+        done = subprocess.run(
+            tls.curl("-o", os.devnull, "-w", "%{http_code} %{http_version}", "-X", "POST", *args,
+                     tls.url("/order?restaurant_id=resto_123&item=Curry")),
+            check=True, capture_output=True, text=True)
+        status, version = done.stdout.split()
+        assert version == "2"
+        return int(status)
+    key = "Idempotency-Key: " + "k" * 20
+    origin = f"Origin: https://localhost:{tls.tls_port}"
+    assert order() == 201 and order(origin) == 201 and order(key) == 201
+    assert order(key, key) == 422 and order("Idempotency-Key;") == 422
+    assert order(origin, origin) == 403 and order("Origin;") == 403
+    assert order("Origin: https://localhost") == 403 and order("Origin: null") == 403
+
+
 # ---- streams and the chat ---------------------------------------------------------------------------
 
 def test_many_streams_on_one_connection(tls, tmp_path):

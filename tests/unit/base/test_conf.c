@@ -73,6 +73,7 @@ static const struct text {
     {"TIFFIN_API_LISTEN", &conf.api_listen, ".run/api/%d.sock", "`$TIFFIN_RUN_DIR/api/%d.sock`"},
     {"TIFFIN_WS_LISTEN", &conf.ws_listen, ".run/ws/ws.sock", "`$TIFFIN_RUN_DIR/ws/ws.sock`"},
     {"TIFFIN_CHAT_ORIGINS", &conf.chat_origins, "", ""},
+    {"TIFFIN_ORIGINS", &conf.origins, "", ""},
     {"TIFFIN_LOG_LEVEL", &conf.log_level, "info", "`info`"},
 };
 
@@ -129,15 +130,22 @@ static void defaults_stand_below_the_run_dir(void **state)
     assert_string_equal(conf.api_listen, "/somewhere/else/api/%d.sock");
 }
 
+/* Of the few that have a form, one that is good. */
+static const char *any_value(const struct text *text)
+{
+    return text->field == &conf.log_level ? "debug"
+           : text->field == &conf.origins ? "http://any * https://thing"
+                                          : "%R/any thing";
+}
+
 static void texts_are_taken_as_they_are(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LENGTH(TEXTS); i++)
-        set(TEXTS[i].name, i + 1 < LENGTH(TEXTS) ? "%R/any thing" : "debug");
+        set(TEXTS[i].name, any_value(&TEXTS[i]));
     assert_int_equal(load(), 0);
-    for (size_t i = 0; i + 1 < LENGTH(TEXTS); i++)
-        assert_string_equal(*TEXTS[i].field, "%R/any thing");
-    assert_string_equal(conf.log_level, "debug");
+    for (size_t i = 0; i < LENGTH(TEXTS); i++)
+        assert_string_equal(*TEXTS[i].field, any_value(&TEXTS[i]));
 }
 
 static void empty_variable_means_the_default(void **state)
@@ -277,6 +285,19 @@ static void unknown_log_level_is_refused(void **state)
         set("TIFFIN_LOG_LEVEL", GOOD[i]);
         assert_int_equal(load(), 0);
     }
+}
+
+static void origins_are_checked(void **state)
+{
+    (void)state;
+    assert_int_equal(load(), 0);
+    assert_string_equal(conf.origins, "");
+    set("TIFFIN_ORIGINS", "https://shop.example http://localhost:3000");
+    assert_int_equal(load(), 0);
+    assert_string_equal(conf.origins, "https://shop.example http://localhost:3000");
+    set("TIFFIN_ORIGINS", "https://shop.example/");
+    assert_int_equal(load(), -EINVAL);
+    assert_non_null(strstr(error, "TIFFIN_ORIGINS=https://shop.example/: must be origins"));
 }
 
 static void addresses_are_checked(void **state)
@@ -530,6 +551,7 @@ int main(void)
         cmocka_unit_test_setup(stage_minimum_may_not_pass_its_maximum, forget),
         cmocka_unit_test_setup(payment_percentages_may_not_pass_100, forget),
         cmocka_unit_test_setup(addresses_are_checked, forget),
+        cmocka_unit_test_setup(origins_are_checked, forget),
         cmocka_unit_test_setup(unknown_log_level_is_refused, forget),
         cmocka_unit_test_setup(markdown_table_has_every_setting_once, forget),
         cmocka_unit_test_setup(markdown_rows_all_have_six_cells, forget),
