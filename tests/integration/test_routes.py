@@ -299,6 +299,22 @@ def test_other_methods_are_refused(http, method):
     check_headers(answer)
 
 
+# nginx answers TRACE and CONNECT itself, the others the API, or nginx for its files.
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "LOCK", "BREW", "OPTIONS"])
+@pytest.mark.parametrize("path, allowed", [
+    *((path, "GET, HEAD") for path in READABLE + ["/", "/style.css", "/docs", "/openapi.json",
+                                                  "/order/" + UNKNOWN_ORDER,
+                                                  "/track/" + UNKNOWN_ORDER]),
+    *((path, "POST") for path in ["/order", "/new-update-and-broadcast",
+                                  f"/order/{UNKNOWN_ORDER}/cancel"]),
+    *((path, "GET") for path in [f"/order/{UNKNOWN_ORDER}/live-status", "/live-monitor",
+                                 "/exhibits/waiter"])])
+def test_every_resource_names_its_own_methods(http, method, path, allowed):
+    answer = http.request(method, path)
+    check_problem(answer, 405)
+    assert answer.all("Allow") == [allowed]
+
+
 # ---- request ids, conditional requests ----------------------------------------------------------
 
 @pytest.mark.parametrize("path, status", [("/status", 200), ("/restaurants/resto_999", 404),
