@@ -9,6 +9,16 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
+static int is_one_of(char c, const char *set)
+{
+    return c && strchr(set, c);
+}
+
+static int is_space(char c)
+{
+    return is_one_of(c, " \t\r\n");
+}
+
 static void skip(struct json_part *p, size_t n)
 {
     p->at += n;
@@ -30,7 +40,7 @@ struct decimal {
 static struct decimal read_decimal(struct json_part number)
 {
     size_t mantissa = 0, whole;
-    while (mantissa < number.n && !memchr("eE", number.at[mantissa], 2))
+    while (mantissa < number.n && !is_one_of(number.at[mantissa], "eE"))
         mantissa++;
     const char *dot = memchr(number.at, '.', mantissa);
     whole = dot ? (size_t)(dot - number.at) : mantissa;
@@ -87,7 +97,7 @@ static int can_be_held(struct json_part number, int is_plain)
         return json_text_integer(number, &value) == 0;
     struct decimal d = read_decimal(number);
     size_t zeros = 0; /* that lead, with the sign and the point */
-    while (zeros < d.n && memchr("-0.", d.at[zeros], 3))
+    while (zeros < d.n && is_one_of(d.at[zeros], "-0."))
         zeros++;
     return zeros == d.n || d.point - (long long)zeros <= DBL_MAX_10_EXP;
 }
@@ -133,7 +143,7 @@ static int take(struct checker *c, char byte)
 
 static void skip_spaces(struct checker *c)
 {
-    while (c->at < c->end && memchr(" \t\r\n", *c->at, 4))
+    while (c->at < c->end && is_space(*c->at))
         c->at++;
 }
 
@@ -218,7 +228,7 @@ static int check_escape(struct checker *c, int *high)
     if (take(c, 'u')) {
         if (check_hex(c, &unit))
             return -EPROTO;
-    } else if (peek(c) > 0 && strchr("\"\\/bfnrt", peek(c))) {
+    } else if (c->at < c->end && is_one_of(*c->at, "\"\\/bfnrt")) {
         c->at++;
     } else {
         return fail(c, "an escape that JSON does not have");
@@ -352,7 +362,7 @@ int json_text_check(const char *bytes, size_t n, int depth_max, struct json_erro
 /* Spaces, and what stands between two values. */
 static void skip_between(struct json_part *p)
 {
-    while (p->n && memchr(" \t\r\n,:", *p->at, 6))
+    while (p->n && is_one_of(*p->at, " \t\r\n,:"))
         skip(p, 1);
 }
 
@@ -378,7 +388,7 @@ static size_t value_length(struct json_part text)
         depth -= c == '}' || c == ']';
         i++;
         if (!depth && c != '}' && c != ']') /* a number or a word: to its end */
-            while (i < text.n && !memchr(" \t\r\n,]}", text.at[i], 7))
+            while (i < text.n && !is_one_of(text.at[i], " \t\r\n,]}"))
                 i++;
     } while (depth);
     return i;
