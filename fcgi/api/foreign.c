@@ -21,7 +21,8 @@ int is_foreign(const struct provenance *from, const char *origins)
         return 1;
     if (is_listed || is_one_of(from->fetch_site, "same-origin", "none"))
         return 0;
-    if (is_one_of(from->fetch_site, "cross-site", ""))
+    if (is_one_of(from->fetch_site, "cross-site", "") ||
+        (from->fetch_site && strchr(from->fetch_site, ','))) /* several, joined by nginx */
         return 1;
     return origin && !origin_is_host(origin, strlen(origin), host, strlen(host));
 }

@@ -36,6 +36,7 @@ static const struct row {
     {"cross-site", OURS, 1},
     {"cross-site", FRIEND, 0},
     {"", NULL, 1},
+    {"same-origin, cross-site", NULL, 1},
     {"", OURS, 1},
     {"of-tomorrow", NULL, 0},
     {"of-tomorrow", EVIL, 1},
