@@ -76,6 +76,9 @@ void post_update(struct req *r)
         return;
     u->placing.id = u->request.id;
     u->request.idempotency_key = u->placing.key;
+    /* One that can be broadcast, and forgotten, while its lost answer is asked for again. */
+    if (!*u->placing.key && conf.broadcast_ms < conf.request_timeout_ms)
+        u->request.idempotency_key = u->request.id;
     update_id_new(u->request.id);
     u->request.message = message;
     u->request.delay_ms = conf.broadcast_ms;

@@ -403,6 +403,21 @@ def test_an_error_at_the_first_call_says_that_nothing_was_stored(shop, write, er
     assert shop.store.count(counter) == before
 
 
+def test_an_update_is_gone_before_it_is_asked_for_again(shop):
+    """Without a key, too, it is broadcast once."""
+    before, heard = shop.store.count("updates_accepted"), shop.store.redis.xlen(CHAT_LOG)
+    lost, again = (shop.proxy.on("accept_update", 1, LOSE), shop.proxy.on("accept_update", 2, HOLD))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answer = pool.submit(shop.http.post, "/new-update-and-broadcast", data={"message": "Soup"})
+        lost.wait()
+        again.wait()
+        wait_until(lambda: shop.store.redis.xlen(CHAT_LOG) == heard + 1, "the broadcast")
+        again.release()
+        answer = answer.result()
+    assert answer.status == 202 and "Idempotency-Replayed" not in answer.headers, answer
+    assert shop.store.count("updates_accepted") == before + 1
+
+
 def test_a_deadline_while_a_call_is_under_way_denies_nothing(hasty_shop):
     """The request ends before its call is given up; it was executed."""
     for write, (send, function, counter, _, _) in WRITES.items():
