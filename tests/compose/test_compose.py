@@ -113,11 +113,40 @@ def test_networks_let_through_what_is_needed_alone(project):
         return {name.removeprefix(project.name + "_")
                 for name in project.container(service)["NetworkSettings"]["Networks"]}
     assert {service: of(service) for service in SERVICES} == {
-        "redis": {"store"}, "api": {"store", "front"}, "worker": {"store", "egress"},
-        "ws-bridge": {"store", "front"}, "nginx": {"front", "public"}}
-    for name in ("store", "front"):
+        "redis": {"store"}, "api": {"store", "fastcgi"}, "worker": {"store", "egress"},
+        "ws-bridge": {"store", "chat"}, "nginx": {"fastcgi", "chat", "public"}}
+    for name in ("store", "fastcgi", "chat"):
         network, = json.loads(run("docker", "network", "inspect", project.volume(name)).stdout)
         assert network["Internal"], name
+
+
+def addresses(project, *services):
+    return {(network["IPAddress"], port) for service, port in services
+            for container in project.containers(service)
+            for network in container["NetworkSettings"]["Networks"].values()}
+
+
+def reaches(project, service, address, port):
+    """Can a process in that service's container connect there?"""
+    return project.compose("exec", "-T", service, "timeout", "3", "bash", "-c",
+                           f"exec 3<>/dev/tcp/{address}/{port}", check=False).returncode == 0
+
+
+def test_nginx_alone_reaches_fastcgi_and_the_bridge(project):
+    """By whatever address: a name may stand for one of several."""
+    project.up(api=2, worker=1, ws_bridge=2)
+    fastcgi = addresses(project, ("api", 9000), ("api", 9001))
+    chat = addresses(project, ("ws-bridge", 9100))
+    everyone = fastcgi | chat
+    # Each of two processes of two containers in one of its two networks; each of two bridges.
+    assert sum(reaches(project, "nginx", *at) for at in everyone) == 4 + 2
+    for service, others in (("redis", everyone), ("worker", everyone), ("api", chat),
+                            ("ws-bridge", fastcgi)):
+        assert not [at for at in others if reaches(project, service, *at)], service
+    listening = {tuple(line.split()[1].split(":")) for container in project.containers("api")
+                 for line in open(f"/proc/{container['State']['Pid']}/net/tcp")
+                 if line.split()[3] == "0A" and line.split()[1].endswith((":2328", ":2329"))}
+    assert len(listening) == 4 and not {address for address, _ in listening} & {"00000000"}
 
 
 def test_each_program_can_read_its_own_password_alone(project):
