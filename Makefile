@@ -253,6 +253,7 @@ test-compose: deps-test ## docker compose up: images, hardening, orders under ki
 	@command -v docker >/dev/null && docker info >/dev/null 2>&1 || $(MAKE) -s deps-docker || \
 		echo 'test-compose: no container engine can be installed: its tests are skipped' >&2
 	@$(MAKE) -s deps-browser || echo 'test-compose: no Chromium to be had: its test is skipped' >&2
+	@$(MAKE) -s $(BIN)/tiffin-api # which knows all settings
 	@$(PYTEST) -rs tests/compose $(PYTEST_ARGS)
 
 # A test links with the library of the folder that its own folder mirrors.
