@@ -16,13 +16,49 @@ ELSEWHERE = {"RUN_DIR", "WORKERS", "BRIDGES", "LIMIT_LOOPBACK", "UP_TIMEOUT_S", 
              "TLS_KEY", "TLS_PUBLIC_PORT"}
 
 
-def test_every_setting_reaches_a_container():
+# What compose itself makes use of: README.md, "Docker".
+OF_COMPOSE = {"REDIS_MEMORY", "STOP_GRACE", "TAG", "BASE_IMAGE", "VERSION", "REVISION"}
+# The port that is published; nginx itself listens on 8000 in its container.
+PUBLISHED = {"PORT"}
+# Whose settings each service has, by its sources; what fcgi/base reads is the same for all.
+SOURCES = {"api": "fcgi/api/*.c", "worker": "fcgi/worker/*.c", "ws-bridge": "ws-bridge/*.c",
+           "load": "redis/*.c", "ctl": "fcgi/ctl/*.c", "nginx": "nginx/*.sh"}
+
+
+def known():
     table = subprocess.run([BIN_DIR / "tiffin-api", "--settings"], capture_output=True, text=True,
                            check=True).stdout
-    known = set(re.findall(r"^\| `TIFFIN_(\w+)`", table, re.M))
+    return set(re.findall(r"^\| `TIFFIN_(\w+)`", table, re.M))
+
+
+def test_every_setting_reaches_a_container():
     passed = set(re.findall(r"\$\{TIFFIN_(\w+)", FILE.read_text()))
-    assert known - passed - ELSEWHERE == set()
-    assert ELSEWHERE <= known
+    assert known() - passed - ELSEWHERE == set()
+    assert ELSEWHERE <= known()
+    assert passed - known() == OF_COMPOSE  # a name that nobody knows is a slip of the pen
+
+
+def used(pattern):
+    """The settings that these sources make use of."""
+    text = "".join(path.read_text() for path in sorted(ROOT.glob(pattern)))
+    names = dict(re.findall(r'\b(?:INT|STR)\("(\w+)", (\w+),',
+                            (ROOT / "fcgi/base/conf.c").read_text()))
+    return {name for name, field in names.items()
+            if re.search(rf"\bconf\.{field}\b|\bTIFFIN_{name}\b", text)}
+
+
+def environment(service):
+    """What docker-compose.yml passes to it, a block of settings that it refers to included."""
+    text = FILE.read_text()
+    block = re.search(rf"^  {service}:\n((?:    .*\n|\n)+)", text, re.M).group(1)
+    if "<<: *settings" in block:
+        block += re.search(r"^x-settings:.*\n((?:  .*\n)+)", text, re.M).group(1)
+    return set(re.findall(r"^ +TIFFIN_(\w+):", block, re.M))
+
+
+@pytest.mark.parametrize("service", SOURCES)
+def test_a_service_has_the_settings_that_it_uses(service):
+    assert used(SOURCES[service]) & known() - ELSEWHERE - PUBLISHED - environment(service) == set()
 
 
 def test_the_file_is_understood():
