@@ -16,5 +16,13 @@ max | ???????????????*) maxmemory=512mb ;;
 *) maxmemory=$((limit / 2)) ;;
 esac
 
+# Whoever holds this lock uses the data: a second Redis would ruin them, a restore under a running one
+# too. It is held by the descriptor, so for as long as a process of this Redis lives.
+exec 9>>/data/lock
+flock -w 10 9 || {
+    echo "redis: another Redis, a backup or a restore uses /data" >&2
+    exit 1
+}
+
 exec redis-server "$(dirname "$0")/redis.conf" --port 6379 --bind '*' --dir /data \
     --aclfile /secrets/users.acl --maxmemory "$maxmemory"

@@ -232,31 +232,68 @@ def test_up_loads_the_functions_again(project, store):
     store.wait_settled(place(project, 1))
 
 
-def test_backup_and_restore(project):
-    """The commands are the README's."""
-    store = Store(project)
+class Commands:
+    """The README's for backup and restore, in a folder of their own."""
+
+    def __init__(self, project, folder):
+        self.project, self.folder = project, folder
+        self.lines = {word: line.strip().removeprefix("docker compose ")
+                      for line in (ROOT / "README.md").read_text().splitlines()
+                      for word in ("backup", "restore")
+                      if line.strip().startswith("docker compose run") and f"# {word}" in line}
+
+    def shell(self, command, check=True):
+        return run("sh", "-c", " ".join(self.project.engine.compose) + " " + command, cwd=self.folder,
+                   env={**self.project.environment(), "COMPOSE_FILE": str(ROOT / "docker-compose.yml")},
+                   check=check)
+
+    def run(self, word, check=True):
+        return self.shell(self.lines[word], check)
+
+
+def test_backup_and_restore(project, tmp_path):
+    """Functions of another version that the backup may hold are replaced too."""
+    store, commands = Store(project), Commands(project, tmp_path)
     ids = place(project, 5)
     store.wait_settled(ids)
     before = {id_: project.http.order(id_) for id_ in ids}
-    readme = (ROOT / "README.md").read_text()
-    commands = {word: line.strip().removeprefix("docker compose ") for word in ("backup", "restore")
-                for line in readme.splitlines()
-                if line.strip().startswith("docker compose run") and f"# {word}" in line}
-    with tempfile.TemporaryDirectory(prefix="tiffin-") as folder:
-        def shell(command):
-            run("sh", "-c", " ".join(project.engine.compose) + " " + command, cwd=folder,
-                env={**project.environment(), "COMPOSE_FILE": str(ROOT / "docker-compose.yml")})
-        shell("stop redis")
-        shell(commands["backup"])
-        project.down("--volumes")
-        project.up(**ONE_EACH)
-        assert project.http.get("/order/" + ids[0]).status == 404
-        shell("stop redis")
-        shell(commands["restore"])
-        shell("start redis")
+    store.redis.function_delete("gateway")
+    for word in ("backup", "restore"):  # Redis runs
+        done = commands.run(word, check=False)
+        assert done.returncode and "stop it first" in done.stdout + done.stderr
+    commands.shell("stop redis")
+    commands.run("backup")
+    project.down("--volumes")
+    project.up(**ONE_EACH)
+    assert project.http.get("/order/" + ids[0]).status == 404
+    others = place(project, 1)
+    Store(project).wait_settled(others)
+    commands.shell("stop redis")
+    whole = (tmp_path / "orders.tar").read_bytes()
+    for cut in (0, len(whole) // 2):
+        (tmp_path / "orders.tar").write_bytes(whole[:cut])
+        done = commands.run("restore", check=False)
+        assert done.returncode and "nothing was changed" in done.stdout + done.stderr
+    commands.shell("start redis")
     project.wait_ready()
+    assert project.http.get("/order/" + others[0]).status == 200
+    (tmp_path / "orders.tar").write_bytes(whole)
+    commands.shell("stop redis")
+    commands.run("restore")
+    commands.shell("start redis load")
+    project.wait_ready()
+    store = Store(project)
+    eventually(lambda: store.redis.function_list(library="gateway"), "the library")
     assert {id_: project.http.order(id_) for id_ in ids} == before
+    assert project.http.get("/order/" + others[0]).status == 404
     Store(project).check_everything()
+
+
+def test_two_redis_never_share_the_orders(project):
+    """The second one refuses to start."""
+    done = project.compose("run", "--rm", "-T", "--no-deps", "redis", check=False)
+    assert done.returncode and "another Redis" in done.stdout + done.stderr
+    place(project, 1)
 
 
 # ---- many of each -----------------------------------------------------------------------------------
