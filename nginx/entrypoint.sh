@@ -175,7 +175,7 @@ trap on_term TERM INT QUIT
 trap on_hup HUP
 
 load
-rm -f "$RUN/nginx.pid"
+rm -f "$RUN/nginx.pid" "$RUN/was-ready"
 look api
 look ws
 render "$CONFIG" || die "nginx does not take this configuration"
