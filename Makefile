@@ -256,6 +256,14 @@ test-compose: deps-test ## docker compose up: images, hardening, orders under ki
 	@$(MAKE) -s $(BIN)/tiffin-api # which knows all settings
 	@$(PYTEST) -rs tests/compose $(PYTEST_ARGS)
 
+BASE_IMAGE := debian:trixie-slim
+.PHONY: pin-base
+pin-base: ## write into .env which Debian image containers are built on, by today's digest
+	@digest=$$(docker pull $(BASE_IMAGE) | sed -n 's/^Digest: //p'); [ -n "$$digest" ] || \
+		{ echo 'pin-base: $(BASE_IMAGE) cannot be pulled; .env stays as it is' >&2; exit 1; }; \
+		touch .env && sed -i -e '/^TIFFIN_BASE_IMAGE=/d' -e '$$a\' .env && \
+		echo "TIFFIN_BASE_IMAGE=$(BASE_IMAGE)@$$digest" | tee -a .env
+
 # A test links with the library of the folder that its own folder mirrors.
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \
 	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER)) \

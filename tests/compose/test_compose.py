@@ -180,6 +180,7 @@ def test_an_image_holds_no_more_than_it_runs(built, program):
     image, = inspect(built.image(program))
     labels = image["Config"]["Labels"]
     assert all(labels["org.opencontainers.image." + name] for name in LABELS)
+    assert labels["org.opencontainers.image.base.name"] == built.settings["BASE_IMAGE"]
     found = run("docker", "run", "--rm", "--network", "none", "--user", "0", "--entrypoint", "sh",
                 built.image(program), "-c",
                 "command -v gcc cc make npm node python3; ls -A /var/lib/apt/lists /var/cache/apt "
