@@ -139,7 +139,7 @@ def test_up_down_up(new_stack):
             return stream.close()
         with eventually(opened, "room") as one, eventually(opened, "room") as two:
             assert one.next_event() and two.next_event()
-            check_problem(http.get(f"/order/{id_}/live-status"), 429)
+            assert http.live(id_).wait_retry() == 30000
     refused = eventually(lambda: (a := http.get("/healthz")).status != 200 and a, "the rate limit")
     check_problem(refused, 429)
 
