@@ -1,8 +1,7 @@
-#!/bin/sh
+#!/bin/bash
 # render.sh OUT_DIR: write nginx.conf and its parts, complete, to OUT_DIR.
 #
-# Everything comes from the environment; the numbers were checked by whoever calls
-# this. TIFFIN_RUN_DIR must be absolute. Besides the settings of the settings table:
+# Everything comes from the environment. TIFFIN_RUN_DIR must be absolute. Besides the settings of the settings table:
 #   TIFFIN_NGINX_USER   user of the workers when the master is root ("" = no line)
 #   TIFFIN_HTML_DIR     the pages (html/ beside this folder)
 #   TIFFIN_WS_LISTEN    the first chat bridge's socket or host:port ("" = no such route);
@@ -16,7 +15,14 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 out=${1:?usage: render.sh OUT_DIR}
 run=${TIFFIN_RUN_DIR:?TIFFIN_RUN_DIR is not set}
-port=${TIFFIN_PORT:-8000}
+die() {
+    echo "render.sh: $*" >&2
+    exit 1
+}
+# shellcheck source=settings.sh
+. "$here/settings.sh"
+nginx_settings
+port=$TIFFIN_PORT
 html=${TIFFIN_HTML_DIR:-$here/../html}
 if [ -d "$html" ]; then html=$(cd "$html" && pwd -P); fi
 
@@ -111,43 +117,84 @@ connections=$((nofile - 64))
 # ---- the parts that are there or not ----------------------------------------------
 if [ -n "${TIFFIN_NGINX_USER:-}" ]; then echo "user $TIFFIN_NGINX_USER;"; fi | value USER
 has_ipv6() { grep -qs . /proc/net/if_inet6; }
-if has_ipv6; then
-    echo "        listen [::]:$port ipv6only=on reuseport backlog=4096;"
-fi | value LISTEN6
-
 # ---- TLS --------------------------------------------------------------------------
 # How HTTP/2 is asked for changed with nginx 1.25.1: from there on not by `listen`.
-tls_port=${TIFFIN_TLS_PORT:-0}
+tls_port=$TIFFIN_TLS_PORT
 version=$(nginx -v 2>&1 | sed -n 's|.*nginx/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*|\1 \2 \3|p')
 http2=$(echo "${version:-1 22 0}" | awk '{ print ($1 * 1000000 + $2 * 1000 + $3 >= 1025001) ? "" : " http2" }')
 if [ -z "$http2" ]; then echo 'http2 on;'; fi | value HTTP2
-if [ "$tls_port" -gt 0 ]; then
-    echo "        listen $tls_port ssl$http2 reuseport backlog=4096;"
-    if has_ipv6; then
-        echo "        listen [::]:$tls_port ssl$http2 ipv6only=on reuseport backlog=4096;"
-    fi
-    echo '        include "tls.conf";'
-fi | value LISTEN_TLS
-# What people's browsers see of the port, where it is mapped to another; 443 goes without saying.
-tls_public=${TIFFIN_TLS_PUBLIC_PORT:-0}
+# listen_lines OPTIONS OPTIONS_OF_IPV6: the sockets of both servers; one of them has the options.
+listen_lines() {
+    echo "        listen $port$1;"
+    if has_ipv6; then echo "        listen [::]:$port$1$2;"; fi
+    [ "$tls_port" -gt 0 ] || return 0
+    echo "        listen $tls_port ssl$http2$1;"
+    if has_ipv6; then echo "        listen [::]:$tls_port ssl$http2$1$2;"; fi
+}
+listen_lines ' default_server reuseport backlog=4096' ' ipv6only=on' | value LISTEN_FIRST
+listen_lines '' '' | value LISTEN_AGAIN
+if [ "$tls_port" -gt 0 ]; then echo '    include "tls.conf";'; fi | value TLS
+if [ "$tls_port" -gt 0 ]; then echo '        include "to-https.conf";'; fi | value TO_HTTPS
+# What people's browsers see of the ports, where they are mapped to others; 443 goes without saying.
+public=$TIFFIN_PUBLIC_PORT tls_public=$TIFFIN_TLS_PUBLIC_PORT
+[ "$public" -gt 0 ] || public=$port
 [ "$tls_public" -gt 0 ] || tls_public=$tls_port
+# A browser that has been told keeps to TLS on every port of the name but 80, which becomes 443: a
+# plain port that is not 80 would be lost to it (RFC 6797, 8.3).
+hsts=$TIFFIN_HSTS_S
+if [ "$hsts" -lt 0 ]; then
+    hsts=0
+    if [ "$public:$tls_public" = 80:443 ]; then hsts=31536000; fi
+fi
+if [ "$hsts" -gt 0 ]; then hsts=max-age=$hsts; else hsts=; fi
 if [ "$tls_public" -eq 443 ]; then tls_public=; else tls_public=:$tls_public; fi
 
-for address in ${TIFFIN_METRICS_ALLOW:-}; do
-    echo "            allow $address;"
-done | value METRICS_ALLOW
-if [ "${TIFFIN_RATE:-50}" -gt 0 ]; then
-    echo "limit_req_zone \$tiffin_limit_key zone=requests:10m rate=${TIFFIN_RATE:-50}r/s;"
-fi | value RATE_ZONE
-if [ "${TIFFIN_RATE:-50}" -gt 0 ]; then
-    burst=${TIFFIN_RATE_BURST:-100}
-    if [ "$burst" -gt 0 ]; then
-        echo "limit_req zone=requests burst=$burst nodelay;"
-    else
-        echo "limit_req zone=requests;"
-    fi
-fi | value RATE_APPLY
-if [ "${TIFFIN_ACCESS_LOG:-1}" -eq 1 ]; then
+# ---- names ------------------------------------------------------------------------------------
+# own_names: this machine's, as it knows itself: whole, short, of its network (RFC 6762), and the
+# first name that /etc/hosts has beside it, which is what `hostname -f` would say.
+own_names() {
+    local name
+    name=$(uname -n)
+    printf '%s\n' "$name" "${name%%.*}" "${name%%.*}.local"
+    awk -v name="$name" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == name) print $2 }' /etc/hosts || true
+}
+# The names of TIFFIN_HOSTS come first: the very first is what a request without a Host has.
+{
+    words TIFFIN_HOSTS | awk '!/\*/'
+    words TIFFIN_HOSTS | awk '/\*./'
+    printf '%s\n' localhost '*.localhost'
+    own_names | grep -E "$HOST_NAME" || true
+} | tr '[:upper:]' '[:lower:]' | awk '!seen[$0]++ { print "            " $0 }' | value HOSTS
+if words TIFFIN_HOSTS | grep -qxF '*'; then echo '            "~^"'; fi | value ANY_HOST
+
+# ---- who is who -------------------------------------------------------------------------------
+# each NAME BEFORE AFTER: a line for each word of it.
+each() { words "$1" | awk -v before="$2" -v after="$3" '{ print before $0 after }'; }
+each TIFFIN_METRICS_ALLOW '            allow ' ';' | value METRICS_ALLOW
+each TIFFIN_TRUSTED_PROXIES 'set_real_ip_from ' ';' | value PROXIES_ARE_TRUSTED
+each TIFFIN_TRUSTED_PROXIES '    ' ' 1;' | value PROXIES
+
+# ---- limits -----------------------------------------------------------------------------------
+# limit ZONE BURST: what holds where the zone is asked.
+limit() {
+    if [ "$2" -gt 0 ]; then echo "limit_req zone=$1 burst=$2 nodelay;"; else echo "limit_req zone=$1;"; fi
+}
+if [ "$TIFFIN_RATE" -gt 0 ]; then
+    limit requests "$TIFFIN_RATE_BURST" >>"$work/LIMITS"
+    echo "limit_req_zone \$tiffin_limit_key zone=requests:10m rate=${TIFFIN_RATE}r/s;" >>"$work/ZONES"
+fi
+order_retry=1
+if [ "$TIFFIN_ORDER_RATE" -gt 0 ]; then
+    limit orders "$TIFFIN_ORDER_BURST" >>"$work/LIMITS"
+    echo "limit_req_zone \$tiffin_order_key zone=orders:10m rate=${TIFFIN_ORDER_RATE}r/m;" >>"$work/ZONES"
+    echo "    \"~^POST /(?:order|new-update-and-broadcast)\$\" \$tiffin_limit_key;" >"$work/ORDER_KEY"
+    # nginx counts in whole thousandths of a request a second, so one a minute is one in 62.5 s.
+    per_second=$((TIFFIN_ORDER_RATE * 1000 / 60))
+    order_retry=$(((1000 + per_second - 1) / per_second))
+fi
+touch "$work/LIMITS" "$work/ZONES" "$work/ORDER_KEY"
+
+if [ "$TIFFIN_ACCESS_LOG" -eq 1 ]; then
     echo 'access_log /dev/stdout tiffin buffer=4k flush=1s;'
 else
     echo 'access_log off;'
@@ -199,7 +246,6 @@ escape() { printf '%s' "$1" | sed 's/[&|\\]/\\&/g'; }
 cat >"$work/script" <<EOF
 s|@RUN_DIR@|$(escape "$run")|g
 s|@HTML_DIR@|$(escape "$html")|g
-s|@PORT@|$port|g
 s|@DRAIN@|${drain}ms|g
 s|@NOFILE@|$nofile|g
 s|@PROCESSES@|$workers|g
@@ -209,9 +255,14 @@ s|@H2_STREAMS@|$((streams + 64))|g
 s|@TLS_CERT@|$(escape "${TIFFIN_TLS_CERT:-}")|g
 s|@TLS_KEY@|$(escape "${TIFFIN_TLS_KEY:-}")|g
 s|@TLS_PUBLIC@|$tls_public|g
-s|@LIMIT_LOOPBACK@|${TIFFIN_LIMIT_LOOPBACK:-0}|g
+s|@HSTS@|$hsts|g
+s|@LIMIT_LOOPBACK@|$TIFFIN_LIMIT_LOOPBACK|g
+s|@ORDER_RATE@|$TIFFIN_ORDER_RATE|g
+s|@ORDER_BURST@|$TIFFIN_ORDER_BURST|g
+s|@ORDER_RETRY@|$order_retry|g
 EOF
-for word in USER UPSTREAM_API UPSTREAM_WS LISTEN6 LISTEN_TLS HTTP2 METRICS_ALLOW EXTRA RATE_ZONE RATE_APPLY ACCESS_LOG; do
+for word in USER UPSTREAM_API UPSTREAM_WS LISTEN_FIRST LISTEN_AGAIN TLS TO_HTTPS HTTP2 HOSTS ANY_HOST \
+    METRICS_ALLOW PROXIES_ARE_TRUSTED PROXIES EXTRA ZONES LIMITS ORDER_KEY ACCESS_LOG; do
     printf '/^ *@%s@$/{\nr %s/%s\nd\n}\n' "$word" "$work" "$word"
 done >>"$work/script"
 

@@ -9,7 +9,7 @@
 LENIENT=0
 setting() {
     local value=${!1:-$2}
-    if ! [[ $value =~ ^(0|[1-9][0-9]{0,9})$ ]] || ((value < $3 || value > $4)); then
+    if ! [[ $value =~ ^(0|-?[1-9][0-9]{0,9})$ ]] || ((value < $3 || value > $4)); then
         if ((LENIENT)); then
             export "$1=$2"
             return
@@ -25,6 +25,31 @@ config_path() {
     *[\"\\\$\;\{\}]* | *$'\n'*) die "$1 holds a character that a configuration file cannot carry" ;;
     esac
 }
+
+# public_port NAME: a port as browsers see it, 0 = the one that nginx listens on. Of `address:port`,
+# which docker compose knows too, the port counts.
+public_port() {
+    [[ ${!1:-} != ?*:* ]] || export "$1=${!1##*:}"
+    setting "$1" 0 0 65535
+}
+
+# words NAME: the words of its value, each once and on a line of its own.
+words() { tr -s '[:space:]' '\n' <<<"${!1:-}" | awk 'NF && !seen[$0]++'; }
+
+# word_list NAME PATTERN WHAT: each of its words must be WHAT, which is what PATTERN looks like:
+# they go into nginx' configuration as they are.
+word_list() {
+    local word
+    while read -r word; do
+        [[ $word =~ $2 ]] || ((LENIENT)) || die "$1: $word is not $3"
+    done < <(words "$1")
+}
+
+# Host names as RFC 1123 has them, and with the underscore of containers.
+LABEL='[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
+HOST_NAME="^(\\*\\.)?$LABEL(\\.$LABEL)*\$"
+# Roughly; nginx itself knows exactly.
+NETWORK='^([0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?)$'
 
 # tls_file NAME: one of the files that TLS needs.
 tls_file() {
@@ -43,12 +68,19 @@ nginx_settings() {
     setting TIFFIN_DRAIN_MS 5000 0 600000
     setting TIFFIN_RATE 50 0 1000000
     setting TIFFIN_RATE_BURST 100 0 1000000
+    setting TIFFIN_ORDER_RATE 30 0 1000000
+    setting TIFFIN_ORDER_BURST 20 0 1000000
     setting TIFFIN_STREAMS_PER_CLIENT 64 1 65535
     setting TIFFIN_LIMIT_LOOPBACK 0 0 1
     setting TIFFIN_ACCESS_LOG 1 0 1
     setting TIFFIN_BENCH 0 0 1
     setting TIFFIN_TLS_PORT 0 0 65535
-    setting TIFFIN_TLS_PUBLIC_PORT 0 0 65535
+    public_port TIFFIN_PUBLIC_PORT
+    public_port TIFFIN_TLS_PUBLIC_PORT
+    setting TIFFIN_HSTS_S -1 -1 2000000000
+    word_list TIFFIN_HOSTS "$HOST_NAME|^\\*\$" "a name (letters, digits, - and dots, no port; *.name for all below it, or *)"
+    word_list TIFFIN_TRUSTED_PROXIES "$NETWORK" "an address or a network"
+    word_list TIFFIN_METRICS_ALLOW "$NETWORK" "an address or a network"
     ((TIFFIN_TLS_PORT > 0 && !LENIENT)) || return 0
     ((TIFFIN_TLS_PORT != TIFFIN_PORT)) || die "TIFFIN_TLS_PORT and TIFFIN_PORT are both $TIFFIN_PORT"
     tls_file TIFFIN_TLS_CERT

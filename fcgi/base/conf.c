@@ -87,6 +87,15 @@ static const struct setting SETTINGS[] = {
     INT("CHAT_PONG_MS", chat_pong_ms, "8000", 10, 3600000, "ms",
         "a chat client that answers no ping for so long is gone"),
 
+    INT("PUBLIC_PORT", public_port, "0", 0, 65535, "",
+        "TIFFIN_PORT as browsers see it, where it is mapped to another; 0 = the same"),
+    STR("HOSTS", hosts, "",
+        "names, separated by spaces, under which browsers ask for us, *.name for all below it; "
+        "localhost, this machine's name and addresses in digits always pass; others get 421; "
+        "* = any name, which lets the pages of strangers in (DNS rebinding)"),
+    STR("TRUSTED_PROXIES", trusted_proxies, "",
+        "addresses or networks, separated by spaces, of the proxies before us, whose "
+        "X-Forwarded-For says who the client is"),
     INT("TLS_PORT", tls_port, "0", 0, 65535, "",
         "where nginx listens with TLS 1.3 and HTTP/2; 0 = nowhere"),
     STR("TLS_CERT", tls_cert, "", "the certificate and its chain, a PEM file"),
@@ -94,8 +103,15 @@ static const struct setting SETTINGS[] = {
     INT("TLS_PUBLIC_PORT", tls_public_port, "0", 0, 65535, "",
         "that port as browsers see it, where it is mapped to another; 0 = the same"),
 
+    INT("HSTS_S", hsts_s, "-1", -1, 2000000000, "s",
+        "for so long browsers keep to TLS on every port of our name; 0 = not told; -1 = a year if "
+        "they see TLS on 443 and the plain port on 80, else not told"),
+
     INT("RATE", rate, "50", 0, 1000000, "requests/s", "limit of one client address; 0 = none"),
     INT("RATE_BURST", rate_burst, "100", 0, 1000000, "requests", "burst above the rate"),
+    INT("ORDER_RATE", order_rate, "30", 0, 1000000, "requests/min",
+        "limit of one client address for orders and updates; 0 = none but TIFFIN_RATE"),
+    INT("ORDER_BURST", order_burst, "20", 0, 1000000, "requests", "burst above that rate"),
     INT("STREAMS_PER_CLIENT", streams_per_client, "64", 1, 65535, "streams",
         "open streams of one client address"),
     INT("LIMIT_LOOPBACK", limit_loopback, "0", 0, 1, "", "1: the limits hold for loopback too"),

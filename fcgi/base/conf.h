@@ -42,9 +42,10 @@ struct conf {
     const char *chat_origins, *origins;
 
     /* nginx and Redis, read by the scripts that start them */
-    int rate, rate_burst, streams_per_client, limit_loopback;
+    int rate, rate_burst, order_rate, order_burst, streams_per_client, limit_loopback;
     int access_log, up_timeout_s, bench;
-    int tls_port, tls_public_port;
+    int public_port, tls_port, tls_public_port, hsts_s;
+    const char *hosts, *trusted_proxies;
     const char *tls_cert, *tls_key;
     const char *metrics_allow;
     const char *redis_maxmemory;

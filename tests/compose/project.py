@@ -23,7 +23,7 @@ class Project:
         self.http = Client(self.port)
         self.url = f"http://localhost:{self.port}"
         self.settings = {**SHORT_WAITS, "API_PROCESSES": 2, "PORT": self.port, "TAG": self.name,
-                         "BASE_IMAGE": engine.base_image(), "RATE": 0, "STREAMS_PER_CLIENT": 10000,
+                         "BASE_IMAGE": engine.base_image(), "RATE": 0, "ORDER_RATE": 0, "STREAMS_PER_CLIENT": 10000,
                          "METRICS_ALLOW": "0.0.0.0/0"}
 
     def environment(self):

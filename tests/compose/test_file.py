@@ -10,10 +10,10 @@ from tiffin_stack import BIN_DIR
 
 FILE = ROOT / "docker-compose.yml"
 # They say where things are on one machine, or how many of them make up starts; in containers the
-# images and --scale say so. TLS is nginx/docker-compose.tls.yml's.
+# images and --scale say so. TLS is nginx/docker-compose.tls.yml's. The public port is TIFFIN_PORT there.
 ELSEWHERE = {"RUN_DIR", "WORKERS", "BRIDGES", "LIMIT_LOOPBACK", "UP_TIMEOUT_S", "BENCH", "REDIS",
              "REDIS_MAXMEMORY", "SECRETS_DIR", "API_LISTEN", "WS_LISTEN", "TLS_PORT", "TLS_CERT",
-             "TLS_KEY", "TLS_PUBLIC_PORT"}
+             "TLS_KEY", "TLS_PUBLIC_PORT", "PUBLIC_PORT", "HSTS_S"}
 
 
 # What compose itself makes use of: README.md, "Docker".

@@ -367,7 +367,7 @@ ASK_FOR_STREAMS = """
 import socket, sys
 def ask(address, head):
     s = socket.create_connection(("2001:db8::1", int(sys.argv[1])), 60, (address, 0))
-    s.sendall(head.encode() + b" /live-monitor HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 1\\r\\n\\r\\n")
+    s.sendall(head.encode() + b" /live-monitor HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 1\\r\\n\\r\\n")
     return s
 def retry(address):
     s = ask(address, "GET")
@@ -486,6 +486,10 @@ def test_hup_reloads(edge):
 
 @pytest.mark.parametrize("settings, said", [
     ({"RATE": "many"}, "TIFFIN_RATE=many is not a whole number from 0 to 1000000"),
+    ({"HSTS_S": "-2"}, "TIFFIN_HSTS_S=-2 is not a whole number from -1 to"),
+    ({"HOSTS": "shop.test:8000"}, "TIFFIN_HOSTS: shop.test:8000 is not a name"),
+    ({"TRUSTED_PROXIES": "proxy"}, "TIFFIN_TRUSTED_PROXIES: proxy is not an address or a network"),
+    ({"PUBLIC_PORT": "8000-8010"}, "TIFFIN_PUBLIC_PORT=8000-8010 is not a whole number from 0 to 65535"),
     ({"API_LISTEN": "api"}, "TIFFIN_API_LISTEN=api is not host:port"),
     ({"RUN_DIR": "/proc/1/no"}, "cannot write to TIFFIN_RUN_DIR=/proc/1/no"),
     ({"TLS_PORT": 8443}, "TIFFIN_TLS_CERT is not set"),

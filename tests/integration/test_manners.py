@@ -55,6 +55,7 @@ def test_busy_port(unborn, address):
     {"PORT": "0"}, {"PORT": "eighty"}, {"DB_MS": "-1"}, {"DB_MS": "1s"}, {"DB_MS": "60001"},
     {"WORKER_TTL_MS": "5"}, {"API_PROCESSES": "65"}, {"STAGE_MIN_MS": "50"}, {"LOG_LEVEL": "loud"},
     {"RATE": "1.5"}, {"DRAIN_MS": "0x10"}, {"LIMIT_LOOPBACK": "yes"},
+    {"HSTS_S": "-2"}, {"ORDER_RATE": "many"}, {"HOSTS": "a;b"}, {"TRUSTED_PROXIES": "proxy"},
     {"PAYMENT_DECLINE_PCT": "60", "PAYMENT_ERROR_PCT": "50"},
 ])
 def test_bad_setting(unborn, settings):

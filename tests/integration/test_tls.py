@@ -16,22 +16,13 @@ import tempfile
 import pytest
 import websockets
 
-from conftest import World
 from tiffin_http import Client
+from tiffin_nginx import Nginx
 from tiffin_stack import DEADLINE_S, Stack, eventually, free_port
 from tiffin_store import GOOD_LIFE
+from tiffin_tls import TlsClient, TlsWorld, make_certificate
 
 STREAMS = 20
-
-
-def make_certificate(folder, name):
-    """-> paths of certificate and key, as the README makes them."""
-    cert, key = folder / f"{name}-cert.pem", folder / f"{name}-key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                    "-nodes", "-days", "30", "-subj", f"/CN={name}", "-addext",
-                    "subjectAltName=DNS:localhost,DNS:tiffin.test", "-keyout", key, "-out", cert],
-                   check=True, capture_output=True)
-    return cert, key
 
 
 @pytest.fixture(scope="module")
@@ -41,44 +32,9 @@ def certificates():
     shutil.rmtree(folder)
 
 
-class TlsWorld(World):
-    def __init__(self, folder):
-        cert, key = make_certificate(folder, "first")
-        self.cert, self.key = folder / "cert.pem", folder / "key.pem"
-        cert.rename(self.cert)
-        key.rename(self.key)
-        super().__init__(TLS_PORT=free_port(), TLS_CERT=self.cert, TLS_KEY=self.key)
-        self.tls_port = self.stack.settings["TLS_PORT"]
-
-    def context(self, *protocols):
-        context = ssl.create_default_context(cafile=self.cert)
-        if protocols:
-            context.set_alpn_protocols(protocols)
-        return context
-
-    def connect(self, *protocols, context=None):
-        s = socket.create_connection(("127.0.0.1", self.tls_port), DEADLINE_S)
-        return (context or self.context(*protocols)).wrap_socket(s, server_hostname="localhost")
-
-    def get(self, path, headers=()):
-        """Over HTTP/1.1. -> status, headers, body"""
-        connection = http.client.HTTPSConnection("localhost", self.tls_port, timeout=DEADLINE_S,
-                                                 context=self.context())
-        with contextlib.closing(connection):
-            connection.request("GET", path, headers=dict(headers))
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
-
-    def url(self, path):
-        return f"https://localhost:{self.tls_port}{path}"
-
-    def curl(self, *args):
-        return ["curl", "-sS", "--http2", "--ipv4", "--cacert", self.cert, *args]
-
-
 @pytest.fixture(scope="module")
 def tls(certificates):
-    world = TlsWorld(certificates)
+    world = TlsWorld(certificates, HOSTS="tiffin.test")
     try:
         yield world.start()
     finally:
@@ -126,13 +82,31 @@ def test_no_ticket_key_but_sessions(tls):
 
 # ---- plain requests -------------------------------------------------------------------------------
 
-def test_hsts_with_tls_only(tls):
-    for path in ("/", "/status", "/nothing", "/vendor/x"):
-        for host, expected in (("tiffin.test", "max-age=31536000"), ("localhost", None)):
-            _, headers, _ = tls.get(path, {"Host": host})
-            assert headers["Strict-Transport-Security"] == expected, (path, host)
-        answer = tls.http.get(path, headers={"Host": "tiffin.test"})
-        assert "Strict-Transport-Security" not in answer.headers
+YEAR = "max-age=31536000"
+
+
+@pytest.mark.parametrize("settings, expected", [
+    ({}, None),
+    ({"PUBLIC_PORT": 80, "TLS_PUBLIC_PORT": 443}, YEAR),
+    ({"PUBLIC_PORT": "127.0.0.1:80", "TLS_PUBLIC_PORT": "[::1]:443"}, YEAR),
+    ({"PUBLIC_PORT": 8000, "TLS_PUBLIC_PORT": 443}, None),
+    ({"PUBLIC_PORT": 80, "TLS_PUBLIC_PORT": 8443}, None),
+    ({"PUBLIC_PORT": 80, "TLS_PUBLIC_PORT": 443, "HSTS_S": 0}, None),
+    ({"HSTS_S": 60}, "max-age=60"),
+])
+def test_hsts(certificates, settings, expected):
+    """Browsers keep an explicit port: a plain one that is not 80 would be lost to who was told
+    (RFC 6797, 8.3)."""
+    cert, key = make_certificate(certificates, "hsts")
+    tls = TlsClient(free_port(), cert)
+    with Nginx(TLS_PORT=tls.tls_port, TLS_CERT=cert, TLS_KEY=key, HOSTS="tiffin.test", **settings) as nginx:
+        for path in ("/", "/status", "/nothing", "/vendor/x"):
+            for host, said in (("tiffin.test", expected), ("tiffin.test:81", expected), ("localhost", None),
+                               ("a.localhost", None), ("192.0.2.1", None), ("[::1]", None), ("evil.test", expected)):
+                _, headers, _ = tls.get(path, {"Host": host})
+                assert headers.get_all("Strict-Transport-Security") == (said and [said]), (path, host)
+            answer = nginx.http.get(path, headers={"Host": "tiffin.test"})
+            assert "Strict-Transport-Security" not in answer.headers
 
 
 def own_address():
@@ -157,6 +131,8 @@ def test_plain_requests_from_elsewhere_are_redirected(tls, method):
         assert answer.headers["Location"] == \
             f"https://tiffin.test:{tls.tls_port}/order?restaurant_id=resto_123&item=Curry"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers.get_all("Cache-Control") == ["no-store"]
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
 def test_plain_requests_from_this_machine_are_not(tls):
