@@ -247,13 +247,31 @@ static void check_favourites(const char *file, const struct catalogue *c)
     }
 }
 
+#define EXCERPT_BEFORE 24
+#define EXCERPT_AFTER 8
+
+struct excerpt {
+    char text[EXCERPT_BEFORE + EXCERPT_AFTER + 1];
+};
+
+/* What stands around a place, for whoever has to find it: a name and its value, mostly. */
+static struct excerpt excerpt_at(const struct text *text, size_t offset)
+{
+    struct excerpt out = {""};
+    size_t from = offset > EXCERPT_BEFORE ? offset - EXCERPT_BEFORE : 0;
+    for (size_t i = from; i < text->len && i < offset + EXCERPT_AFTER; i++)
+        out.text[i - from] = text->bytes[i] > ' ' && text->bytes[i] < 0x7f ? text->bytes[i] : ' ';
+    return out;
+}
+
 static struct json_object *parse_json(const char *path)
 {
     struct text text = read_file(path);
     struct json_object *root;
     struct json_error error;
     if (json_parse(text.bytes, text.len, MAX_JSON_DEPTH, &root, &error))
-        die("%s: line %zu: %s", path, error.line, error.what);
+        die("%s: line %zu: %s, at: %s", path, error.line, error.what,
+            excerpt_at(&text, error.offset).text);
     free(text.bytes);
     return root;
 }

@@ -350,10 +350,11 @@ int json_text_check(const char *bytes, size_t n, int depth_max, struct json_erro
     if (!c.what && c.at < c.end)
         c.what = "something follows the value";
     if (c.what) {
-        *ret_error = (struct json_error){c.what, line_at(bytes, c.at)};
+        *ret_error = (struct json_error){c.what, line_at(bytes, c.at), (size_t)(c.at - bytes)};
         return -EPROTO;
     }
-    *ret_odd = (struct json_error){c.odd, c.odd ? line_at(bytes, c.odd_at) : 1};
+    const char *odd_at = c.odd ? c.odd_at : bytes;
+    *ret_odd = (struct json_error){c.odd, line_at(bytes, odd_at), (size_t)(odd_at - bytes)};
     return 0;
 }
 

@@ -14,6 +14,7 @@
 struct json_error {
     const char *what; /* a few words for people; static */
     size_t line;      /* from 1 */
+    size_t offset;    /* of the byte where it was seen */
 };
 
 /* Are the n bytes one JSON value in UTF-8 with arrays and objects nested at most depth_max deep
