@@ -44,6 +44,17 @@ int placing_refuse_key(struct req *r)
     return 1;
 }
 
+/* Late, by Redis' clock, although the request still waits: that clock was set forward since we last
+ * asked. Nothing was stored, so it is tried again with a deadline by the clock as it is now, until
+ * the request's own time is over. */
+static void again_by_its_clock(struct req *r)
+{
+    struct placing *p = r->context;
+    p->deadline_ms = 0;
+    rds_ask_time(api.rds);
+    req_wait(r, REPEAT_MS, attempt);
+}
+
 /* The outcome of a call after one whose outcome is unknown: does it say for certain how that one
  * ended? Only a call that has stored, and a key that is another request's. The rest was true when
  * it was looked at; the lost call may have come since, or may have come and gone. */
@@ -61,7 +72,9 @@ static void on_stored(struct req *r, const struct rds_result *result)
     if (store_place_parse(result->reply, &outcome, id)) {
         log_error("Redis answered %s with something unknown", r->route->pattern);
         reply_problem(r, 500, "Internal error", UNKNOWN);
-    } else if (outcome == PLACE_LATE || !is_certain(p, outcome)) {
+    } else if (outcome == PLACE_LATE) {
+        again_by_its_clock(r);
+    } else if (!is_certain(p, outcome)) {
         placing_deadline(r);
     } else if (outcome == PLACE_REPLAY && strcmp(id, p->id) == 0) {
         p->on_outcome(r, PLACE_DONE, id); /* what is replayed is our own lost call */

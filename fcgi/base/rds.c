@@ -53,7 +53,7 @@ struct rds {
     int is_freed;      /* rds_free() runs: nothing is completed any more */
     int must_drop;     /* the server refused us: give the connection up when this turn ends */
     char refusal[160]; /* its words */
-    int64_t clock_offset_ms;
+    int64_t clock_offset_ms; /* of Redis' clock from our monotonic one */
     const char *channel; /* of a subscription, else NULL */
     rds_message_fn on_message;
     void *message_arg;
@@ -297,7 +297,7 @@ static void on_time(void *arg, const struct rds_result *result)
     if (result->outcome != RDS_OK || rds_int(rds_at(result->reply, 0), &seconds) ||
         rds_int(rds_at(result->reply, 1), &us))
         return;
-    r->clock_offset_ms = seconds * 1000 + us / 1000 - clock_wall_ms();
+    r->clock_offset_ms = seconds * 1000 + us / 1000 - clock_mono_ms();
 }
 
 static void on_probe(struct ev_loop *loop, ev_timer *w, int revents)
@@ -305,12 +305,17 @@ static void on_probe(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop, (void)revents;
     struct rds *r = w->data;
     if (r->state == RDS_UP && r->context)
-        rds_call(r, on_time, r, "TIME");
+        rds_ask_time(r);
+}
+
+void rds_ask_time(struct rds *r)
+{
+    rds_call(r, on_time, r, "TIME");
 }
 
 int64_t rds_now_ms(const struct rds *r)
 {
-    return clock_wall_ms() + r->clock_offset_ms;
+    return clock_mono_ms() + r->clock_offset_ms;
 }
 
 /* ---- subscription -------------------------------------------------------------------------- */
@@ -536,6 +541,7 @@ struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
     r->options = *options;
     (void)address_parse(options->address, &r->to); /* else nobody listens there */
     r->backoff_ms = BACKOFF_FIRST_MS;
+    r->clock_offset_ms = clock_wall_ms() - clock_mono_ms(); /* a guess, until Redis is asked */
     snprintf(r->reason, sizeof r->reason, "not connected yet");
     TAILQ_INIT(&r->pending);
     TAILQ_INIT(&r->unsent);

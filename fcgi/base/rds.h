@@ -65,9 +65,13 @@ void rds_free(struct rds *r);
 int rds_is_up(const struct rds *r);
 /* Why it is down, in one line; "" while up. Valid until the next state change. */
 const char *rds_reason(const struct rds *r);
-/* Milliseconds since the epoch by Redis' clock, as learnt at the last TIME (at most about a
- * second ago); by our own clock before the first. */
+/* Milliseconds since the epoch by Redis' clock, as learnt at the last TIME (at most about a second
+ * ago) and counted on from there by a clock that never jumps, so a wall clock that is set here
+ * changes nothing; by our own wall clock before the first TIME. */
 int64_t rds_now_ms(const struct rds *r);
+/* Learns it anew now, not only when the second is over: a call was refused as late although it was
+ * not, so Redis' clock was set. */
+void rds_ask_time(struct rds *r);
 
 /* Sends a command of n arguments, each a C string. The result is owned by rds; it may be passed
  * to rds_cancel() until its callback has been called. */

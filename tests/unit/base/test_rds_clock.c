@@ -1,5 +1,5 @@
-/* The wall clock is set back by an hour while Redis is silent: deadlines are none of its business.
- * This program stands in the place of the C library's clock, for libev too. */
+/* The wall clock of this machine is set: deadlines, and the time by Redis' clock, are none of its
+ * business. This program stands in the place of the C library's clock, for libev too. */
 #include "tests/unit/support/test.h"
 
 #include <signal.h>
@@ -56,6 +56,22 @@ static void silent_redis_is_given_up_all_the_same(void **state)
     rds_client_release(&client);
 }
 
+static void time_of_redis_goes_on(void **state)
+{
+    static const time_t SET_BACK_S[] = {3600, -3600, 0};
+    struct rds_client client;
+    (void)state;
+    set_back_s = 0;
+    rds_client_init(&client, server.socket, "tester");
+    WAIT_FOR(&client, rds_is_up(client.rds));
+    int64_t before_ms = rds_now_ms(client.rds);
+    for (size_t i = 0; i < sizeof SET_BACK_S / sizeof SET_BACK_S[0]; i++) {
+        set_back_s = SET_BACK_S[i]; /* Redis, another process, does not see it */
+        assert_in_range(rds_now_ms(client.rds), before_ms, before_ms + WAIT_MS);
+    }
+    rds_client_release(&client);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -75,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(silent_redis_is_given_up_all_the_same),
+        cmocka_unit_test(time_of_redis_goes_on),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, setup, teardown);
