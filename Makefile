@@ -277,6 +277,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call unit_libs,/unit/$$*) 
 		$(if $(findstring /unit/api/,$@),$(LIBS_API)) \
 		$(if $(findstring /unit/ws-bridge/,$@),$(LIBS_WS)) $(LIBS_BASE)
 
+# A clock that tests can set, preloaded into a Redis: see tests/integration/set_clock.c.
+build/test/set_clock.so: tests/integration/set_clock.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) -std=c11 -O2 $(WARNINGS) -shared -fPIC -o $@ $<
+
 # ---- load tools -----------------------------------------------------------------
 LOAD_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_TIFFIN)
@@ -297,7 +302,7 @@ bench-peers: all $(LOAD_TOOLS) ## the hot paths beside the same ones in Go, Node
 	@/usr/bin/python3 -B tests/bench/peers.py
 
 # ---- checks -------------------------------------------------------------------
-FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch])
+FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch] tests/integration/*.c)
 
 .PHONY: lint format check-format check-tidy check-cppcheck check-scripts
 lint: deps-lint all ## every check of the sources, the scripts and the nginx configuration

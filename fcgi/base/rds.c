@@ -49,12 +49,12 @@ struct rds {
     char reason[160];
     enum rds_outcome failing_as; /* what a NULL reply means now */
     int backoff_ms;
-    unsigned failures; /* in a row: each tries another address of the host */
-    int is_freed;      /* rds_free() runs: nothing is completed any more */
-    int must_drop;     /* the server refused us: give the connection up when this turn ends */
-    char refusal[160]; /* its words */
+    unsigned failures;       /* in a row: each tries another address of the host */
+    int is_freed;            /* rds_free() runs: nothing is completed any more */
+    int must_drop;           /* the server refused us: give the connection up when this turn ends */
+    char refusal[160];       /* its words */
     int64_t clock_offset_ms; /* of Redis' clock from our monotonic one */
-    const char *channel; /* of a subscription, else NULL */
+    const char *channel;     /* of a subscription, else NULL */
     rds_message_fn on_message;
     void *message_arg;
 

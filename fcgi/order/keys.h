@@ -37,6 +37,7 @@
 #define FN_ACCEPT_UPDATE "accept_update"
 #define FN_CANCEL "cancel"
 #define FN_BEAT "beat"
+#define FN_CLOCK_SET "clock_set"
 #define FN_TAKE "take"
 #define FN_BEGIN "begin"
 #define FN_INTENT "intent"
@@ -60,6 +61,6 @@
 #define FN_GATEWAY_CHARGE "gateway_charge"
 #define FN_GATEWAY_REFUND "gateway_refund"
 
-#define LIBRARY_VERSION "1"
+#define LIBRARY_VERSION "2"
 
 #endif

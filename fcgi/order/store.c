@@ -251,10 +251,19 @@ struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_re
                     KEY_PULSE, KEY_DELAYED, worker, text_of_number(ttl_ms).text);
 }
 
-struct rds_cmd *store_take(struct rds *r, const char *worker, int n, rds_reply_fn fn, void *arg)
+struct rds_cmd *store_clock_set(struct rds *r, int64_t agreed_ms, int64_t by_ms, rds_reply_fn fn,
+                                void *arg)
+{
+    return rds_call(r, fn, arg, "FCALL", FN_CLOCK_SET, "2", KEY_PULSE, KEY_DELAYED,
+                    text_of_number(agreed_ms).text, text_of_number(by_ms).text);
+}
+
+struct rds_cmd *store_take(struct rds *r, const char *worker, int n, int64_t now_ms,
+                           rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_TAKE, "5", KEY_READY, active_key(worker).text,
-                    KEY_DELAYED, KEY_WORKERS, KEY_PAUSED, worker, text_of_number(n).text);
+                    KEY_DELAYED, KEY_WORKERS, KEY_PAUSED, worker, text_of_number(n).text,
+                    text_of_number(now_ms).text);
 }
 
 struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, void *arg)
@@ -381,13 +390,12 @@ struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_
     return rds_call(r, fn, arg, "EXISTS", heartbeat_key(worker).text);
 }
 
-/* FCALL name <fixed keys> <job keys> [first] [second] <ids>: what reap, leave and trim share. */
-static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const char *const *fixed,
-                                      size_t n_fixed, const char *const ids[], size_t n,
-                                      const char *first, const char *second, rds_reply_fn fn,
-                                      void *arg)
+/* FCALL name <fixed keys> <job keys> <arguments> <ids>: what reap, leave and trim share. */
+static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const char *const fixed[],
+                                      size_t n_fixed, const char *const args[], size_t n_args,
+                                      const char *const ids[], size_t n, rds_reply_fn fn, void *arg)
 {
-    const char *argv[3 + 8 + 2 + 2 * STORE_BATCH_MAX];
+    const char *argv[3 + 8 + 4 + 2 * STORE_BATCH_MAX];
     struct key keys[STORE_BATCH_MAX];
     size_t argc = 0;
     if (n > STORE_BATCH_MAX)
@@ -402,23 +410,26 @@ static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const cha
         keys[i] = job_key(ids[i]);
         argv[argc++] = keys[i].text;
     }
-    if (first)
-        argv[argc++] = first;
-    if (second)
-        argv[argc++] = second;
+    for (size_t i = 0; i < n_args; i++)
+        argv[argc++] = args[i];
     for (size_t i = 0; i < n; i++)
         argv[argc++] = ids[i];
     return rds_callv(r, fn, arg, argc, argv);
 }
 
-struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, const char *const ids[],
-                           size_t n, rds_reply_fn fn, void *arg)
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, int64_t now_ms,
+                           const char *const ids[], size_t n, rds_reply_fn fn, void *arg)
 {
     struct key heartbeat = heartbeat_key(dead_worker), active = active_key(dead_worker);
-    const char *fixed[] = {KEY_WORKERS, heartbeat.text, active.text,
-                           KEY_READY,   KEY_DEAD,       KEY_EVENTS};
-    return call_with_jobs(r, FN_REAP, fixed, sizeof fixed / sizeof fixed[0], ids, n, dead_worker,
-                          text_of_number(CRASHES_ALLOWED).text, fn, arg);
+    struct text_number crashes = text_of_number(CRASHES_ALLOWED), now = text_of_number(now_ms);
+    struct text_number ttl = text_of_number(conf.worker_ttl_ms);
+    const char *fixed[] = {KEY_WORKERS, heartbeat.text, active.text, KEY_READY,
+                           KEY_DEAD,    KEY_EVENTS,     KEY_PULSE};
+    const char *args[] = {dead_worker, crashes.text, ttl.text, now.text};
+    return call_with_jobs(r, FN_REAP, fixed, COUNT_OF(fixed), args, COUNT_OF(args), ids, n, fn,
+                          arg);
 }
 
 struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const ids[], size_t n,
@@ -426,8 +437,7 @@ struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const
 {
     struct key heartbeat = heartbeat_key(worker), active = active_key(worker);
     const char *fixed[] = {KEY_WORKERS, heartbeat.text, active.text, KEY_READY};
-    return call_with_jobs(r, FN_LEAVE, fixed, sizeof fixed / sizeof fixed[0], ids, n, worker, NULL,
-                          fn, arg);
+    return call_with_jobs(r, FN_LEAVE, fixed, COUNT_OF(fixed), &worker, 1, ids, n, fn, arg);
 }
 
 struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, size_t skip, rds_reply_fn fn,
@@ -442,7 +452,7 @@ struct rds_cmd *store_trim(struct rds *r, const char *const ids[], size_t n, rds
                            void *arg)
 {
     static const char *const FIXED[] = {KEY_INDEX};
-    return call_with_jobs(r, FN_TRIM, FIXED, 1, ids, n, NULL, NULL, fn, arg);
+    return call_with_jobs(r, FN_TRIM, FIXED, 1, NULL, 0, ids, n, fn, arg);
 }
 
 /* ---- the simulated gateway's ledger --------------------------------------------------------- */

@@ -89,11 +89,18 @@ const struct redisReply *store_events_entries(const struct redisReply *reply);
 
 /* ---- worker -------------------------------------------------------------------------------- */
 
-/* Answer: ["ok", ms for which the heartbeats of all workers have been steady]. */
+/* Answer: ["ok", ms for which the heartbeats of all workers have been steady, Redis' time in ms].
+ */
 struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_reply_fn fn,
                            void *arg);
-/* Answer: [ms until the next delayed job is due or -1, id, ...], or ["unregistered"]. */
-struct rds_cmd *store_take(struct rds *r, const char *worker, int n, rds_reply_fn fn, void *arg);
+/* Redis' clock was set forward by so much since we agreed with it (ms, by that clock).
+ * Answer: ["put_off" or "known", Redis' time in ms]. */
+struct rds_cmd *store_clock_set(struct rds *r, int64_t agreed_ms, int64_t by_ms, rds_reply_fn fn,
+                                void *arg);
+/* now_ms: what Redis' clock must show at least. Answer: [ms until the next delayed job is due or
+ * -1, id, ...], ["unregistered"], or ["late"]: its clock shows far more. */
+struct rds_cmd *store_take(struct rds *r, const char *worker, int n, int64_t now_ms,
+                           rds_reply_fn fn, void *arg);
 /* Waits until the ready list is not empty, without taking anything: the list's last element is
  * moved onto itself. Its own connection. */
 struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, void *arg);
@@ -173,9 +180,10 @@ struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_
 #define STORE_BATCH_MAX 100 /* ids of one reap or leave */
 #define CRASHES_ALLOWED 8   /* without progress; then dead */
 
-/* Answer: ["reaped", moved, left] or ["alive"]. */
-struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, const char *const ids[],
-                           size_t n, rds_reply_fn fn, void *arg);
+/* now_ms: as in store_take(). Answer: ["reaped", moved, left], or ["alive"], also when that cannot
+ * be known because clocks were set or heartbeats have not been steady. */
+struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, int64_t now_ms,
+                           const char *const ids[], size_t n, rds_reply_fn fn, void *arg);
 /* Orders placed before `before_ms`, oldest first, at most STORE_BATCH_MAX after the first `skip`.
  */
 struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, size_t skip, rds_reply_fn fn,

@@ -47,16 +47,47 @@ static void complain(struct worker *w, const struct rds_result *result)
 
 /* ---- heartbeat ----------------------------------------------------------------------------- */
 
+/* In the place of the next heartbeat, so that none comes in between. Until it is answered no job is
+ * handed out: our takes are late by the clock that was set. */
+static void on_clock_told(void *arg, const struct rds_result *result)
+{
+    struct worker *w = arg;
+    struct intake *in = &w->intake;
+    int64_t redis_ms;
+    in->beat = NULL;
+    if (result->outcome == RDS_OK && !rds_int(rds_at(result->reply, 1), &redis_ms))
+        agreement_accept(&in->agreement, redis_ms, clock_mono_ms());
+    else
+        complain(w, result); /* the next heartbeat finds it again */
+}
+
+/* A heartbeat was answered: what time it is by Redis' clock. */
+static void compare_clocks(struct worker *w, int64_t redis_ms)
+{
+    struct intake *in = &w->intake;
+    int64_t set_ms = agreement_told(&in->agreement, redis_ms, clock_mono_ms());
+    if (set_ms == 0)
+        return;
+    log_warn("Redis' clock was set forward by %lld ms: what waits goes on waiting as long as it "
+             "would have",
+             (long long)set_ms);
+    pulse_break(&in->pulse);
+    in->beat = store_clock_set(w->rds, in->agreement.redis_ms, set_ms, on_clock_told, w);
+}
+
 static void on_beaten(void *arg, const struct rds_result *result)
 {
     struct worker *w = arg;
     struct intake *in = &w->intake;
     in->beat = NULL;
     if (result->outcome == RDS_OK) {
-        int64_t all_steady_ms = 0; /* not told by a library of the version before */
+        int64_t all_steady_ms = 0, redis_ms = 0; /* not told by libraries of earlier versions */
         (void)rds_int(rds_at(result->reply, 1), &all_steady_ms);
+        (void)rds_int(rds_at(result->reply, 2), &redis_ms);
         in->is_registered = 1;
         pulse_beat(&in->pulse, clock_mono_ms(), all_steady_ms);
+        if (redis_ms > 0)
+            compare_clocks(w, redis_ms);
     } else {
         pulse_break(&in->pulse);
         complain(w, result);
@@ -66,8 +97,10 @@ static void on_beaten(void *arg, const struct rds_result *result)
 static void send_beat(struct worker *w)
 {
     struct intake *in = &w->intake;
-    if (!in->beat && rds_is_up(w->rds))
-        in->beat = store_beat(w->rds, w->id, conf.worker_ttl_ms, on_beaten, w);
+    if (in->beat || !rds_is_up(w->rds))
+        return;
+    agreement_ask(&in->agreement, clock_mono_ms());
+    in->beat = store_beat(w->rds, w->id, conf.worker_ttl_ms, on_beaten, w);
 }
 
 static void on_beat_due(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -181,6 +214,12 @@ static void on_taken(void *arg, const struct rds_result *result)
         send_beat(w);
         return;
     }
+    if (strcmp(store_word(result->reply), "late") == 0) {
+        in->may_have_more = 0; /* until the next poll */
+        rest_waker(w, 1);
+        send_beat(w); /* its answer tells whether Redis' clock was set */
+        return;
+    }
     in->is_refused = 0;
     if (in->is_stopped)
         return; /* they stay in our list, leave gives them back */
@@ -232,7 +271,8 @@ void intake_turn(struct worker *w)
         return;
     if (in->may_have_more) {
         in->n_asked = n;
-        in->take = store_take(w->rds, w->id, n, on_taken, w);
+        in->take = store_take(w->rds, w->id, n, agreement_now(&in->agreement, clock_mono_ms()),
+                              on_taken, w);
     } else if (!in->wait && !ev_is_active(&in->rest_timer) && rds_is_up(in->waker)) {
         in->wait = store_wait_ready(in->waker, WAIT_S, on_woken, w);
     }

@@ -5,6 +5,7 @@
 
 #include <ev.h>
 
+#include "worker/agreement.h"
 #include "worker/pulse.h"
 
 struct rds;
@@ -17,10 +18,11 @@ struct intake {
     struct rds_cmd *beat, *take, *comparison, *wait;
 
     struct pulse pulse;
-    int is_registered; /* on this connection */
-    int is_compared;   /* on this connection: our list holds nothing that we do not know */
-    int is_stopped;    /* no new jobs any more */
-    int is_refused;    /* Redis answered with an error, and that was logged */
+    struct agreement agreement; /* on what time it is by Redis' clock */
+    int is_registered;          /* on this connection */
+    int is_compared;            /* on this connection: our list holds nothing that we do not know */
+    int is_stopped;             /* no new jobs any more */
+    int is_refused;             /* Redis answered with an error, and that was logged */
 
     int may_have_more; /* the queue may hold something that can be taken now */
     int n_asked;       /* of the take on its way */

@@ -1,13 +1,15 @@
 /* A round, one command at a time:
  *
- *   workers -> for each other one: alive? --yes--> next
- *                                    |no
+ *   workers -> for each other one: reap of no job --alive--> next
+ *                                    |left
  *                                    +--> its list (100) -> reap --left--> its list …
  *                                                             |none left: unregistered; next
  *
  * Whether it is really dead is decided by the function, in Redis. But Redis only knows that no
  * heartbeat came, which after an outage is true of everyone. So nobody is called dead unless our
- * own heartbeat has been steady for a full TTL (pulse.h): in that time all the living were seen. */
+ * own heartbeat has been steady for a full TTL (pulse.h): in that time all the living were seen.
+ * And heartbeats run out by Redis' clock: the function believes that only when that clock shows
+ * what we expect of it (agreement.h). */
 #include "worker/reaper.h"
 
 #include <stdlib.h>
@@ -80,14 +82,20 @@ static void on_reaped(void *arg, const struct rds_result *result)
     next_suspect(w);
 }
 
+static void reap(struct worker *w, const char *const ids[], size_t n)
+{
+    struct reaper *r = &w->reaper;
+    int64_t now_ms = agreement_now(&w->intake.agreement, clock_mono_ms());
+    r->cmd = store_reap(w->rds, r->suspects[r->at], now_ms, ids, n, on_reaped, w);
+}
+
 static void on_listed(void *arg, const struct rds_result *result)
 {
     struct worker *w = arg;
     const char *ids[STORE_BATCH_MAX];
     if (!answered(w, result))
         return;
-    size_t n = worker_batch(result->reply, ids);
-    w->reaper.cmd = store_reap(w->rds, w->reaper.suspects[w->reaper.at], ids, n, on_reaped, w);
+    reap(w, ids, worker_batch(result->reply, ids));
 }
 
 static void list_jobs(struct worker *w)
@@ -96,28 +104,16 @@ static void list_jobs(struct worker *w)
     r->cmd = store_active(w->rds, r->suspects[r->at], STORE_BATCH_MAX, on_listed, w);
 }
 
-static void on_alive(void *arg, const struct rds_result *result)
-{
-    struct worker *w = arg;
-    int64_t is_alive;
-    if (!answered(w, result))
-        return;
-    if (rds_int(result->reply, &is_alive) || is_alive) {
-        next_suspect(w);
-        return;
-    }
-    w->reaper.moved = 0;
-    w->reaper.left = -1;
-    list_jobs(w);
-}
-
 static void examine(struct worker *w)
 {
     struct reaper *r = &w->reaper;
-    if (r->at >= r->n || !is_fit(w))
+    if (r->at >= r->n || !is_fit(w)) {
         end_round(r);
-    else
-        r->cmd = store_worker_alive(w->rds, r->suspects[r->at], on_alive, w);
+        return;
+    }
+    r->moved = 0;
+    r->left = -1;
+    reap(w, NULL, 0);
 }
 
 static void on_workers(void *arg, const struct rds_result *result)

@@ -23,12 +23,13 @@ The C side of each call, with the same names, is fcgi/order/store.c.
 When the arguments of a function change in a way old callers would not survive, add a new
 function and keep the old one for one release: a rolling upgrade has both kinds of caller. ]]
 
-local VERSION = '1'
+local VERSION = '2'
 
 local EVENTS_KEPT = 100000        -- XADD MAXLEN ~
 local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is remembered for 24 h
 local USER_ORDERS_KEPT = 10       -- for the dashboard
 local UPDATE_DONE_SECONDS = 60    -- a published update is kept so that a late repeat finds it
+local CLOCK_TOLERANCE_MS = 1000   -- further apart, a caller and Redis do not agree on the time
 
 -- Which step follows which, when all goes well and nobody cancelled.
 local NEXT_STEP = {
@@ -241,46 +242,108 @@ local function bring_forward(delayed_key, ms)
     for i = 1, #jobs, 2 do redis.call('ZADD', delayed_key, jobs[i + 1] - ms, jobs[i]) end
 end
 
--- For how long somebody's heartbeat has come without a gap of more than half a time to live, and by
--- how much the clock was set back since the last one. The key holds "<since> <last>". In that time
--- every living worker was heard, so it is what one must know before one calls others dead; kept
--- here, because a worker that was just started (after the one before was killed) cannot know it
--- from its own.
-local function steady_for(pulse_key, ttl, now)
-    local since, last = string.match(redis.call('GET', pulse_key) or '', '^(%d+) (%d+)$')
-    local set_back = last and math.max(0, last - now) or 0
-    if not since or set_back > 0 or now - last > ttl / 2 then since = now end
-    redis.call('SET', pulse_key, string.format('%.0f %.0f', since, now))
-    return now - since, set_back
+-- Redis' clock was set forward by so much: what was put off by the clock of before would be due too
+-- early by so much.
+local function put_off(delayed_key, ms)
+    bring_forward(delayed_key, -ms)
+end
+
+-- The pulse is what the heartbeats of all have told together; kept here, because a worker that was
+-- just started (after the one before was killed) cannot know it from its own:
+--     since   they have come without a gap since then      last    the latest one
+--     ttl     the longest time to live of anyone who       ttl_at  when that one was last heard
+--             lives: after so long, all were heard         set_at  when the clock was set forward
+-- A pulse of library version 1 has the first two.
+local function read_pulse(pulse_key)
+    local n = {}
+    for word in string.gmatch(redis.call('GET', pulse_key) or '', '%S+') do
+        n[#n + 1] = tonumber(word)
+    end
+    return { since = n[1], last = n[2], ttl = n[3], ttl_at = n[4], set_at = n[5] or 0 }
+end
+
+local function write_pulse(pulse_key, p)
+    redis.call('SET', pulse_key, string.format('%.0f %.0f %.0f %.0f %.0f', p.since, p.last, p.ttl,
+                                               p.ttl_at, p.set_at))
+end
+
+-- Takes a heartbeat down, and tells for how long they have been steady, and by how much the clock
+-- was set back since the last one. More than half a time to live is a gap: then nobody was heard, or
+-- the clock was set forward; times of before cannot be compared with those of now.
+local function feel_pulse(pulse_key, ttl, now)
+    local p = read_pulse(pulse_key)
+    local set_back = p.last and math.max(0, p.last - now) or 0
+    if not p.last or set_back > 0 or now - p.last > ttl / 2 then p.since, p.ttl_at = now, now end
+    if not p.ttl or ttl >= p.ttl or now - p.ttl_at > p.ttl then p.ttl, p.ttl_at = ttl, now end
+    if set_back > 0 then p.set_at = 0 end
+    p.last = now
+    write_pulse(pulse_key, p)
+    return now - p.since, set_back
+end
+
+-- Does this worker live? A heartbeat from the future was sent before the clock was set back, and
+-- would stand for as long as that was.
+local function is_beating(heartbeat_key, now)
+    local at = redis.call('GET', heartbeat_key)
+    return at and at <= rfc3339(now + CLOCK_TOLERANCE_MS)
+end
+
+-- May a heartbeat that is gone be believed? A time to live runs by Redis' clock, so one that was set
+-- forward ends them all. Only when the pulse has been steady so long that all who live were heard
+-- since, and the caller, whose own clock never jumps, agrees on what time it is.
+local function can_tell_the_dead(pulse_key, ttl, expected, now)
+    local p = read_pulse(pulse_key)
+    return p.since and now - p.since >= math.max(ttl, p.ttl or 0)
+        and math.abs(now - expected) <= CLOCK_TOLERANCE_MS
 end
 
 --[[ beat: I live. Registers the worker when it is new.
 KEYS  workers, worker, pulse, delayed (the last, or both: not given by callers of earlier versions)
 ARGV  worker id, time to live (ms)
--> {'ok', ms for which the heartbeats of all have been steady} ]]
+-> {'ok', ms for which the heartbeats of all have been steady, now (ms)} ]]
 local function beat(keys, argv)
     local ttl, now = whole(argv[2], 1), now_ms()
     redis.call('SADD', keys[1], argv[1])
     redis.call('SET', keys[2], rfc3339(now), 'PX', ttl)
     if not keys[3] then return { 'ok' } end
-    local steady, set_back = steady_for(keys[3], ttl, now)
+    local steady, set_back = feel_pulse(keys[3], ttl, now)
     if set_back > 0 and keys[4] then bring_forward(keys[4], set_back) end
-    return { 'ok', steady }
+    return { 'ok', steady, now }
+end
+
+--[[ clock_set: Redis' clock was set forward. Redis cannot notice, a worker can, whose own clock never
+jumps: between two heartbeats Redis' moved by more than its own. Every worker tells it; who comes
+after the first has last agreed with the clock before that was put right.
+KEYS  pulse, delayed
+ARGV  when the caller last agreed with Redis' clock (ms, by that clock), by how much it was set (ms)
+-> {'put_off'|'known', now (ms)} ]]
+local function clock_set(keys, argv)
+    local pulse, delayed = keys[1], keys[2]
+    local agreed, ms, now = whole(argv[1], 0), whole(argv[2], 1), now_ms()
+    local p = read_pulse(pulse)
+    if agreed < p.set_at then return { 'known', now } end
+    put_off(delayed, ms)
+    p.since, p.last, p.ttl, p.ttl_at, p.set_at = now, now, p.ttl or 0, now, now
+    write_pulse(pulse, p)
+    return { 'put_off', now }
 end
 
 --[[ take: claims up to n jobs into my list: first those that are due, the oldest first, then the
 ready ones. Only a worker that is registered may: an unregistered one's list is never reaped.
 A paused queue gives nothing; what is held is finished.
 KEYS  ready, active, delayed, workers, paused
-ARGV  worker id, n
--> {ms until the next delayed job is due (-1 = none), id, ...} | {'unregistered'} ]]
+ARGV  worker id, n, what time it is by Redis' clock as the caller knows it (ms; not given by callers
+      of version 1)
+-> {ms until the next delayed job is due (-1 = none), id, ...} | {'unregistered'} |
+   {'late'} it comes too late, or Redis' clock was set forward: beat, and tell what you find ]]
 local function take(keys, argv)
     local ready, active, delayed, workers, paused = keys[1], keys[2], keys[3], keys[4], keys[5]
     local worker, n = argv[1], whole(argv[2], 0)
 
     if redis.call('SISMEMBER', workers, worker) == 0 then return { 'unregistered' } end
-    if redis.call('EXISTS', paused) == 1 then return { -1 } end
     local now = now_ms()
+    if now - whole(argv[3] or now, 0) > CLOCK_TOLERANCE_MS then return { 'late' } end
+    if redis.call('EXISTS', paused) == 1 then return { -1 } end
     local out = { -1 }
     local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, n)
     for _, id in ipairs(due) do
@@ -542,21 +605,30 @@ local function seize(job_key, active_key, id)
 end
 
 --[[ reap: gives a dead worker's jobs back, at the taking end of the queue. Only when its heartbeat
-is gone. The caller names the jobs it saw in the list, so that every key is in KEYS; call it again
-while something is left.
-KEYS  workers, worker, active, ready, dead, events, job, ...
-ARGV  dead worker's id, crashes allowed without progress, id, ... (one per job key)
--> {'reaped', moved, left} | {'alive'} ]]
+is gone, and that can be believed. The caller names the jobs it saw in the list, so that every key is
+in KEYS; call it again while something is left.
+KEYS  workers, worker, active, ready, dead, events, pulse, job, ...
+ARGV  dead worker's id, crashes allowed without progress, time to live (ms), what time it is by
+      Redis' clock as the caller knows it (ms), id, ... (one per job key)
+      (callers of version 1 give neither pulse nor the two times; a number is no id)
+-> {'reaped', moved, left} | {'alive'} or nobody can tell now ]]
 local function reap(keys, argv)
     local workers, heartbeat, active = keys[1], keys[2], keys[3]
     local ready, dead, events = keys[4], keys[5], keys[6]
-    local worker, allowed = argv[1], whole(argv[2], 1)
+    local worker, allowed, now = argv[1], whole(argv[2], 1), now_ms()
+    local has_clock = tonumber(argv[3]) ~= nil
+    local first_job, first_id = has_clock and 8 or 7, has_clock and 5 or 3
 
-    if #keys - 6 ~= #argv - 2 then return redis.error_reply('TIFFIN one id per job key') end
-    if redis.call('EXISTS', heartbeat) == 1 then return { 'alive' } end
-    local now, moved = now_ms(), 0
-    for i = 7, #keys do
-        local job, id = keys[i], argv[i - 4]
+    if #keys - first_job ~= #argv - first_id then
+        return redis.error_reply('TIFFIN one id per job key')
+    end
+    if is_beating(heartbeat, now) or (has_clock and not can_tell_the_dead(
+            keys[7], whole(argv[3], 1), whole(argv[4], 0), now)) then
+        return { 'alive' }
+    end
+    local moved = 0
+    for i = first_job, #keys do
+        local job, id = keys[i], argv[i - first_job + first_id]
         if seize(job, active, id) then
             moved = moved + 1
             if redis.call('HINCRBY', job, 'crashes', 1) >= allowed then
@@ -899,6 +971,7 @@ register('place', place)
 register('accept_update', accept_update)
 register('cancel', cancel, 'allow-oom')
 register('beat', beat, 'allow-oom')
+register('clock_set', clock_set, 'allow-oom')
 register('take', take, 'allow-oom')
 register('begin', begin, 'allow-oom')
 register('intent', intent, 'allow-oom')

@@ -83,13 +83,16 @@ class Functions:
         return self.fcall("beat", [WORKERS, heartbeat_key(worker)], worker, ttl)
 
     def beat_all(self, worker, ttl=HOUR_MS):
-        """The same, and it tells for how many ms all heartbeats have been steady."""
+        """The same, and it tells for how many ms all heartbeats have been steady, and the time."""
         return self.fcall("beat", [WORKERS, heartbeat_key(worker), PULSE, DELAYED], worker,
                           ttl)
 
-    def take(self, worker, n=1):
+    def clock_set(self, agreed, ms):
+        return self.fcall("clock_set", [PULSE, DELAYED], agreed, ms)
+
+    def take(self, worker, n=1, *now):
         return self.fcall("take", [READY, active_key(worker), DELAYED, WORKERS, PAUSED],
-                          worker, n)
+                          worker, n, *now)
 
     def begin(self, worker, id_):
         return self.fcall("begin", [job_key(id_), active_key(worker)], id_)
@@ -123,6 +126,12 @@ class Functions:
         return self.fcall("reap",
                           [WORKERS, heartbeat_key(worker), active_key(worker), READY, DEAD, EVENTS,
                            *map(job_key, ids)], worker, allowed, *ids)
+
+    def reap_by_clock(self, worker, ids, now, ttl=HOUR_MS, allowed=8):
+        """The same by who knows what time it is: nobody is called dead because of a clock."""
+        return self.fcall("reap",
+                          [WORKERS, heartbeat_key(worker), active_key(worker), READY, DEAD, EVENTS,
+                           PULSE, *map(job_key, ids)], worker, allowed, ttl, now, *ids)
 
     def leave(self, worker, ids):
         return self.fcall("leave", [WORKERS, heartbeat_key(worker), active_key(worker), READY,

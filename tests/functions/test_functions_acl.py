@@ -24,6 +24,7 @@ CALLS = {
     # whoever may step an order may also write what cancel writes; publish an update, speak
     "cancel": ({"api", "worker"}, lambda f: f.cancel(ORDER)),
     "beat": ({"worker"}, lambda f: f.beat_all("w9")),
+    "clock_set": ({"worker"}, lambda f: f.clock_set(fc.FAR_AWAY_MS, 1000)),
     "take": ({"worker"}, lambda f: f.take("w1", 1)),
     "begin": ({"worker"}, lambda f: f.begin("w1", ORDER)),
     "intent": ({"worker"}, lambda f: f.intent("w1", ORDER, 1, "pay")),
@@ -33,7 +34,7 @@ CALLS = {
     "publish_update": ({"worker"}, lambda f: f.publish_update("w1", UPDATE, 1)),
     "chat_post": ({"ws"}, lambda f: f.chat_post("Hello", key="0123456789abcdef")),
     "chat_beat": ({"ws"}, lambda f: f.chat_beat("b1")),
-    "reap": ({"worker"}, lambda f: f.reap("w0", [ORDER])),
+    "reap": ({"worker"}, lambda f: f.reap_by_clock("w0", [ORDER], fc.FAR_AWAY_MS)),
     "leave": ({"worker"}, lambda f: f.leave("w1", [ORDER])),
     "stats": ({"api"}, lambda f: f.stats(["w1"])),
     # admin's alone: what is dead has failed for a reason that no program knows

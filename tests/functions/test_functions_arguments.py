@@ -35,6 +35,9 @@ CALLS = {
     "accept_update limit": lambda api, w, x: api.accept_update(new_id("update"), limit=x),
     "beat ttl": lambda api, w, x: w.beat("w9", x),
     "take n": lambda api, w, x: w.take("w1", x),
+    "take now": lambda api, w, x: w.take("w1", 1, x),
+    "clock_set agreed": lambda api, w, x: w.clock_set(x, 1000),
+    "clock_set ms": lambda api, w, x: w.clock_set(fc.FAR_AWAY_MS, x),
     "step wait": lambda api, w, x: w.step("w1", ORDER, 2, "payment", wait=x),
     "step keep": lambda api, w, x: w.step("w1", ORDER, 2, "payment", "declined", keep=x),
     "fail wait": lambda api, w, x: w.fail("w1", ORDER, 2, wait=x),
@@ -46,13 +49,15 @@ CALLS = {
     "chat_beat beat": lambda api, w, x: w.chat_beat("b1", beat=x),
     "chat_beat ttl": lambda api, w, x: w.chat_beat("b1", ttl=x),
     "reap allowed": lambda api, w, x: w.reap("w0", [ORDER], allowed=x),
+    "reap ttl": lambda api, w, x: w.reap_by_clock("w0", [ORDER], fc.FAR_AWAY_MS, ttl=x),
+    "reap now": lambda api, w, x: w.reap_by_clock("w0", [ORDER], x),
 }
 
 
 @pytest.mark.parametrize("value", ["abc", "", "1.5", "-1", "nan", "inf", "1e300"])
 @pytest.mark.parametrize("what", CALLS)
 def test_a_number_that_is_none_changes_nothing(busy, api, worker, admin, what, value):
-    if what == "reap allowed":
+    if what.startswith("reap"):
         hand_to_w0(admin)
     before = fc.snapshot(admin)
     with pytest.raises(redis.ResponseError):
@@ -64,12 +69,15 @@ def test_a_number_that_is_none_changes_nothing(busy, api, worker, admin, what, v
     lambda w: w.fcall("reap", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
                                fc.DEAD, fc.EVENTS, fc.job_key(ORDER), fc.job_key(UPDATE)],
                       "w0", 8, ORDER),
+    lambda w: w.fcall("reap", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
+                               fc.DEAD, fc.EVENTS, fc.PULSE, fc.job_key(ORDER),
+                               fc.job_key(UPDATE)], "w0", 8, 1, 1, ORDER),
     lambda w: w.fcall("leave", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
                                 fc.job_key(ORDER), fc.job_key(UPDATE)], "w0", ORDER),
     lambda w: w.fcall("trim", [fc.INDEX, fc.job_key(ORDER + "x"), fc.job_key(ORDER + "y")],
                       ORDER + "x"),
     lambda w: w.fcall("trim", [fc.INDEX, fc.job_key(ORDER + "x")], ORDER + "x", ORDER + "y"),
-], ids=["reap", "leave", "trim", "trim, an id without its key"])
+], ids=["reap", "reap by clock", "leave", "trim", "trim, an id without its key"])
 def test_a_key_without_its_id_changes_nothing(busy, worker, admin, call):
     hand_to_w0(admin)
     admin.zadd(fc.INDEX, {ORDER + "x": 1, ORDER + "y": 2})

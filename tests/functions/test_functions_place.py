@@ -255,4 +255,4 @@ def test_cancel_is_too_late_for_a_failed_payment_and_for_the_dead(api, worker):
 
 
 def test_library_version(api, worker):
-    assert api.library_version() == worker.library_version() == "1"
+    assert api.library_version() == worker.library_version() == "2"
