@@ -22,6 +22,7 @@
 #define KEY_USER_ORDERS_SUFFIX ":orders"
 #define KEY_INDEX "orders:" SHARD ":index"
 #define KEY_COUNT "count:" SHARD
+#define KEY_FACTS "facts:" SHARD /* settings of the workers that others must know as well */
 #define KEY_EVENTS "events:" SHARD
 #define KEY_RESTAURANTS "restaurants:" SHARD
 #define KEY_RESTAURANT_PREFIX "restaurant:" SHARD ":"
@@ -50,6 +51,7 @@
 #define FN_LEAVE "leave"
 #define FN_REQUEUE "requeue"
 #define FN_DISCARD "discard"
+#define FN_SETTLE "settle"
 #define FN_PAUSE "pause"
 #define FN_RESUME "resume"
 #define FN_STATS "stats"

@@ -275,8 +275,8 @@ struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, vo
 struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, rds_reply_fn fn,
                             void *arg)
 {
-    return rds_call(r, fn, arg, "FCALL", FN_BEGIN, "2", job_key(id).text, active_key(worker).text,
-                    id);
+    return rds_call(r, fn, arg, "FCALL", FN_BEGIN, "4", job_key(id).text, active_key(worker).text,
+                    KEY_DEAD, KEY_EVENTS, id);
 }
 
 static int copy_text(const struct redisReply *reply, char *out, size_t size)
@@ -285,10 +285,15 @@ static int copy_text(const struct redisReply *reply, char *out, size_t size)
     return text && text_copy(out, size, text) == 0 ? 0 : -EPROTO;
 }
 
-int store_begin_parse(const struct redisReply *reply, struct job_view *ret)
+int store_begin_parse(const struct redisReply *reply, struct job_view *ret, const char **ret_reason)
 {
+    const char *reason = rds_str(rds_at(reply, 1));
     if (word_is(reply, "gone"))
         return -ESTALE;
+    if (word_is(reply, "dead") && reason) {
+        *ret_reason = reason;
+        return -ETIME;
+    }
     int64_t tries;
     if (!word_is(reply, "begun") || rds_int(rds_at(reply, 1), &ret->epoch) ||
         rds_int(rds_at(reply, 3), &tries))
@@ -327,8 +332,8 @@ struct rds_cmd *store_step(struct rds *r, const char *worker, const char *id,
                            const struct step_done *done, rds_reply_fn fn, void *arg)
 {
     int64_t keep_seconds = (int64_t)conf.retention_days * 86400;
-    return rds_call(r, fn, arg, "FCALL", FN_STEP, "6", job_key(id).text, active_key(worker).text,
-                    KEY_READY, KEY_DELAYED, KEY_EVENTS, KEY_COUNT, id,
+    return rds_call(r, fn, arg, "FCALL", FN_STEP, "7", job_key(id).text, active_key(worker).text,
+                    KEY_READY, KEY_DELAYED, KEY_EVENTS, KEY_COUNT, KEY_FACTS, id,
                     text_of_number(done->epoch).text, STEP_NAMES[done->step], done->result,
                     text_of_number(done->wait_ms).text, text_of_number(keep_seconds).text);
 }

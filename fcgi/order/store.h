@@ -135,9 +135,12 @@ struct job_view {
 
 struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, rds_reply_fn fn,
                             void *arg);
-/* 0; -ESTALE: not mine any more; -EPROTO: the step is unknown or the answer is malformed. Epoch and
- * tries are set wherever they can be read, so that such a job can be failed. */
-int store_begin_parse(const struct redisReply *reply, struct job_view *ret);
+/* 0; -ESTALE: not mine any more; -ETIME: its payment is too old for the gateway to be asked about,
+ * so it went to people, and ret_reason says it (as long as the reply lives); -EPROTO: the step is
+ * unknown or the answer is malformed. Epoch and tries are set wherever they can be read, so that
+ * such a job can be failed. */
+int store_begin_parse(const struct redisReply *reply, struct job_view *ret,
+                      const char **ret_reason);
 
 struct rds_cmd *store_intent(struct rds *r, const char *worker, const char *id, int64_t epoch,
                              const char *proposed_key, rds_reply_fn fn, void *arg);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/random.h"
 #include "worker/runner.h"
 #include "worker/steps.h"
@@ -82,9 +81,10 @@ static void on_refunded(void *arg, enum gateway_answer answer, const char *reaso
     struct job *job = arg;
     switch (answer) {
     case GATEWAY_NOTHING:
-        /* The order says paid, the gateway knows of nothing: then nothing is owed. */
-        log_warn("%s: the gateway had captured nothing to refund", log_id(job->id));
-        runner_step(job, "ok", 0);
+        /* We were told that it was captured. Who is right no program can know, and "refunded" must
+         * never be inferred; asking again brings the same answer. */
+        runner_bury(job, "it is paid, but the gateway knows of nothing to refund: look into its "
+                         "books, then tiffin-ctl settle");
         break;
     case GATEWAY_REFUNDED:
         runner_step(job, "ok", 0);

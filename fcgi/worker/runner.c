@@ -101,15 +101,26 @@ static void on_failed(void *arg, const struct rds_result *result)
     }
 }
 
-void runner_fail(struct job *job, const char *reason)
+static void fail(struct job *job, const char *reason, int tries_allowed)
 {
     struct worker *w = job->worker;
     snprintf(job->reason, sizeof job->reason, "%s", reason);
     job->wait_ms = retry_delay_ms(job->view.tries, random_unit());
-    log_debug("%s failed (%s); again in %d ms", log_id(job->id), job->reason, job->wait_ms);
+    log_debug("%s failed (%s); again in %d ms, of %d tries", log_id(job->id), job->reason,
+              job->wait_ms, tries_allowed);
     job_set_state(job, JOB_FAILING);
-    job->cmd = store_fail(w->rds, w->id, job->id, job->view.epoch, job->wait_ms, RETRY_TRIES,
+    job->cmd = store_fail(w->rds, w->id, job->id, job->view.epoch, job->wait_ms, tries_allowed,
                           job->reason, on_failed, job);
+}
+
+void runner_fail(struct job *job, const char *reason)
+{
+    fail(job, reason, RETRY_TRIES);
+}
+
+void runner_bury(struct job *job, const char *reason)
+{
+    fail(job, reason, 1);
 }
 
 /* ---- begin and step ------------------------------------------------------------------------ */
@@ -144,11 +155,17 @@ static void run_step(struct job *job)
 static void on_begun(void *arg, const struct rds_result *result)
 {
     struct job *job = arg;
+    const char *reason;
     if (!runner_answered(job, result))
         return;
-    switch (store_begin_parse(result->reply, &job->view)) {
+    switch (store_begin_parse(result->reply, &job->view, &reason)) {
     case 0:
         run_step(job);
+        break;
+    case -ETIME:
+        metric_add(M_DEAD, 1);
+        log_warn("%s needs review: %s", log_id(job->id), reason);
+        runner_done(job);
         break;
     case -ESTALE:
         not_ours(job);

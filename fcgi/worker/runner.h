@@ -1,6 +1,6 @@
 /* Takes one claimed job from step to step, until it is settled, waits in the delayed set, or is not
  * ours any more. The files of the single steps (steps.h) do their work and end it with exactly one
- * of runner_step, runner_fail, runner_fenced. */
+ * of runner_step, runner_fail, runner_bury, runner_fenced. */
 #ifndef TIFFIN_WORKER_RUNNER_H
 #define TIFFIN_WORKER_RUNNER_H
 
@@ -23,6 +23,8 @@ int runner_answered(struct job *job, const struct rds_result *result);
 void runner_step(struct job *job, const char *result, int wait_ms);
 /* The step did not succeed: tried again later, or dead. */
 void runner_fail(struct job *job, const char *reason);
+/* It never will: people must look at it, now. */
+void runner_bury(struct job *job, const char *reason);
 /* Redis refused a write: the job is somebody else's. */
 void runner_fenced(struct job *job);
 /* The job left our list for good. */

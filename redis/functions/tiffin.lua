@@ -29,7 +29,14 @@ local EVENTS_KEPT = 100000        -- XADD MAXLEN ~
 local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is remembered for 24 h
 local USER_ORDERS_KEPT = 10       -- for the dashboard
 local UPDATE_DONE_SECONDS = 60    -- a published update is kept so that a late repeat finds it
+local DAY_MS = 86400 * 1000
+local GATEWAY_SURE_MS = 80 * DAY_MS -- so long a payment gateway surely knows a payment key;
+                                  -- ours keeps it for 90 days (gateway.lua), so tries have time
+local KEPT_LEAST_MS = 90 * DAY_MS -- so long a shorter retention than today's shows
 local CLOCK_TOLERANCE_MS = 1000   -- further apart, a caller and Redis do not agree on the time
+
+local PAST_GATEWAY = 'the payment is older than the gateway remembers: look into its books, '
+    .. 'then tiffin-ctl settle'
 
 -- Which step follows which, when all goes well and nobody cancelled.
 local NEXT_STEP = {
@@ -143,6 +150,31 @@ local function bury(job_key, dead_key, events_key, id, reason, now)
         redis.call('HSET', job_key, 'resume_status', o.status)
         o.status = 'needs_review'
         record(job_key, events_key, o, at)
+    end
+end
+
+-- Would the next question about this order's money reach a gateway that may have forgotten its key?
+-- To it the key would be new: it would charge a second time, or find nothing to refund. A key that
+-- came more than a day after its order has a time of its own.
+local function is_past_gateway(o, now)
+    local will_ask = o.step == 'payment' or o.step == 'refund' or o.status == 'cancelled'
+    return o.payment_key and will_ask
+        and (o.payment_key_at or o.created_at or '') < rfc3339(now - GATEWAY_SURE_MS)
+end
+
+-- An order is over: counted, and kept for so long. For how long is a setting of the workers; whoever
+-- checks the store must know it as well, and finds it here: the latest, and the shortest that orders
+-- of the last 90 days were kept.
+local function finish(order_key, count_key, facts_key, status, keep_seconds, now)
+    redis.call('HINCRBY', count_key, 'settled', 1)
+    redis.call('HINCRBY', count_key, status, 1)
+    redis.call('EXPIRE', order_key, keep_seconds)
+    if not facts_key then return end
+    local kept = read(facts_key, 'keep_least', 'keep_least_at')
+    redis.call('HSET', facts_key, 'keep_seconds', keep_seconds)
+    if keep_seconds <= tonumber(kept.keep_least or keep_seconds)
+        or now - tonumber(kept.keep_least_at or 0) > KEPT_LEAST_MS then
+        redis.call('HSET', facts_key, 'keep_least', keep_seconds, 'keep_least_at', now)
     end
 end
 
@@ -363,17 +395,28 @@ local function take(keys, argv)
 end
 
 --[[ begin: the worker starts on a job of its list. Raises the epoch: earlier holders are fenced.
-KEYS  job (order or update), active
+Past the time for which the gateway surely knows the payment key, neither charge nor refund is handed
+out: the order goes to people.
+KEYS  job (order or update), active, dead, events
 ARGV  id
 -> {'begun', epoch, step, tries, status, amount_cents, currency, payment_key} ('' where an update
-   has none, or no intent exists) | {'gone'} (not in my list any more) ]]
+   has none, or no intent exists) | {'gone'} (not in my list any more) | {'dead', reason}
+   (a caller of version 1 gives two keys; it is told {'gone'}, and gives the job back when it leaves) ]]
 local function begin(keys, argv)
-    local job, active, id = keys[1], keys[2], argv[1]
+    local job, active, dead, events, id = keys[1], keys[2], keys[3], keys[4], argv[1]
     if redis.call('LPOS', active, id) == false then return { 'gone' } end
-    local j = read(job, 'step', 'tries', 'status', 'amount_cents', 'currency', 'payment_key')
+    local j = read(job, 'step', 'tries', 'status', 'amount_cents', 'currency', 'payment_key',
+                   'payment_key_at', 'created_at')
     if not j.step or j.step == 'settled' or j.step == 'published' then
         redis.call('LREM', active, 1, id)
         return { 'gone' }
+    end
+    local now = now_ms()
+    if is_past_gateway(j, now) then
+        if not dead then return { 'gone' } end
+        redis.call('LREM', active, 1, id)
+        bury(job, dead, events, id, PAST_GATEWAY, now)
+        return { 'dead', PAST_GATEWAY }
     end
     return { 'begun', redis.call('HINCRBY', job, 'epoch', 1), j.step, tonumber(j.tries or 0),
              j.status or '', tonumber(j.amount_cents or 0), j.currency or '', j.payment_key or '' }
@@ -387,10 +430,14 @@ ARGV  id, epoch, proposed key
 local function intent(keys, argv)
     local order, active, id, epoch, key = keys[1], keys[2], argv[1], argv[2], argv[3]
     if not owns(order, active, id, epoch) then return { 'fenced' } end
-    local o = read(order, 'status', 'payment_key')
+    local o = read(order, 'status', 'payment_key', 'created_at')
     if o.payment_key then return { 'ok', o.payment_key } end
     if o.status == 'cancelled' then return { 'cancelled' } end
     redis.call('HSET', order, 'payment_key', key)
+    local now = now_ms() -- the usual order stays small: its key is hardly younger than itself
+    if (o.created_at or '') < rfc3339(now - DAY_MS) then
+        redis.call('HSET', order, 'payment_key_at', rfc3339(now))
+    end
     return { 'ok', key }
 end
 
@@ -431,7 +478,7 @@ local function advance(o, step, result)
 end
 
 --[[ step: one step is done. State, history, event, acknowledgement and next job are one fact.
-KEYS  order, active, ready, delayed, events, count
+KEYS  order, active, ready, delayed, events, count, facts (not given by callers of version 1)
 ARGV  id, epoch, step, result ('ok'; payment also 'declined', 'not_charged'),
       wait before the next step (ms; 0 = the worker keeps the job in hand, with a new epoch),
       how long a settled order is kept (s)
@@ -459,9 +506,7 @@ local function step(keys, argv)
     if visible then record(order, events, o, rfc3339(now)) end
     if next_step == 'settled' then
         redis.call('LREM', active, 1, id)
-        redis.call('HINCRBY', count, 'settled', 1)
-        redis.call('HINCRBY', count, o.status, 1)
-        redis.call('EXPIRE', order, keep_seconds)
+        finish(order, count, keys[7], o.status, keep_seconds, now)
         return { 'settled', tonumber(o.version) }
     end
     if wait > 0 and next_step ~= 'refund' then -- money owed does not wait for a stage
@@ -680,20 +725,25 @@ end
 --[[ requeue: a dead job goes on at the step it had, with all its tries again.
 KEYS  job, ready, dead, events
 ARGV  id
--> {'requeued', step} | {'not_dead'} ]]
+-> {'requeued', step} | {'not_dead'} | {'past_gateway', since} the gateway may have forgotten its key:
+   see settle ]]
 local function requeue(keys, argv)
     local job, ready, dead, events, id = keys[1], keys[2], keys[3], keys[4], argv[1]
     if not redis.call('ZSCORE', dead, id) then return { 'not_dead' } end
+    local now = now_ms()
     local o = read(job, 'id', 'version', 'payment_status', 'kitchen_status', 'step',
-                   'resume_status')
+                   'resume_status', 'payment_key', 'payment_key_at', 'created_at')
     if o.version and not o.resume_status then
         return redis.error_reply('TIFFIN it has no status to go back to')
     end
+    o.status = o.resume_status
+    if is_past_gateway(o, now) then
+        return { 'past_gateway', o.payment_key_at or o.created_at }
+    end
     revive(job, dead, id)
     if o.version then
-        o.status = o.resume_status
         redis.call('HDEL', job, 'resume_status')
-        record(job, events, o, rfc3339(now_ms()))
+        record(job, events, o, rfc3339(now))
     end
     redis.call('RPUSH', ready, id)
     return { 'requeued', o.step }
@@ -703,25 +753,57 @@ end
 or may have been, is refunded; an update is forgotten.
 KEYS  job, ready, dead, events, count
 ARGV  id
--> {'discarded', the step that settles it ('' = none)} | {'not_dead'} ]]
+-> {'discarded', the step that settles it ('' = none)} | {'not_dead'} | {'past_gateway', since} as in
+   requeue ]]
 local function discard(keys, argv)
     local job, ready, dead, events, count = keys[1], keys[2], keys[3], keys[4], keys[5]
     local id = argv[1]
     if not redis.call('ZSCORE', dead, id) then return { 'not_dead' } end
+    local now = now_ms()
+    local o = read(job, 'id', 'version', 'payment_status', 'kitchen_status', 'payment_key',
+                   'payment_key_at', 'created_at')
+    o.status = 'cancelled'
+    if is_past_gateway(o, now) then
+        return { 'past_gateway', o.payment_key_at or o.created_at }
+    end
     revive(job, dead, id)
-    local o = read(job, 'id', 'version', 'payment_status', 'kitchen_status')
     if not o.version then
         redis.call('HINCRBY', count, 'updates_discarded', 1)
         redis.call('DEL', job)
         return { 'discarded', '' }
     end
-    o.status = 'cancelled'
     local next_step = o.payment_status == 'paid' and 'refund' or 'payment'
     redis.call('HDEL', job, 'resume_status')
     redis.call('HSET', job, 'step', next_step)
-    record(job, events, o, rfc3339(now_ms()))
+    record(job, events, o, rfc3339(now))
     redis.call('RPUSH', ready, id)
     return { 'discarded', next_step }
+end
+
+--[[ settle: ends a dead order by what a person found in the gateway's books, where no program may ask
+the gateway any more, or its answer contradicts ours. No money moves here.
+KEYS  order, dead, events, count, facts
+ARGV  id, what became of the money ('refunded': it was sent back by hand; 'not_charged': none was
+      taken), how long a settled order is kept (s)
+-> {'settled', version} | {'not_dead'} | {'misfit', payment_status} it cannot have become that ]]
+local function settle(keys, argv)
+    local order, dead, events, count = keys[1], keys[2], keys[3], keys[4]
+    local id, payment, keep_seconds = argv[1], argv[2], whole(argv[3], 1)
+    if not redis.call('ZSCORE', dead, id) then return { 'not_dead' } end
+    local o = read(order, 'id', 'version', 'payment_status', 'payment_key')
+    local is_open = o.payment_status == 'pending' or o.payment_status == 'paid'
+    if not o.version or not is_open
+        or not (payment == 'not_charged' or (payment == 'refunded' and o.payment_key)) then
+        return { 'misfit', o.payment_status or '' }
+    end
+    local now = now_ms()
+    revive(order, dead, id)
+    redis.call('HDEL', order, 'resume_status')
+    redis.call('HSET', order, 'step', 'settled', 'settled_by_hand', rfc3339(now))
+    o.status, o.payment_status, o.kitchen_status = 'cancelled', payment, 'cancelled'
+    record(order, events, o, rfc3339(now))
+    finish(order, count, keys[5], o.status, keep_seconds, now)
+    return { 'settled', tonumber(o.version) }
 end
 
 --[[ pause, resume: workers take nothing new while the queue is paused.
@@ -984,6 +1066,7 @@ register('reap', reap, 'allow-oom')
 register('leave', leave, 'allow-oom')
 register('requeue', requeue, 'allow-oom')
 register('discard', discard, 'allow-oom')
+register('settle', settle, 'allow-oom')
 register('pause', pause, 'allow-oom')
 register('resume', resume, 'allow-oom')
 register('stats', stats, 'no-writes')

@@ -10,6 +10,7 @@ PAUSED = "jobs:{s00}:paused"
 WORKERS = "workers:{s00}"
 PULSE = "pulse:{s00}"
 COUNT = "count:{s00}"
+FACTS = "facts:{s00}"
 EVENTS = "events:{s00}"
 INDEX = "orders:{s00}:index"
 CHAT_LOG = "chat:{s00}:log"
@@ -95,14 +96,14 @@ class Functions:
                           worker, n, *now)
 
     def begin(self, worker, id_):
-        return self.fcall("begin", [job_key(id_), active_key(worker)], id_)
+        return self.fcall("begin", [job_key(id_), active_key(worker), DEAD, EVENTS], id_)
 
     def intent(self, worker, id_, epoch, key):
         return self.fcall("intent", [job_key(id_), active_key(worker)], id_, epoch, key)
 
     def step(self, worker, id_, epoch, step, result="ok", wait=0, keep=KEEP_SECONDS):
         return self.fcall("step",
-                          [job_key(id_), active_key(worker), READY, DELAYED, EVENTS, COUNT],
+                          [job_key(id_), active_key(worker), READY, DELAYED, EVENTS, COUNT, FACTS],
                           id_, epoch, step, result, wait, keep)
 
     def fail(self, worker, id_, epoch, wait=HOUR_MS, allowed=8, reason="no answer"):
@@ -147,6 +148,9 @@ class Functions:
 
     def discard(self, id_):
         return self.fcall("discard", [job_key(id_), READY, DEAD, EVENTS, COUNT], id_)
+
+    def settle(self, id_, money="refunded", keep=KEEP_SECONDS):
+        return self.fcall("settle", [job_key(id_), DEAD, EVENTS, COUNT, FACTS], id_, money, keep)
 
     def pause(self):
         return self.fcall("pause", [PAUSED])

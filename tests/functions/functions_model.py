@@ -15,12 +15,16 @@ MOST_TRIES = MOST_CRASHES = 2  # few, so that some die
 # what may happen next, and how often
 MOVES = {"place": 3, "place_again": 0.3, "accept_update": 1.5, "cancel": 1.5, "fall_due": 5,
          "new_worker": 0.5, "beat": 0.2, "kill_worker": 0.5, "reap": 1.5, "leave": 0.3, "take": 4,
-         "take_as_stranger": 0.1, "begin": 6, "begin_nothing": 0.2, "intent": 3, "step": 10,
-         "misfit": 0.5, "publish": 1.5, "fail": 2, "stale": 1, "requeue": 2, "discard": 1.5,
-         "not_dead": 0.3, "pause": 0.2, "resume": 1.5, "stale_stats": 0.2, "expire": 0.3,
-         "trim": 0.5}
+         "take_as_stranger": 0.2, "begin": 6, "begin_nothing": 0.2, "intent": 3, "step": 10,
+         "misfit": 0.5, "publish": 1.5, "fail": 2, "stale": 1, "requeue": 2,
+         "discard": 1.5, "settle": 0.7, "not_dead": 0.3, "pause": 0.2, "resume": 1.5,
+         "stale_stats": 0.2, "expire": 0.3, "trim": 0.5}
 NAMES = list(MOVES)
 WEIGHTS = [sum(list(MOVES.values())[:n + 1]) for n in range(len(MOVES))]
+
+# who calls a function, where it is not a worker
+USERS = {"place": "api", "accept_update": "api", "cancel": "api", "requeue": "admin",
+         "discard": "admin", "settle": "admin", "pause": "admin", "resume": "admin", "stats": "api"}
 
 Refused = collections.namedtuple("Refused", "text")  # an error reply
 SOON = object()  # a number of ms, from 0 to an hour
@@ -98,9 +102,7 @@ class Model:
             command, expected = getattr(self, move)(**how)
         except IndexError:
             return None
-        user = {"place": "api", "accept_update": "api", "cancel": "api", "requeue": "admin",
-                "discard": "admin", "pause": "admin", "resume": "admin", "stats": "api"}.get(
-                    command[1], "worker") if command[0].startswith("FCALL") else "admin"
+        user = USERS.get(command[1], "worker") if command[0].startswith("FCALL") else "admin"
         self.met[move] += 1
         return Call(move, user, command, expected)
 
@@ -423,9 +425,26 @@ class Model:
         self.ready.append(job.id)
         return DO.discard(job.id), ["discarded", step]
 
+    def settle(self):
+        job = self.jobs[self.rng.choice(sorted(self.dead))]
+        money = self.rng.choice(("refunded", "not_charged"))
+        command = DO.settle(job.id, money)
+        if not job.is_order or (money == "refunded" and not job.key):
+            self.met["settle misfit"] += 1
+            return command, ["misfit", job.payment if job.is_order else ""]
+        self.dead.discard(job.id)
+        job.epoch += 1
+        job.tries = job.crashes = 0
+        job.change(status="cancelled", payment=money, kitchen="cancelled", step="settled",
+                   resume=None)
+        self.count["settled"] += 1
+        self.count["cancelled"] += 1
+        self.met["settle " + money] += 1
+        return command, ["settled", job.version]
+
     def not_dead(self):
         id_ = self.rng.choice(sorted(self.jobs.keys() - self.dead) + [self.name + "order_unknown"])
-        return self.rng.choice((DO.requeue, DO.discard))(id_), ["not_dead"]
+        return self.rng.choice((DO.requeue, DO.discard, DO.settle))(id_), ["not_dead"]
 
     def pause(self):
         self.is_paused = True
@@ -485,7 +504,8 @@ class Model:
     def keys(self):
         """All that the walk may have left."""
         workers = [f"w{n + 1}" for n in range(self._n_workers)]
-        return [fc.READY, fc.DELAYED, fc.DEAD, fc.WORKERS, fc.PAUSED, fc.COUNT, fc.EVENTS, fc.INDEX,
+        return [fc.READY, fc.DELAYED, fc.DEAD, fc.WORKERS, fc.PAUSED, fc.COUNT, fc.FACTS, fc.EVENTS,
+                fc.INDEX,
                 fc.CHAT_LOG, *map(job_key, self.jobs), *map(fc.active_key, workers),
                 *map(fc.heartbeat_key, workers)]
 

@@ -40,6 +40,7 @@ CALLS = {
     # admin's alone: what is dead has failed for a reason that no program knows
     "requeue": (set(), lambda f: f.requeue(DEAD_ORDER)),
     "discard": (set(), lambda f: f.discard(DEAD_UPDATE)),
+    "settle": (set(), lambda f: f.settle(DEAD_ORDER, "not_charged")),
     "pause": (set(), lambda f: f.pause()),
     "resume": (set(), lambda f: f.resume()),
     "repair_place": (set(), lambda f: f.fcall(

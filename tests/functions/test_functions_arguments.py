@@ -40,6 +40,7 @@ CALLS = {
     "clock_set ms": lambda api, w, x: w.clock_set(fc.FAR_AWAY_MS, x),
     "step wait": lambda api, w, x: w.step("w1", ORDER, 2, "payment", wait=x),
     "step keep": lambda api, w, x: w.step("w1", ORDER, 2, "payment", "declined", keep=x),
+    "settle keep": lambda api, w, x: w.settle(ORDER, keep=x),
     "fail wait": lambda api, w, x: w.fail("w1", ORDER, 2, wait=x),
     "fail allowed": lambda api, w, x: w.fail("w1", ORDER, 2, allowed=x),
     "publish_update kept": lambda api, w, x: w.publish_update("w1", UPDATE, 1, kept=x),

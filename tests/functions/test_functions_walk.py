@@ -30,6 +30,7 @@ MET = set(fm.MOVES) | SETTLED | {
     "cancel at kitchen with key", "cancel too_late order_placed", "cancel too_late needs_review",
     "intent cancelled", "misfit ok", "misfit declined", "misfit not_charged", "take paused",
     "reap alive", "reap dead", "discard update", "discard to payment",
+    "settle refunded", "settle not_charged", "settle misfit",
     "discard to payment with key", "discard to refund with key"} | {
     f"{what} at {step}" for what in ("dead", "requeue") for step in fm.STEPS + ("broadcast",)}
 

@@ -11,6 +11,8 @@
 
 #define ID "order_00abcdefghijklmnopqrst"
 
+static const char *reason; /* of a begin that buried the job */
+
 static void word_is_the_first_text(void **state)
 {
     (void)state;
@@ -51,7 +53,7 @@ static void nonsense_is_refused_by_every_parser(void **state)
         char text[64];
         assert_int_equal(store_place_parse(NONSENSE[i], &place, text), -EPROTO);
         assert_int_equal(store_cancel_parse(NONSENSE[i], &cancel), -EPROTO);
-        assert_int_equal(store_begin_parse(NONSENSE[i], &job), -EPROTO);
+        assert_int_equal(store_begin_parse(NONSENSE[i], &job, &reason), -EPROTO);
         assert_int_equal(store_intent_parse(NONSENSE[i], text), -EPROTO);
         assert_int_equal(store_step_parse(NONSENSE[i], &next), -EPROTO);
         assert_int_equal(store_stats_parse(NONSENSE[i], &stats), -EPROTO);
@@ -146,8 +148,8 @@ static void begin_of_an_order(void **state)
 {
     (void)state;
     struct job_view job;
-    assert_int_equal(store_begin_parse(begun("payment", "order_placed", "USD", "pay_abc"), &job),
-                     0);
+    assert_int_equal(
+        store_begin_parse(begun("payment", "order_placed", "USD", "pay_abc"), &job, &reason), 0);
     assert_int_equal(job.epoch, 7);
     assert_int_equal(job.step, STEP_PAYMENT);
     assert_int_equal(job.tries, 2);
@@ -161,7 +163,7 @@ static void begin_of_a_cancelled_order(void **state)
 {
     (void)state;
     struct job_view job;
-    assert_int_equal(store_begin_parse(begun("payment", "cancelled", "USD", ""), &job), 0);
+    assert_int_equal(store_begin_parse(begun("payment", "cancelled", "USD", ""), &job, &reason), 0);
     assert_int_equal(job.is_cancelled, 1);
     assert_string_equal(job.payment_key, "");
 }
@@ -173,7 +175,7 @@ static void begin_of_an_update(void **state)
     redis_reply *reply =
         reply_array(8, reply_text("begun"), reply_int(1), reply_text("broadcast"), reply_int(0),
                     reply_text(""), reply_int(0), reply_text(""), reply_text(""));
-    assert_int_equal(store_begin_parse(reply, &job), 0);
+    assert_int_equal(store_begin_parse(reply, &job, &reason), 0);
     assert_int_equal(job.step, STEP_BROADCAST);
     assert_int_equal(job.is_cancelled, 0);
 }
@@ -182,14 +184,24 @@ static void begin_of_what_is_gone(void **state)
 {
     (void)state;
     struct job_view job;
-    assert_int_equal(store_begin_parse(reply_words("gone"), &job), -ESTALE);
+    assert_int_equal(store_begin_parse(reply_words("gone"), &job, &reason), -ESTALE);
+}
+
+static void begin_of_what_is_too_old_for_the_gateway(void **state)
+{
+    (void)state;
+    struct job_view job;
+    assert_int_equal(store_begin_parse(reply_words("dead", "too old"), &job, &reason), -ETIME);
+    assert_string_equal(reason, "too old");
+    assert_int_equal(store_begin_parse(reply_words("dead"), &job, &reason), -EPROTO);
 }
 
 static void begin_with_an_unknown_step_tells_epoch_and_tries(void **state)
 {
     (void)state;
     struct job_view job = {0};
-    assert_int_equal(store_begin_parse(begun("dessert", "order_placed", "USD", ""), &job), -EPROTO);
+    assert_int_equal(store_begin_parse(begun("dessert", "order_placed", "USD", ""), &job, &reason),
+                     -EPROTO);
     assert_int_equal(job.epoch, 7);
     assert_int_equal(job.tries, 2);
 }
@@ -200,13 +212,15 @@ static void begin_with_texts_that_do_not_fit(void **state)
     struct job_view job;
     const char longest[] = "123456789012345678901234567890123456789";
     assert_int_equal(sizeof longest, PAYMENT_KEY_SIZE);
-    assert_int_equal(store_begin_parse(begun("payment", "order_placed", "DOUBLOON", ""), &job),
-                     -EPROTO);
-    assert_int_equal(store_begin_parse(begun("payment", "order_placed", "USD", longest), &job), 0);
+    assert_int_equal(
+        store_begin_parse(begun("payment", "order_placed", "DOUBLOON", ""), &job, &reason),
+        -EPROTO);
+    assert_int_equal(
+        store_begin_parse(begun("payment", "order_placed", "USD", longest), &job, &reason), 0);
     assert_string_equal(job.payment_key, longest);
     assert_int_equal(store_begin_parse(begun("payment", "order_placed", "USD",
                                              "1234567890123456789012345678901234567890"),
-                                       &job),
+                                       &job, &reason),
                      -EPROTO);
 }
 
@@ -221,7 +235,7 @@ static void begin_cut_short_or_of_other_types(void **state)
             n > 2 ? rds_at(reply, 2) : reply_nil(), n > 3 ? rds_at(reply, 3) : reply_nil(),
             n > 4 ? rds_at(reply, 4) : reply_nil(), n > 5 ? rds_at(reply, 5) : reply_nil(),
             n > 6 ? rds_at(reply, 6) : reply_nil(), reply_nil());
-        if (store_begin_parse(cut, &job) != -EPROTO)
+        if (store_begin_parse(cut, &job, &reason) != -EPROTO)
             fail_msg("nil from element %zu on", n);
     }
 }
@@ -440,6 +454,7 @@ int main(void)
         WITH_REPLIES(begin_of_a_cancelled_order),
         WITH_REPLIES(begin_of_an_update),
         WITH_REPLIES(begin_of_what_is_gone),
+        WITH_REPLIES(begin_of_what_is_too_old_for_the_gateway),
         WITH_REPLIES(begin_with_an_unknown_step_tells_epoch_and_tries),
         WITH_REPLIES(begin_with_texts_that_do_not_fit),
         WITH_REPLIES(begin_cut_short_or_of_other_types),
