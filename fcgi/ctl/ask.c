@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf.h"
 #include "base/mem.h"
 #include "order/keys.h"
 #include "order/order.h"
@@ -72,6 +73,14 @@ int64_t ask_now(struct ctl *c)
     int64_t now_ms = int_or(rds_at(reply, 0), 0) * 1000 + int_or(rds_at(reply, 1), 0) / 1000;
     rds_sync_free(reply);
     return now_ms;
+}
+
+void ask_kept(struct ctl *c, struct kept *ret)
+{
+    struct redisReply *reply = ask(c, "HMGET", KEY_FACTS, "keep_seconds", "keep_least");
+    ret->now_s = int_or(rds_at(reply, 0), (int64_t)conf.retention_days * 86400);
+    ret->least_s = int_or(rds_at(reply, 1), ret->now_s);
+    rds_sync_free(reply);
 }
 
 /* ---- workers ------------------------------------------------------------------------------- */

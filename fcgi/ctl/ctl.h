@@ -20,8 +20,11 @@ enum exit_code {
 struct ctl {
     struct rds_sync *redis;
     const char *argument; /* an id or a place; NULL when the command has none */
+    const char *reason;   /* requeue --all: of which; NULL = all */
+    const char *money;    /* settle: "refunded" or "not_charged" */
     int is_json;
     int is_repairing;
+    int is_all;
     int limit;
 };
 
@@ -33,8 +36,10 @@ void ctl_die(const char *format, ...) __attribute__((noreturn, format(printf, 1,
 int cmd_status(struct ctl *c);  /* status.c */
 int cmd_order(struct ctl *c);   /* show.c */
 int cmd_jobs(struct ctl *c);    /* jobs.c */
-int cmd_requeue(struct ctl *c); /* hands.c */
+int cmd_requeue(struct ctl *c); /* hands.c; with --all wake.c */
+int requeue_all(struct ctl *c); /* wake.c */
 int cmd_discard(struct ctl *c); /* hands.c */
+int cmd_settle(struct ctl *c);  /* hands.c */
 int cmd_pause(struct ctl *c);   /* hands.c */
 int cmd_resume(struct ctl *c);  /* hands.c */
 int cmd_fsck(struct ctl *c);    /* fsck.c */
@@ -63,6 +68,14 @@ struct redisReply *ask_next(struct ctl *c);
 
 /* Now, by Redis' clock, in ms since the epoch. */
 int64_t ask_now(struct ctl *c);
+
+/* How long settled orders are kept, in seconds: the workers know, and say it in the store with each
+ * order that is settled; until there is one, what our own environment says. */
+struct kept {
+    int64_t now_s;   /* the latest */
+    int64_t least_s; /* the shortest that orders of the last 90 days were kept */
+};
+void ask_kept(struct ctl *c, struct kept *ret);
 
 /* The registered workers: SMEMBERS, sorted; a list of texts. */
 struct names {

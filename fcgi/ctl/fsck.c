@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
 #include "ctl/output.h"
 
 static void walk_all(struct fsck *f)
@@ -159,10 +158,11 @@ static void release(struct fsck *f)
 
 int cmd_fsck(struct ctl *c)
 {
-    struct fsck f = {.c = c, .retention_ms = (int64_t)conf.retention_days * 86400 * 1000};
+    struct fsck f = {.c = c};
     struct counts counts;
     int64_t started_ms = clock_mono_ms();
 
+    ask_kept(c, &f.kept);
     walk_all(&f);
     if (c->is_repairing)
         repair_all(&f);

@@ -98,7 +98,7 @@ struct fsck {
     size_t n_rechecked;
     size_t n_user_expired, n_index_expired, n_idem_expired, n_entries_expired;
     size_t n_kind[KIND_COUNT];
-    int64_t retention_ms;
+    struct kept kept;
 };
 
 /* Takes a close look at one job and adds what is wrong with it, at one moment. */

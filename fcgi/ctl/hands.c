@@ -1,4 +1,5 @@
-/* requeue, discard, pause, resume: what people do to the queue. Each is one Redis function. */
+/* requeue, discard, settle, pause, resume: what people do to the queue. Each is one Redis function.
+ */
 #include <json-c/json.h>
 #include <string.h>
 
@@ -9,10 +10,18 @@
 #include "order/order.h"
 #include "order/store.h"
 
-/* Says why a job is not in dead, and ends. */
-__attribute__((noreturn)) static void refuse(struct ctl *c)
+/* Says why it was not done, and ends. */
+__attribute__((noreturn)) static void refuse(struct ctl *c, const struct redisReply *reply)
 {
     struct look look;
+    const char *word = store_word(reply), *what = rds_str(rds_at(reply, 1));
+    if (strcmp(word, "past_gateway") == 0)
+        ctl_die("%s: its payment is of %s, which the gateway may have forgotten: look into its "
+                "books, then settle it",
+                c->argument, what ? what : "-");
+    if (strcmp(word, "misfit") == 0)
+        ctl_die("%s: a payment that is %s cannot have become %s", c->argument,
+                what && *what ? what : "none", c->money);
     look_take(c, c->argument, NULL, &look);
     const char *kind = job_is_update(c->argument) ? "update" : "order";
     if (rds_len(look.hash) == 0)
@@ -40,12 +49,12 @@ static void answer(struct ctl *c, const char *done, const char *step)
 
 int cmd_requeue(struct ctl *c)
 {
+    if (c->is_all)
+        return requeue_all(c);
     struct redisReply *reply = ask(c, "FCALL", FN_REQUEUE, "4", key_of_job(c->argument).text,
                                    KEY_READY, KEY_DEAD, KEY_EVENTS, c->argument);
-    if (strcmp(store_word(reply), "requeued") != 0) {
-        rds_sync_free(reply);
-        refuse(c);
-    }
+    if (strcmp(store_word(reply), "requeued") != 0)
+        refuse(c, reply);
     answer(c, "requeued", rds_str(rds_at(reply, 1)));
     rds_sync_free(reply);
     return EXIT_OK;
@@ -55,11 +64,33 @@ int cmd_discard(struct ctl *c)
 {
     struct redisReply *reply = ask(c, "FCALL", FN_DISCARD, "5", key_of_job(c->argument).text,
                                    KEY_READY, KEY_DEAD, KEY_EVENTS, KEY_COUNT, c->argument);
-    if (strcmp(store_word(reply), "discarded") != 0) {
-        rds_sync_free(reply);
-        refuse(c);
-    }
+    if (strcmp(store_word(reply), "discarded") != 0)
+        refuse(c, reply);
     answer(c, "discarded", rds_str(rds_at(reply, 1)));
+    rds_sync_free(reply);
+    return EXIT_OK;
+}
+
+int cmd_settle(struct ctl *c)
+{
+    struct kept kept;
+    struct rds_args cmd = RDS_ARGS_INIT;
+    ask_kept(c, &kept);
+    rds_arg(&cmd, "FCALL");
+    rds_arg(&cmd, FN_SETTLE);
+    rds_arg(&cmd, "5");
+    rds_arg(&cmd, "%s", key_of_job(c->argument).text);
+    rds_arg(&cmd, KEY_DEAD);
+    rds_arg(&cmd, KEY_EVENTS);
+    rds_arg(&cmd, KEY_COUNT);
+    rds_arg(&cmd, KEY_FACTS);
+    rds_arg(&cmd, "%s", c->argument);
+    rds_arg(&cmd, "%s", c->money);
+    rds_arg(&cmd, "%lld", (long long)kept.now_s);
+    struct redisReply *reply = ask_args(c, &cmd);
+    if (strcmp(store_word(reply), "settled") != 0)
+        refuse(c, reply);
+    answer(c, "settled", NULL);
     rds_sync_free(reply);
     return EXIT_OK;
 }

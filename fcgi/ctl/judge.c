@@ -33,6 +33,7 @@ struct judge {
     void *arg;
     /* of an order whose last line of history can be read */
     struct order_change now;
+    int64_t paid_ms; /* when its payment_status became what it is */
     int is_readable;
     /* Its id, history or step cannot be trusted: nothing is repaired by them, or a worker might go
      * on where it must not. */
@@ -227,6 +228,7 @@ static void judge_history(struct judge *j)
         return;
     }
     for (int v = 1; v <= n_lines; v++) {
+        enum payment_status payment = j->now.payment; /* of the line before */
         char name[16];
         snprintf(name, sizeof name, "v%d", v);
         if (line_parse(field(j, name), v, &j->now)) {
@@ -234,6 +236,8 @@ static void judge_history(struct judge *j)
                 field(j, name) ? field(j, name) : "(none)");
             return;
         }
+        if (v == 1 || j->now.payment != payment)
+            j->paid_ms = clock_parse_rfc3339(j->now.at);
         if (v == 1 && (j->now.status != ORDER_PLACED || j->now.payment != PAYMENT_PENDING))
             say(j, CHECK_HISTORY, FIX_NONE, NULL, "v1 is not a placed order: %.120s",
                 field(j, name));
@@ -303,9 +307,8 @@ static void judge_ledger(struct judge *j)
 {
     const struct redisReply *entry = j->look->ledger;
     int64_t captures = field_int(entry, "captures", 0), refunds = field_int(entry, "refunds", 0);
-    int64_t changed_ms = clock_parse_rfc3339(j->now.at);
     int may_have_expired = rds_len(entry) == 0 && field(j, "payment_key") &&
-                           j->look->now_ms - changed_ms > LEDGER_KEEP_MS;
+                           j->look->now_ms - j->paid_ms > LEDGER_KEEP_MS - LEDGER_EARLIER_MS;
     if (may_have_expired)
         return;
     if (captures > 1)
@@ -315,7 +318,8 @@ static void judge_ledger(struct judge *j)
             (long long)refunds, (long long)captures);
     if (captures > 0)
         judge_captured(j);
-    if (captures <= 1 && refunds <= captures)
+    /* What a person sent back, or found, by hand no ledger of ours knows. */
+    if (captures <= 1 && refunds <= captures && !field(j, "settled_by_hand"))
         judge_payment(j, captures, refunds);
 }
 

@@ -40,6 +40,8 @@ typedef void (*judge_found_fn)(void *arg, const char *id, const struct problem *
 
 /* How long a ledger entry lives after its last charge or refund (redis/functions/gateway.lua). */
 #define LEDGER_KEEP_MS (INT64_C(90) * 86400 * 1000)
+/* So much before the order's history says it, at most, was the gateway last asked. */
+#define LEDGER_EARLIER_MS (INT64_C(86400) * 1000)
 
 /* Calls `found` for each thing that is wrong. The texts are dead when it returns. */
 void judge_job(const struct look *look, judge_found_fn found, void *arg);

@@ -18,7 +18,7 @@
 static int (*const RUN[COMMAND_COUNT])(struct ctl *c) = {
     [COMMAND_STATUS] = cmd_status,   [COMMAND_ORDER] = cmd_order,     [COMMAND_JOBS] = cmd_jobs,
     [COMMAND_REQUEUE] = cmd_requeue, [COMMAND_DISCARD] = cmd_discard, [COMMAND_PAUSE] = cmd_pause,
-    [COMMAND_RESUME] = cmd_resume,   [COMMAND_FSCK] = cmd_fsck,
+    [COMMAND_RESUME] = cmd_resume,   [COMMAND_FSCK] = cmd_fsck,       [COMMAND_SETTLE] = cmd_settle,
 };
 
 /* Signs in as admin. */
@@ -61,8 +61,11 @@ int main(int argc, char **argv)
     }
     struct ctl c = {
         .argument = options.argument,
+        .reason = options.reason,
+        .money = options.money,
         .is_json = options.is_json,
         .is_repairing = options.is_repairing,
+        .is_all = options.is_all,
         .limit = options.limit,
     };
     if (options_check_argument(&options, error, sizeof error))

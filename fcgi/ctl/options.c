@@ -27,14 +27,30 @@ static const struct {
     [COMMAND_JOBS] = {"jobs", "jobs ready|active|delayed|dead [--limit N]",
                       "the jobs that stand there, the next one first",
                       "  --limit N  at most so many (50)\n", ARG_PLACE},
-    [COMMAND_REQUEUE] = {"requeue", "requeue <id>",
+    [COMMAND_REQUEUE] = {"requeue", "requeue <id> | --all [--reason TEXT]",
                          "let a dead job go on at the step it had, with all its tries again",
-                         "Dead jobs are orders with the status needs_review, or updates.\n",
+                         "Dead jobs are orders with the status needs_review, or updates.\n"
+                         "  --all          all of them\n"
+                         "  --reason TEXT  ... whose reason (jobs dead) has TEXT in it\n"
+                         "\n"
+                         "An order whose payment is so old (80 days) that the gateway may have\n"
+                         "forgotten it stays: see settle.\n",
                          ARG_ID},
-    [COMMAND_DISCARD] = {"discard", "discard <id>", "give a dead job up",
-                         "An order is cancelled: what was paid, or may have been, is refunded. An\n"
-                         "update is forgotten.\n",
-                         ARG_ID},
+    [COMMAND_DISCARD] =
+        {"discard", "discard <id>", "give a dead job up",
+         "An order is cancelled: what was paid, or may have been, is refunded (where\n"
+         "the gateway may have forgotten it, see settle). An update is forgotten.\n",
+         ARG_ID},
+    [COMMAND_SETTLE] =
+        {"settle", "settle <id> --refunded|--not-charged",
+         "end a dead order by what a person found in the gateway's books",
+         "For an order whose payment no program may ask the gateway about: it is\n"
+         "older than the gateway remembers, or the gateway contradicts us. No money\n"
+         "moves: look first, send back by hand what was taken, then say it here. The\n"
+         "order is cancelled.\n"
+         "  --refunded     the customer paid, and has the money back\n"
+         "  --not-charged  the customer never paid\n",
+         ARG_ID},
     [COMMAND_PAUSE] = {"pause", "pause", "workers take nothing new, and finish what they hold",
                        "Orders are still accepted, and wait.\n", ARG_NONE},
     [COMMAND_RESUME] = {"resume", "resume", "workers take jobs again", "", ARG_NONE},
@@ -54,8 +70,8 @@ static const struct {
          "              settled orders expire, and are told as placed less found\n"
          "  ledger      charged once, for what was delivered or paid; refunded once;\n"
          "              nothing captured that no order knows, unless that expired: an\n"
-         "              entry is that old when its last charge is TIFFIN_RETENTION_DAYS\n"
-         "              past\n"
+         "              entry is that old when its last charge is as long ago as settled\n"
+         "              orders are kept (the workers' TIFFIN_RETENTION_DAYS)\n"
          "  idempotency, user_orders, id, library, type\n"
          "\n"
          "  --repair  does what is safe, by a Redis function that looks again: a lost job\n"
@@ -99,7 +115,7 @@ static int parse_limit(const char *text, int *ret)
 /* One option; *i is moved when it takes the next word as its value. */
 static int parse_option(struct options *o, int *i, int argc, char **argv, char *error, size_t size)
 {
-    static const char LIMIT[] = "--limit=";
+    static const char LIMIT[] = "--limit=", REASON[] = "--reason=";
     const char *option = argv[*i], *limit = NULL;
     if (strcmp(option, "--json") == 0) {
         o->is_json = 1;
@@ -109,6 +125,16 @@ static int parse_option(struct options *o, int *i, int argc, char **argv, char *
         o->is_version = 1;
     } else if (strcmp(option, "--repair") == 0) {
         o->is_repairing = 1;
+    } else if (strcmp(option, "--all") == 0) {
+        o->is_all = 1;
+    } else if (strcmp(option, "--refunded") == 0 || strcmp(option, "--not-charged") == 0) {
+        if (o->money)
+            return complain(error, size, "--refunded or --not-charged, once");
+        o->money = option[2] == 'r' ? "refunded" : "not_charged";
+    } else if (strncmp(option, REASON, sizeof REASON - 1) == 0) {
+        o->reason = option + sizeof REASON - 1;
+    } else if (strcmp(option, "--reason") == 0) {
+        o->reason = *i + 1 < argc ? argv[++*i] : "";
     } else if (strncmp(option, LIMIT, sizeof LIMIT - 1) == 0) {
         limit = option + sizeof LIMIT - 1;
     } else if (strcmp(option, "--limit") == 0) {
@@ -128,6 +154,25 @@ static int is_place(const char *word)
            strcmp(word, "delayed") == 0 || strcmp(word, "dead") == 0;
 }
 
+/* The options of requeue and settle that say which, and what. */
+static int check_which(const struct options *o, char *error, size_t size)
+{
+    const char *name = COMMANDS[o->command].name;
+    if (o->is_all && o->command != COMMAND_REQUEUE)
+        return complain(error, size, "%s has no --all", name);
+    if (o->is_all && o->argument)
+        return complain(error, size, "an id or --all, not both");
+    if (o->reason && !o->is_all)
+        return complain(error, size, "--reason goes with requeue --all");
+    if (o->reason && !*o->reason)
+        return complain(error, size, "--reason needs a text");
+    if (o->money && o->command != COMMAND_SETTLE)
+        return complain(error, size, "%s has no --refunded or --not-charged", name);
+    if (o->command == COMMAND_SETTLE && !o->money)
+        return complain(error, size, "usage: tiffin-ctl %s", COMMANDS[o->command].usage);
+    return 0;
+}
+
 /* Do command, argument and options belong together? */
 static int check_whole(const struct options *o, char *error, size_t size)
 {
@@ -136,7 +181,9 @@ static int check_whole(const struct options *o, char *error, size_t size)
     if (o->command == COMMAND_COUNT)
         return complain(error, size, "which command?");
     enum argument wanted = COMMANDS[o->command].argument;
-    if (wanted != ARG_NONE && !o->argument)
+    if (check_which(o, error, size))
+        return -EINVAL;
+    if (wanted != ARG_NONE && !o->argument && !o->is_all)
         return complain(error, size, "usage: tiffin-ctl %s", COMMANDS[o->command].usage);
     if (wanted == ARG_PLACE && !is_place(o->argument))
         return complain(error, size, "jobs ready, active, delayed or dead, not %.60s", o->argument);
@@ -174,7 +221,7 @@ int options_parse(struct options *ret, int argc, char **argv, char *error, size_
 
 int options_check_argument(const struct options *o, char *error, size_t error_size)
 {
-    if (o->command == COMMAND_COUNT || COMMANDS[o->command].argument != ARG_ID ||
+    if (o->command == COMMAND_COUNT || COMMANDS[o->command].argument != ARG_ID || o->is_all ||
         job_id_is_valid(o->argument))
         return 0;
     return complain(error, error_size, "%.100s is not the id of an order or update", o->argument);

@@ -11,6 +11,7 @@ enum command {
     COMMAND_JOBS,
     COMMAND_REQUEUE,
     COMMAND_DISCARD,
+    COMMAND_SETTLE,
     COMMAND_PAUSE,
     COMMAND_RESUME,
     COMMAND_FSCK,
@@ -20,7 +21,9 @@ enum command {
 struct options {
     enum command command;
     const char *argument; /* an id or a place; NULL when the command has none */
-    int is_json, is_help, is_version, is_repairing;
+    const char *reason;   /* requeue --all: of those whose reason holds this; NULL = of all */
+    const char *money;    /* settle: "refunded" or "not_charged" */
+    int is_json, is_help, is_version, is_repairing, is_all;
     int limit;
 };
 

@@ -64,7 +64,7 @@ static void make_record(struct fsck *f, const char *id, struct rds_args *cmd)
     rds_arg(cmd, KEY_INDEX);
     rds_arg(cmd, "%s", id);
     rds_arg(cmd, "%lld", (long long)(at ? clock_parse_rfc3339(at) : 0));
-    rds_arg(cmd, "%lld", (long long)(f->retention_ms / 1000));
+    rds_arg(cmd, "%lld", (long long)f->kept.now_s);
     rds_sync_free(created);
 }
 

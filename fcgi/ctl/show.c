@@ -72,6 +72,7 @@ static void add_payment(struct json_object *document, const struct look *look)
     }
     struct json_object *payment = add_object(document, "payment");
     add_text(payment, "key", key);
+    add_text(payment, "settled_by_hand", rds_field(look->hash, "settled_by_hand"));
     add_text(payment, "result", rds_field(look->ledger, "result"));
     add_int(payment, "requests", field_int(look->ledger, "requests", 0));
     add_int(payment, "captures", field_int(look->ledger, "captures", 0));
@@ -142,6 +143,9 @@ static void print_payment(struct json_object *d)
         out_line(stdout, "Payment", "%s: %s requests, %s captures, %s refunds, result %s",
                  text(p, "key"), text(p, "requests"), text(p, "captures"), text(p, "refunds"),
                  text(p, "result"));
+    if (p && part(p, "settled_by_hand"))
+        out_line(stdout, "By hand", "settled at %s, by what a person found",
+                 text(p, "settled_by_hand"));
 }
 
 static void print_all(struct json_object *d, int64_t now_ms, int is_update)

@@ -447,7 +447,7 @@ static void page_index(struct fsck *f, const struct redisReply *items)
         f->n_index++;
         if (is_there[i])
             continue;
-        if (age_ms >= f->retention_ms && age_ms < f->retention_ms + INDEX_GRACE_MS)
+        if (age_ms >= f->kept.least_s * 1000 && age_ms < f->kept.now_s * 1000 + INDEX_GRACE_MS)
             f->n_index_expired++;
         else
             fsck_recheck(f, text_at(items, 2 * i));
@@ -486,7 +486,7 @@ static struct walked *with_payment_keys(const struct fsck *f, size_t *ret_n)
 static void check_orphan(struct fsck *f, const struct entry *e)
 {
     int64_t age_ms = e->ttl_ms < 0 ? 0 : LEDGER_KEEP_MS - e->ttl_ms;
-    if (age_ms >= f->retention_ms)
+    if (age_ms >= f->kept.least_s * 1000)
         f->n_entries_expired++;
     else if (e->captures > 0)
         findings_say(&f->findings, e->key, CHECK_LEDGER,

@@ -121,7 +121,8 @@ def settled_order(world, **parameters):
 
 def test_help_and_version(ctl):
     text = ctl.ok("--help")
-    for command in ("status", "order", "jobs", "requeue", "discard", "pause", "resume", "fsck"):
+    for command in ("status", "order", "jobs", "requeue", "discard", "settle", "pause", "resume",
+                    "fsck"):
         assert re.search(rf"^  {command} ", text, re.M)
         assert ctl.ok(command, "--help").startswith("tiffin-ctl " + command)
     assert "order ids whole" in text

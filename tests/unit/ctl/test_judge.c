@@ -275,6 +275,37 @@ static void test_money(void **state)
     assert_int_equal(found.n, 0);
 }
 
+/* The ledger forgets an entry 90 days after the charge, however long the order lived on. */
+static void test_money_of_long_ago(void **state)
+{
+    static const struct field SLOW[4] = {
+        {"v7", "delivered paid acknowledged 2027-01-20T11:00:00.000Z"}};
+    (void)state;
+    struct look look = look_at(7, SLOW);
+    look.ledger = reply_list(0, NULL);
+    look.now_ms = NOW_MS + LEDGER_KEEP_MS;
+    judge(&look);
+    assert_int_equal(found.n, 0);
+    look.now_ms = NOW_MS + LEDGER_KEEP_MS - 2 * LEDGER_EARLIER_MS;
+    expect(&look, CHECK_LEDGER, FIX_NONE);
+}
+
+/* A person's word stands against any ledger; but nothing is ever captured twice. */
+static void test_money_that_was_settled_by_hand(void **state)
+{
+    static const struct field BY_HAND[4] = {{"settled_by_hand", AT + 1}};
+    (void)state;
+    struct look look = look_at(7, NULL);
+    look.ledger = reply_list(0, NULL);
+    expect(&look, CHECK_LEDGER, FIX_NONE);
+    look = look_at(7, BY_HAND);
+    look.ledger = reply_list(0, NULL);
+    judge(&look);
+    assert_int_equal(found.n, 0);
+    look.ledger = reply_words("captures", "2", "amount_cents", "1250", "currency", "USD");
+    expect(&look, CHECK_LEDGER, FIX_NONE);
+}
+
 /* What a cancelled order may owe, and what the ledger must say. */
 static void test_money_of_the_cancelled(void **state)
 {
@@ -390,6 +421,8 @@ int main(void)
         cmocka_unit_test_teardown(test_step, teardown),
         cmocka_unit_test_teardown(test_expiry_and_index, teardown),
         cmocka_unit_test_teardown(test_money, teardown),
+        cmocka_unit_test_teardown(test_money_of_long_ago, teardown),
+        cmocka_unit_test_teardown(test_money_that_was_settled_by_hand, teardown),
         cmocka_unit_test_teardown(test_money_of_the_cancelled, teardown),
         cmocka_unit_test_teardown(test_ids_and_types, teardown),
         cmocka_unit_test_teardown(test_what_never_was, teardown),

@@ -35,6 +35,35 @@ static void test_commands(void **state)
     assert_true(o.is_repairing && !o.is_json);
 }
 
+static void test_all_and_money(void **state)
+{
+    struct options o;
+    (void)state;
+    assert_int_equal(PARSE(&o, "requeue", ID), 0);
+    assert_true(!o.is_all && !o.reason);
+    assert_int_equal(PARSE(&o, "requeue", "--all"), 0);
+    assert_true(o.is_all && !o.reason && !o.argument);
+    assert_int_equal(options_check_argument(&o, error, sizeof error), 0);
+    assert_int_equal(PARSE(&o, "--reason", "a b", "requeue", "--all"), 0);
+    assert_string_equal(o.reason, "a b");
+    assert_int_equal(PARSE(&o, "requeue", "--all", "--reason=x"), 0);
+    assert_string_equal(o.reason, "x");
+    assert_int_equal(PARSE(&o, "settle", ID, "--refunded"), 0);
+    assert_string_equal(o.money, "refunded");
+    assert_int_equal(PARSE(&o, "settle", "--not-charged", ID), 0);
+    assert_string_equal(o.money, "not_charged");
+    assert_int_equal(PARSE(&o, "settle", "--help"), 0);
+    assert_int_not_equal(PARSE(&o, "requeue"), 0);
+    assert_int_not_equal(PARSE(&o, "requeue", "--all", ID), 0);
+    assert_int_not_equal(PARSE(&o, "requeue", ID, "--reason", "x"), 0);
+    assert_int_not_equal(PARSE(&o, "requeue", "--all", "--reason"), 0);
+    assert_int_not_equal(PARSE(&o, "discard", "--all"), 0);
+    assert_int_not_equal(PARSE(&o, "settle", ID), 0);
+    assert_int_not_equal(PARSE(&o, "settle", "--refunded"), 0);
+    assert_int_not_equal(PARSE(&o, "settle", ID, "--refunded", "--refunded"), 0);
+    assert_int_not_equal(PARSE(&o, "discard", ID, "--refunded"), 0);
+}
+
 static void test_limit(void **state)
 {
     static const char *const BAD[] = {"0", "-1", "x", "5x", "", "1000001", "99999999999999999999"};
@@ -110,7 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands),    cmocka_unit_test(test_limit),
         cmocka_unit_test(test_wrong_usage), cmocka_unit_test(test_help_needs_nothing_else),
-        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids),         cmocka_unit_test(test_all_and_money),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
