@@ -443,6 +443,8 @@ static void on_posted(void *arg, const struct rds_result *result)
     int is_stored = result->outcome == RDS_OK && !err;
     if (is_stored)
         metric_add(M_CHAT, !is_repeated);
+    else if (err == -ETIMEDOUT)
+        rds_ask_time(feed.commands); /* Redis' clock was set forward: the next one is not late */
     else if (result->outcome == RDS_ERROR || err == -EPROTO)
         log_warn("a message was not posted: %s", err ? "malformed answer" : result->text);
     if (c) {

@@ -283,20 +283,18 @@ end
 -- The pulse is what the heartbeats of all have told together; kept here, because a worker that was
 -- just started (after the one before was killed) cannot know it from its own:
 --     since   they have come without a gap since then      last    the latest one
---     ttl     the longest time to live of anyone who       ttl_at  when that one was last heard
---             lives: after so long, all were heard         set_at  when the clock was set forward
+--     set_at  when the clock was set forward
 -- A pulse of library version 1 has the first two.
 local function read_pulse(pulse_key)
     local n = {}
     for word in string.gmatch(redis.call('GET', pulse_key) or '', '%S+') do
         n[#n + 1] = tonumber(word)
     end
-    return { since = n[1], last = n[2], ttl = n[3], ttl_at = n[4], set_at = n[5] or 0 }
+    return { since = n[1], last = n[2], set_at = n[3] or 0 }
 end
 
 local function write_pulse(pulse_key, p)
-    redis.call('SET', pulse_key, string.format('%.0f %.0f %.0f %.0f %.0f', p.since, p.last, p.ttl,
-                                               p.ttl_at, p.set_at))
+    redis.call('SET', pulse_key, string.format('%.0f %.0f %.0f', p.since, p.last, p.set_at))
 end
 
 -- Takes a heartbeat down, and tells for how long they have been steady, and by how much the clock
@@ -305,8 +303,7 @@ end
 local function feel_pulse(pulse_key, ttl, now)
     local p = read_pulse(pulse_key)
     local set_back = p.last and math.max(0, p.last - now) or 0
-    if not p.last or set_back > 0 or now - p.last > ttl / 2 then p.since, p.ttl_at = now, now end
-    if not p.ttl or ttl >= p.ttl or now - p.ttl_at > p.ttl then p.ttl, p.ttl_at = ttl, now end
+    if not p.last or set_back > 0 or now - p.last > ttl / 2 then p.since = now end
     if set_back > 0 then p.set_at = 0 end
     p.last = now
     write_pulse(pulse_key, p)
@@ -325,7 +322,7 @@ end
 -- since, and the caller, whose own clock never jumps, agrees on what time it is.
 local function can_tell_the_dead(pulse_key, ttl, expected, now)
     local p = read_pulse(pulse_key)
-    return p.since and now - p.since >= math.max(ttl, p.ttl or 0)
+    return p.since and now - p.since >= ttl
         and math.abs(now - expected) <= CLOCK_TOLERANCE_MS
 end
 
@@ -355,7 +352,7 @@ local function clock_set(keys, argv)
     local p = read_pulse(pulse)
     if agreed < p.set_at then return { 'known', now } end
     put_off(delayed, ms)
-    p.since, p.last, p.ttl, p.ttl_at, p.set_at = now, now, p.ttl or 0, now, now
+    p.since, p.last, p.set_at = now, now, now
     write_pulse(pulse, p)
     return { 'put_off', now }
 end

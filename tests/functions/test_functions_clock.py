@@ -34,8 +34,8 @@ def held(api, worker, admin, w1):
     return id_
 
 
-def pulse(admin, since, last, ttl=TTL, ttl_at=None, set_at=0):
-    admin.set(fc.PULSE, f"{since} {last} {ttl} {last if ttl_at is None else ttl_at} {set_at}")
+def pulse(admin, since, last, set_at=0):
+    admin.set(fc.PULSE, f"{since} {last} {set_at}")
 
 
 def about(ms):
@@ -52,19 +52,17 @@ def test_the_dead_are_reaped_when_all_who_live_were_heard(worker, admin, held, n
     assert admin.hget(fc.job_key(held), "crashes") == "1"
 
 
-@pytest.mark.parametrize("since_ago, ttl_of_all, of_caller, apart", [
-    (TTL - 30000, TTL, TTL, 0),       # not yet steady for a time to live
-    (TTL, 2 * TTL, TTL, 0),           # ... of who has the longest
-    (TTL, TTL, 2 * TTL, 0),
-    (TTL, TTL, TTL, HOUR),            # set forward since the caller asked
-    (TTL, TTL, TTL, 2000),
-    (TTL, TTL, TTL, -HOUR),           # set back
+@pytest.mark.parametrize("since_ago, ttl, apart", [
+    (TTL - 30000, TTL, 0),       # not yet steady for a time to live
+    (TTL, 2 * TTL, 0),
+    (TTL, TTL, HOUR),            # set forward since the caller asked
+    (TTL, TTL, 2000),
+    (TTL, TTL, -HOUR),           # set back
 ], ids=str)
-def test_nobody_is_dead_because_of_a_clock(worker, admin, held, now, since_ago, ttl_of_all,
-                                           of_caller, apart):
-    pulse(admin, now() - since_ago, now(), ttl_of_all)
+def test_nobody_is_dead_because_of_a_clock(worker, admin, held, now, since_ago, ttl, apart):
+    pulse(admin, now() - since_ago, now())
     before = fc.snapshot(admin)
-    assert worker.reap_by_clock("w1", [held], now() - apart, of_caller) == ["alive"]
+    assert worker.reap_by_clock("w1", [held], now() - apart, ttl) == ["alive"]
     assert fc.snapshot(admin) == before
 
 
@@ -88,20 +86,6 @@ def test_the_living_are_not_reaped_by_the_clock_either(worker, admin, held, now)
     worker.beat("w1", HOUR)
     pulse(admin, now() - TTL, now())
     assert worker.reap_by_clock("w1", [held], now(), TTL) == ["alive"]
-
-
-def test_the_longest_time_to_live_counts_while_its_owner_is_heard(worker, admin, now):
-    def ttl_kept():
-        return int(admin.get(fc.PULSE).split()[2])
-    worker.beat_all("patient", 10 * TTL)
-    worker.beat_all("w1", TTL)
-    assert ttl_kept() == 10 * TTL
-    pulse(admin, now() - HOUR, now() - 2 * TTL, 10 * TTL)
-    worker.beat_all("w1", TTL)
-    assert ttl_kept() == 10 * TTL, "after a gap nobody knows whether it is still there"
-    pulse(admin, now() - HOUR, now() - 1000, 10 * TTL, ttl_at=now() - 10 * TTL - 1)
-    worker.beat_all("w1", TTL)
-    assert ttl_kept() == TTL, "it was not heard for its whole time to live"
 
 
 # what waits
