@@ -9,7 +9,7 @@ from tiffin_clock import ClockStack
 from tiffin_stack import eventually
 from tiffin_store import DELAYED, WORKERS
 
-TTL_MS = 2000
+TTL_MS = 4000
 PULSE = "pulse:{s00}"
 
 
