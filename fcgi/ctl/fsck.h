@@ -99,6 +99,7 @@ struct fsck {
     size_t n_user_expired, n_index_expired, n_idem_expired, n_entries_expired;
     size_t n_kind[KIND_COUNT];
     struct kept kept;
+    int64_t forgotten_to_ms; /* orders placed until then may have been let go to make room */
 };
 
 /* Takes a close look at one job and adds what is wrong with it, at one moment. */

@@ -309,7 +309,9 @@ static void judge_ledger(struct judge *j)
     int64_t captures = field_int(entry, "captures", 0), refunds = field_int(entry, "refunds", 0);
     int may_have_expired = rds_len(entry) == 0 && field(j, "payment_key") &&
                            j->look->now_ms - j->paid_ms > LEDGER_KEEP_MS - LEDGER_EARLIER_MS;
-    if (may_have_expired)
+    /* Let go to make room: its entry goes first, the order follows. */
+    int is_leaving = rds_len(entry) == 0 && field(j, "leaving") && look_is_over(j->look);
+    if (may_have_expired || is_leaving)
         return;
     if (captures > 1)
         say(j, CHECK_LEDGER, FIX_NONE, NULL, "captured %lld times", (long long)captures);

@@ -18,6 +18,7 @@
 
 #define PAGE "1000" /* keys a SCAN, ids a range: Redis serves others in between */
 #define PAGE_SIZE 1000
+#define IDEM_KEEP_MS (INT64_C(86400) * 1000) /* redis/functions/tiffin.lua: IDEMPOTENCY_SECONDS */
 
 static const char *after(const char *key, const char *prefix)
 {
@@ -114,8 +115,19 @@ static void page_ledger(struct fsck *f, const struct redisReply *keys)
     }
 }
 
+/* May an order placed at that time have been let go to make room? Asked after it was missed. */
+static int may_be_forgotten(struct fsck *f, int64_t placed_ms)
+{
+    if (placed_ms > f->forgotten_to_ms) { /* more may have gone meanwhile */
+        struct redisReply *to = ask(f->c, "HGET", KEY_COUNT, "forgotten_to");
+        f->forgotten_to_ms = int_or(to, 0);
+        rds_sync_free(to);
+    }
+    return placed_ms <= f->forgotten_to_ms;
+}
+
 static void check_idem(struct fsck *f, const char *key, const struct redisReply *value,
-                       int64_t ttl_ms)
+                       int64_t ttl_ms, int64_t now_ms)
 {
     const char *text = rds_str(value);
     const char *id = text ? strchr(text, ' ') : NULL;
@@ -131,7 +143,7 @@ static void check_idem(struct fsck *f, const char *key, const struct redisReply 
     struct redisReply *exists = ask(f->c, "EXISTS", key_of_job(id + 1).text);
     int is_there = int_or(exists, 0) == 1;
     rds_sync_free(exists);
-    if (!is_there && job_is_update(id + 1))
+    if (!is_there && (job_is_update(id + 1) || may_be_forgotten(f, now_ms - IDEM_KEEP_MS + ttl_ms)))
         f->n_idem_expired++; /* an update is kept for a minute after its broadcast */
     else if (!is_there)
         findings_say(&f->findings, id + 1, CHECK_IDEM,
@@ -140,6 +152,7 @@ static void check_idem(struct fsck *f, const char *key, const struct redisReply 
 
 static void page_idem(struct fsck *f, const struct redisReply *keys)
 {
+    int64_t now_ms = ask_now(f->c); /* before their TTLs: no key looks younger than its order */
     for (size_t i = 0; i < rds_len(keys); i++)
         if (after(text_at(keys, i), KEY_IDEM_PREFIX)) {
             rds_sync_put(f->c->redis, "GET", text_at(keys, i));
@@ -156,7 +169,7 @@ static void page_idem(struct fsck *f, const struct redisReply *keys)
     }
     for (size_t i = 0; i < rds_len(keys); i++) {
         if (values[2 * i])
-            check_idem(f, text_at(keys, i), values[2 * i], int_or(values[2 * i + 1], -2));
+            check_idem(f, text_at(keys, i), values[2 * i], int_or(values[2 * i + 1], -2), now_ms);
         rds_sync_free(values[2 * i]);
         rds_sync_free(values[2 * i + 1]);
     }
@@ -481,6 +494,15 @@ static struct walked *with_payment_keys(const struct fsck *f, size_t *ret_n)
     return paid;
 }
 
+/* Is it still there? An order that is let go goes after its entry. */
+static int entry_exists(struct fsck *f, const struct entry *e)
+{
+    struct redisReply *exists = ask(f->c, "EXISTS", key_of(KEY_GATEWAY_PREFIX, e->key).text);
+    int is_there = int_or(exists, 0) == 1;
+    rds_sync_free(exists);
+    return is_there;
+}
+
 /* An entry without an order: right only when that order may have expired, which takes the time that
  * settled orders are kept, from the last charge or refund on. */
 static void check_orphan(struct fsck *f, const struct entry *e)
@@ -488,7 +510,7 @@ static void check_orphan(struct fsck *f, const struct entry *e)
     int64_t age_ms = e->ttl_ms < 0 ? 0 : LEDGER_KEEP_MS - e->ttl_ms;
     if (age_ms >= f->kept.least_s * 1000)
         f->n_entries_expired++;
-    else if (e->captures > 0)
+    else if (e->captures > 0 && entry_exists(f, e))
         findings_say(&f->findings, e->key, CHECK_LEDGER,
                      "captured %lld times, refunded %lld times, and no order has this payment key",
                      (long long)e->captures, (long long)e->refunds);

@@ -23,6 +23,7 @@
 #define KEY_INDEX "orders:" SHARD ":index"
 #define KEY_COUNT "count:" SHARD
 #define KEY_FACTS "facts:" SHARD /* settings of the workers that others must know as well */
+#define KEY_RETENTION "retention:" SHARD
 #define KEY_EVENTS "events:" SHARD
 #define KEY_RESTAURANTS "restaurants:" SHARD
 #define KEY_RESTAURANT_PREFIX "restaurant:" SHARD ":"
@@ -55,13 +56,16 @@
 #define FN_PAUSE "pause"
 #define FN_RESUME "resume"
 #define FN_STATS "stats"
-#define FN_TRIM "trim"
+#define FN_OLDEST "oldest"
+#define FN_RELEASE "release"
+#define FN_FORGET "forget"
 #define FN_REPAIR_PLACE "repair_place"
 #define FN_REPAIR_RECORD "repair_record"
 #define FN_REPAIR_COUNTS "repair_counts"
 #define FN_LIBRARY_VERSION "library_version"
 #define FN_GATEWAY_CHARGE "gateway_charge"
 #define FN_GATEWAY_REFUND "gateway_refund"
+#define FN_GATEWAY_FORGET "gateway_forget"
 
 #define LIBRARY_VERSION "2"
 

@@ -395,7 +395,8 @@ struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_
     return rds_call(r, fn, arg, "EXISTS", heartbeat_key(worker).text);
 }
 
-/* FCALL name <fixed keys> <job keys> <arguments> <ids>: what reap, leave and trim share. */
+/* FCALL name <fixed keys> <job keys> <arguments> <ids>: what reap, leave, release and forget
+ * share. */
 static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const char *const fixed[],
                                       size_t n_fixed, const char *const args[], size_t n_args,
                                       const char *const ids[], size_t n, rds_reply_fn fn, void *arg)
@@ -445,19 +446,30 @@ struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const
     return call_with_jobs(r, FN_LEAVE, fixed, COUNT_OF(fixed), &worker, 1, ids, n, fn, arg);
 }
 
-struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, size_t skip, rds_reply_fn fn,
-                                   void *arg)
+/* ---- room ---------------------------------------------------------------------------------- */
+
+struct rds_cmd *store_oldest(struct rds *r, const char *worker, int turn_ms, size_t first,
+                             int64_t age_ms, int is_short, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_INDEX, "-inf", text_of_number(before_ms).text,
-                    "LIMIT", text_of_number((int64_t)skip).text,
-                    text_of_number(STORE_BATCH_MAX).text);
+    return rds_call(r, fn, arg, "FCALL", FN_OLDEST, "4", KEY_RETENTION, KEY_INDEX, KEY_EVENTS,
+                    KEY_CHAT_LOG, worker, text_of_number(turn_ms).text,
+                    text_of_number((int64_t)first).text, text_of_number(STORE_BATCH_MAX).text,
+                    text_of_number(age_ms).text, is_short ? "1" : "0");
 }
 
-struct rds_cmd *store_trim(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
-                           void *arg)
+struct rds_cmd *store_release(struct rds *r, int is_short, const char *const ids[], size_t n,
+                              rds_reply_fn fn, void *arg)
 {
     static const char *const FIXED[] = {KEY_INDEX};
-    return call_with_jobs(r, FN_TRIM, FIXED, 1, NULL, 0, ids, n, fn, arg);
+    const char *shortness = is_short ? "1" : "0";
+    return call_with_jobs(r, FN_RELEASE, FIXED, 1, &shortness, 1, ids, n, fn, arg);
+}
+
+struct rds_cmd *store_forget(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
+                             void *arg)
+{
+    static const char *const FIXED[] = {KEY_INDEX, KEY_COUNT};
+    return call_with_jobs(r, FN_FORGET, FIXED, 2, NULL, 0, ids, n, fn, arg);
 }
 
 /* ---- the simulated gateway's ledger --------------------------------------------------------- */
@@ -476,6 +488,22 @@ struct rds_cmd *store_gateway_refund(struct rds *r, const char *payment_key, rds
 {
     return rds_call(r, fn, arg, "FCALL", FN_GATEWAY_REFUND, "1",
                     key_of(KEY_GATEWAY_PREFIX, payment_key).text);
+}
+
+struct rds_cmd *store_gateway_forget(struct rds *r, const char *const payment_keys[], size_t n,
+                                     rds_reply_fn fn, void *arg)
+{
+    const char *argv[3 + STORE_BATCH_MAX] = {"FCALL", FN_GATEWAY_FORGET};
+    struct key keys[STORE_BATCH_MAX];
+    if (n > STORE_BATCH_MAX)
+        n = STORE_BATCH_MAX;
+    struct text_number n_keys = text_of_number((int64_t)n);
+    argv[2] = n_keys.text;
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = key_of(KEY_GATEWAY_PREFIX, payment_keys[i]);
+        argv[3 + i] = keys[i].text;
+    }
+    return rds_callv(r, fn, arg, 3 + n, argv);
 }
 
 /* ---- health and figures --------------------------------------------------------------------- */

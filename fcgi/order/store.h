@@ -187,20 +187,27 @@ struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_
  * be known because clocks were set or heartbeats have not been steady. */
 struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, int64_t now_ms,
                            const char *const ids[], size_t n, rds_reply_fn fn, void *arg);
-/* Orders placed before `before_ms`, oldest first, at most STORE_BATCH_MAX after the first `skip`.
- */
-struct rds_cmd *store_index_before(struct rds *r, int64_t before_ms, size_t skip, rds_reply_fn fn,
-                                   void *arg);
-/* Drops those that have expired from the index. Answer: ["trimmed", n]. */
-struct rds_cmd *store_trim(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
-                           void *arg);
-
 /* Answer: ["left", given back, still held]. */
 struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const ids[], size_t n,
                             rds_reply_fn fn, void *arg);
 
 /* The first word of an answer like ["placed", …]; "" when there is none. */
 const char *store_word(const struct redisReply *reply);
+
+/* ---- room (worker; the round is drawn in tiffin.lua, "worker: room") --------------------------
+ */
+
+/* The oldest orders from rank `first` of the index on, at most STORE_BATCH_MAX, none placed within
+ * the last age_ms; it is this worker's turn then for turn_ms. Answer: ["oldest", id, ...], or
+ * ["waiting"] when it is another one's. */
+struct rds_cmd *store_oldest(struct rds *r, const char *worker, int turn_ms, size_t first,
+                             int64_t age_ms, int is_short, rds_reply_fn fn, void *arg);
+/* Answer: ["released", how many of these stay, payment key, ...]. */
+struct rds_cmd *store_release(struct rds *r, int is_short, const char *const ids[], size_t n,
+                              rds_reply_fn fn, void *arg);
+/* Answer: ["forgotten", n]. */
+struct rds_cmd *store_forget(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
+                             void *arg);
 
 /* ---- the simulated gateway's ledger --------------------------------------------------------- */
 
@@ -211,6 +218,9 @@ struct rds_cmd *store_gateway_charge(struct rds *r, const char *payment_key, int
 /* Answer: ["refunded"] or ["nothing"]. */
 struct rds_cmd *store_gateway_refund(struct rds *r, const char *payment_key, rds_reply_fn fn,
                                      void *arg);
+/* At most STORE_BATCH_MAX keys. Answer: ["forgotten", n]. */
+struct rds_cmd *store_gateway_forget(struct rds *r, const char *const payment_keys[], size_t n,
+                                     rds_reply_fn fn, void *arg);
 
 /* ---- health and figures --------------------------------------------------------------------- */
 

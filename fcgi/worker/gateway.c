@@ -181,6 +181,12 @@ void gateway_refund(struct gateway *g, struct gateway_call *call, const char *ke
     start(g, call, key, fn, arg);
 }
 
+struct rds_cmd *gateway_forget(struct gateway *g, const char *const keys[], size_t n,
+                               rds_reply_fn fn, void *arg)
+{
+    return store_gateway_forget(g->ledger, keys, n, fn, arg);
+}
+
 void gateway_cancel(struct gateway_call *call)
 {
     if (!call->gateway)

@@ -55,6 +55,10 @@ void gateway_charge(struct gateway *g, struct gateway_call *call, const char *ke
 /* Gives back what was captured under this key, once. */
 void gateway_refund(struct gateway *g, struct gateway_call *call, const char *key, gateway_fn fn,
                     void *arg);
+/* These charges are over for good: their entries in the ledger go, those of at most STORE_BATCH_MAX
+ * keys. Answer: ["forgotten", n]; the command is for rds_cancel(). Only the simulation needs it. */
+struct rds_cmd *gateway_forget(struct gateway *g, const char *const keys[], size_t n,
+                               rds_reply_fn fn, void *arg);
 /* The maker is gone; a call already sent still takes effect. Harmless when nothing is under way. */
 void gateway_cancel(struct gateway_call *call);
 

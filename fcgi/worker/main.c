@@ -87,14 +87,14 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     w->gateway = gateway_new(loop);
     intake_start(w);
     reaper_start(w);
-    trimmer_start(w);
+    retention_start(w);
     live_start(loop, w->rds, "worker");
 }
 
 static void close_worker(struct worker *w)
 {
     leave_stop(w);
-    trimmer_stop(w);
+    retention_stop(w);
     reaper_stop(w);
     intake_end(w);
     jobs_release(&w->jobs);

@@ -14,7 +14,7 @@
 #include "worker/job.h"
 #include "worker/leave.h"
 #include "worker/reaper.h"
-#include "worker/trimmer.h"
+#include "worker/retention.h"
 
 #define WORKER_ID_SIZE 65
 #define WORKER_HOST_SIZE 256
@@ -29,7 +29,7 @@ struct worker {
     struct intake intake;
     struct reaper reaper;
     struct leave leave;
-    struct trimmer trimmer;
+    struct retention retention;
 };
 
 /* <host>-<pid>-<random>, of [a-z0-9-] and at most 64 characters. */

@@ -44,7 +44,19 @@ local function refund(keys)
     return { 'refunded' }
 end
 
+--[[ gateway_forget: these charges are over for good, and will not be asked for again. A real gateway
+decides alone when; this one shares Tiffin's Redis, whose room is bounded.
+KEYS  ledger entry, ...
+-> {'forgotten', how many} ]]
+local function forget(keys)
+    local n = 0
+    for _, entry in ipairs(keys) do n = n + redis.call('EXPIRE', entry, 0) end -- now
+    return { 'forgotten', n }
+end
+
 redis.register_function { function_name = 'gateway_charge', callback = charge,
                           flags = { 'allow-oom' } }
 redis.register_function { function_name = 'gateway_refund', callback = refund,
+                          flags = { 'allow-oom' } }
+redis.register_function { function_name = 'gateway_forget', callback = forget,
                           flags = { 'allow-oom' } }

@@ -80,6 +80,7 @@ class Bench:
     def clear(self):
         """Nothing is left but the catalogue."""
         self.kill_all()
+        self.admin.config_set("maxmemory", "512mb")
         kept = [key for key in self.admin.scan_iter(count=1000)
                 if not key.startswith(CATALOGUE) and not re.fullmatch(r"user:\{s00\}:\w+", key)]
         if kept:
@@ -110,6 +111,13 @@ class Bench:
                                        stdout=log, stderr=log, env=env)
         self.processes.append(process)
         return process
+
+    def ctl(self, *args):
+        """Runs tiffin-ctl. -> the finished process"""
+        env = {"PATH": os.environ["PATH"], "TIFFIN_REDIS": self.server.socket,
+               "TIFFIN_SECRETS_DIR": str(self.folder / "secrets")}
+        return subprocess.run([CRASH_BIN_DIR / "tiffin-ctl", *args], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, env=env, timeout=DEADLINE_S)
 
     def kill_all(self):
         for process in self.processes:

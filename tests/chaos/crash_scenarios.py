@@ -37,6 +37,10 @@ class Scenario:
     def accompany(self, bench, victim, ids):
         """What people do while the victim is at work. Ends by itself when the victim is dead."""
 
+    def is_over(self, bench):
+        """What must have come about beside the jobs."""
+        return True
+
     def resume(self, bench, ids):
         """What people do once the victim is dead, before a successor is started."""
 
@@ -182,6 +186,11 @@ class GatewayForgets(GatewayFails):
     """Captured each time it is asked, and each answer lost: unknown to the end, charged once."""
     settings = {"PAYMENT_LOST_REPLY_PCT": 100}
 
+    def resume(self, bench, ids):
+        """Whatever it was killed at, fsck sees no damage."""
+        said = bench.ctl("fsck")
+        assert said.returncode == 0, said.stdout + said.stderr
+
     def check(self, bench, ids):
         assert bench.history(ids[0]) == [PLACED, REVIEW]
         assert bench.ledger(ids[0])["captures"] == 1
@@ -275,10 +284,11 @@ class Adopt(Scenario):
         bench.people.resume()
 
 
-class Trim(Scenario):
+# ---- room ----------------------------------------------------------------------------------------
+
+class Expired(Scenario):
     """A minute after its start a worker drops from the index what has expired."""
-    points = [f"{phase} {call} 1" for phase in ("after", "before")
-              for call in ("ZRANGEBYSCORE", "trim")]
+    points = [f"{phase} {call} 1" for phase in ("after", "before") for call in ("oldest", "release")]
     reached_s = 60 + DEADLINE_S
     gone = [f"order_00expired{n}" for n in range(3)]
 
@@ -291,8 +301,45 @@ class Trim(Scenario):
         super().check(bench, ids)
         index = set(bench.admin.zrange(fc.INDEX, 0, -1))
         assert index in ({*ids}, {*ids, *self.gone}), "all of them, or none"
-        assert bench.people.trim([*self.gone, *ids])[0] == "trimmed"
+        assert bench.people.release([*self.gone, *ids], is_short=0) == ["released", len(ids)]
         assert set(bench.admin.zrange(fc.INDEX, 0, -1)) == {*ids}
+
+
+class Room(Scenario):
+    """Memory is short: settled orders go, with their ledger entries. Of two that stay the older
+    one waits for people, the other is at work."""
+    settings = {"REQUEST_TIMEOUT_MS": 60000}  # no order placed within the last minute goes
+    only = ("INFO", "oldest", "release", "gateway_forget", "forget")
+    names = ["order_00" + letter * 20 for letter in "abc"]
+
+    def prepare(self, bench):
+        old = fc.Worker(bench.people, "old")
+        for id_ in self.names:
+            bench.people.place(id_)
+            epoch = old.claim(id_)
+            assert bench.people.charge("pay_" + id_)[0] == "captured"
+            assert old.finish(id_, old.charge(id_, epoch))[0] == "settled"
+        dead, held = bench.place(2)
+        assert set(old.take(2)) == {dead, held}
+        bench.people.fail("old", dead, old.begin(dead), allowed=1)
+        bench.people.leave("old", [held])
+        bench.admin.zadd(fc.INDEX, {id_: n for n, id_ in enumerate((dead, *self.names), 1)})
+        bench.admin.config_set("maxmemory", bench.admin.info("memory")["used_memory"] * 10 // 9)
+        return [dead, held]
+
+    def is_over(self, bench):
+        left = [*map(fc.job_key, self.names), *("gateway:{s00}:pay_" + id_ for id_ in self.names)]
+        return not bench.admin.exists(*left)
+
+    def resume(self, bench, ids):
+        """Whatever it was killed at, fsck sees no damage."""
+        said = bench.ctl("fsck")
+        assert said.returncode == 0, said.stdout + said.stderr
+
+    def check(self, bench, ids):
+        assert bench.history(ids[0]) == [PLACED, REVIEW]
+        assert not set(self.names) & set(bench.admin.zrange(fc.INDEX, 0, -1))
+        assert bench.admin.hget(fc.COUNT, "orders_forgotten") == "3"
 
 
 SCENARIOS = {
@@ -301,5 +348,5 @@ SCENARIOS = {
     "cancel-intent": CancelAfterIntent(), "refund": CancelAfterCharge(),
     "gateway-fails": GatewayFails(), "gateway-forgets": GatewayForgets(), "reap": Reap(),
     "reap-many": ReapMany(), "leave": Leave(), "leave-many": LeaveMany(),
-    "adopt": Adopt(), "trim": Trim(),
+    "adopt": Adopt(), "expired": Expired(), "room": Room(),
 }

@@ -29,7 +29,7 @@ def run(bench, name, crash=None):
 
     def has_ended():
         bench.hurry()
-        return not alive(victim) or (not crash and bench.are_over(ids))
+        return not alive(victim) or (not crash and bench.are_over(ids) and scenario.is_over(bench))
     wait_until(has_ended, f"{name}: the point {crash}\n{bench.log()}",
                scenario.reached_s)
     if crash:
@@ -49,7 +49,7 @@ def run(bench, name, crash=None):
 
     def is_over():
         bench.hurry()
-        return bench.are_over(ids)
+        return bench.are_over(ids) and scenario.is_over(bench)
     wait_until(is_over, f"{name}, crash {crash}: all jobs over, in\n{bench.log()}")
     assert alive(successor), bench.log()
     bench.kill_all()  # nothing moves any more
@@ -117,7 +117,8 @@ def test_the_list_is_whole(request):
     names = {point.split()[1] for point in calls}
     assert {"place", "accept_update", "cancel", "beat", "take", "begin", "intent", "step", "fail",
             "publish_update", "reap", "leave", "gateway_charge", "gateway_refund", "LRANGE",
-            "BLMOVE", "SMEMBERS", "TIME", "HSET"} <= names
+            "BLMOVE", "SMEMBERS", "TIME", "HSET", "INFO", "oldest", "release", "gateway_forget",
+            "forget"} <= names
     assert calls >= {f"{phase} {name}" for phase in PHASES for name in names}
 
 

@@ -13,6 +13,7 @@ COUNT = "count:{s00}"
 FACTS = "facts:{s00}"
 EVENTS = "events:{s00}"
 INDEX = "orders:{s00}:index"
+RETENTION = "retention:{s00}"
 CHAT_LOG = "chat:{s00}:log"
 CHAT_KEYS = "chat:{s00}:keys"
 CHAT_CHANNEL = "chat:{s00}"
@@ -141,6 +142,18 @@ class Functions:
     def trim(self, ids):
         return self.fcall("trim", [INDEX, *map(job_key, ids)], *ids)
 
+    # room
+
+    def oldest(self, worker, first=0, n=100, age=0, is_short=1, turn=HOUR_MS):
+        return self.fcall("oldest", [RETENTION, INDEX, EVENTS, CHAT_LOG], worker, turn, first, n,
+                          age, is_short)
+
+    def release(self, ids, is_short=1):
+        return self.fcall("release", [INDEX, *map(job_key, ids)], is_short, *ids)
+
+    def forget(self, ids):
+        return self.fcall("forget", [INDEX, COUNT, *map(job_key, ids)], *ids)
+
     # people, and who looks
 
     def requeue(self, id_):
@@ -169,6 +182,9 @@ class Functions:
 
     def refund(self, key):
         return self.fcall("gateway_refund", ["gateway:{s00}:" + key])
+
+    def gateway_forget(self, keys):
+        return self.fcall("gateway_forget", ["gateway:{s00}:" + key for key in keys])
 
 
 def places(redis):

@@ -15,10 +15,10 @@ MOST_TRIES = MOST_CRASHES = 2  # few, so that some die
 # what may happen next, and how often
 MOVES = {"place": 3, "place_again": 0.3, "accept_update": 1.5, "cancel": 1.5, "fall_due": 5,
          "new_worker": 0.5, "beat": 0.2, "kill_worker": 0.5, "reap": 1.5, "leave": 0.3, "take": 4,
-         "take_as_stranger": 0.2, "begin": 6, "begin_nothing": 0.2, "intent": 3, "step": 10,
-         "misfit": 0.5, "publish": 1.5, "fail": 2, "stale": 1, "requeue": 2,
-         "discard": 1.5, "settle": 0.7, "not_dead": 0.3, "pause": 0.2, "resume": 1.5,
-         "stale_stats": 0.2, "expire": 0.3, "trim": 0.5}
+         "take_as_stranger": 0.1, "begin": 6, "begin_nothing": 0.2, "intent": 3, "step": 10,
+         "misfit": 0.5, "publish": 1.5, "fail": 2, "stale": 1, "requeue": 2, "discard": 1.5,
+         "settle": 0.7, "not_dead": 0.3, "pause": 0.2, "resume": 1.5, "stale_stats": 0.2,
+         "expire": 0.3, "trim": 0.5, "release": 0.3, "forget": 0.3}
 NAMES = list(MOVES)
 WEIGHTS = [sum(list(MOVES.values())[:n + 1]) for n in range(len(MOVES))]
 
@@ -49,6 +49,7 @@ class Job:
         self.status, self.payment, self.kitchen = "order_placed", "pending", "pending"
         self.key, self.version, self.epoch, self.tries, self.crashes = "", 1, 0, 0, 0
         self.begun_by = self.resume = None
+        self.is_leaving = False
 
     def change(self, **changes):
         for name, value in changes.items():
@@ -62,7 +63,8 @@ class Job:
     def fields(self):
         """What its hash must hold; None where a field must not be there."""
         fields = {"step": self.step, "epoch": self.epoch, "tries": self.tries or None,
-                  "crashes": self.crashes or None, "resume_status": self.resume}
+                  "crashes": self.crashes or None, "resume_status": self.resume,
+                  "leaving": 1 if self.is_leaving else None}
         if self.is_order:
             fields.update({"status": self.status, "payment_status": self.payment,
                            "kitchen_status": self.kitchen, "version": self.version,
@@ -474,6 +476,31 @@ class Model:
         n, self.trimmable = len(self.trimmable), []
         self.indexed -= n
         return DO.trim(some), ["trimmed", n]
+
+    def _settled(self):
+        found = [j for j in self._orders() if j.step == "settled"]
+        if not found:
+            raise IndexError
+        return found
+
+    def release(self):
+        leaving = self._settled()[:2]
+        others = [j.id for j in self._orders() if j.step != "settled"][:2]
+        ids, self.trimmable = self.trimmable + others + [j.id for j in leaving], []
+        self.indexed -= len(ids) - len(others) - len(leaving)
+        for job in leaving:
+            job.is_leaving = True
+        return DO.release(ids), ["released", len(others), *(j.key for j in leaving if j.key)]
+
+    def forget(self):
+        some = self._settled()[:3]
+        gone = [job for job in some if job.is_leaving]
+        for job in gone:
+            del self.jobs[job.id]
+            self.expired_versions += job.version
+        self.indexed -= len(gone)
+        self.count["orders_forgotten"] += len(gone)
+        return DO.forget([job.id for job in some]), ["forgotten", len(gone)]
 
     # everything there is
 

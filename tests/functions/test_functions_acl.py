@@ -15,6 +15,7 @@ from functions_client import job_key, new_id
 
 ORDER, UPDATE = new_id(), new_id("update")
 DEAD_ORDER, DEAD_UPDATE, GONE = new_id(), new_id("update"), new_id()
+SETTLED, LEAVING = new_id(), new_id()
 
 # function: (who may call it, a call that would change something, were it allowed)
 CALLS = {
@@ -30,6 +31,9 @@ CALLS = {
     "intent": ({"worker"}, lambda f: f.intent("w1", ORDER, 1, "pay")),
     "step": ({"worker"}, lambda f: f.step("w1", ORDER, 1, "payment")),
     "trim": ({"worker"}, lambda f: f.trim([GONE])),
+    "oldest": ({"worker"}, lambda f: f.oldest("w1")),
+    "release": ({"worker"}, lambda f: f.release([GONE, SETTLED])),
+    "forget": ({"worker"}, lambda f: f.forget([LEAVING])),
     "fail": ({"worker"}, lambda f: f.fail("w1", ORDER, 1)),
     "publish_update": ({"worker"}, lambda f: f.publish_update("w1", UPDATE, 1)),
     "chat_post": ({"ws"}, lambda f: f.chat_post("Hello", key="0123456789abcdef")),
@@ -54,12 +58,14 @@ CALLS = {
     "library_version": ({"api", "worker", "ws"}, lambda f: f.library_version()),
     "gateway_charge": ({"gateway"}, lambda f: f.charge("pay")),
     "gateway_refund": ({"gateway"}, lambda f: f.refund("paid")),
+    "gateway_forget": ({"gateway"}, lambda f: f.gateway_forget(["paid"])),
 }
 
 
 def make_busy(server):
     """An order and an update in w1's hands, one order waiting, one of each dead, one order that is
-    gone but for its place in the index, a charge, a paused queue."""
+    gone but for its place in the index, two settled, of which one leaves, a charge, a paused
+    queue."""
     admin = server.client("admin")
     api, worker, gateway = (fc.Functions(server.client(u)) for u in ("api", "worker", "gateway"))
     api.place(ORDER)
@@ -72,6 +78,10 @@ def make_busy(server):
         worker.fail("w1", id_, w.begin(id_), allowed=1)
     assert w.begin(ORDER) == w.begin(UPDATE) == 1
     worker.intent("w1", ORDER, 1, "pay")
+    for id_ in (SETTLED, LEAVING):
+        api.place(id_)
+        w.pay(id_, "declined")
+    worker.release([LEAVING])
     api.place(new_id())
     gateway.charge("paid")
     fc.Functions(server.client("ws")).chat_beat("b1")
@@ -133,7 +143,7 @@ MAY = {
     "worker": SESSION + LIVE_WRITES + [
         f"LRANGE {ACTIVE} 0 -1", f"LLEN {ACTIVE}", f"SMEMBERS {fc.WORKERS}",
         f"EXISTS {BEAT}", f"BLMOVE {fc.READY} {fc.READY} RIGHT RIGHT 1",
-        f"HMGET {ORDER_KEY} step", f"ZRANGEBYSCORE {fc.INDEX} -inf 1 LIMIT 0 100"],
+        f"HMGET {ORDER_KEY} step", "INFO memory"],
     "ws": SESSION + LIVE_WRITES[:1] + LIVE_WRITES[2:3] + LIVE_WRITES[4:5] + LIVE_WRITES[6:7] + [
         "SUBSCRIBE chat:{s00}", f"XRANGE {fc.CHAT_LOG} - +", f"XREVRANGE {fc.CHAT_LOG} + -",
         f"FCALL chat_post 3 count:{{s00}} {fc.CHAT_LOG} {fc.CHAT_KEYS}",
@@ -162,7 +172,8 @@ NOBODY = ["FLUSHALL", "CONFIG GET x", "CONFIG SET save x", "SHUTDOWN", "DEBUG SL
           "SCRIPT FLUSH", "MONITOR", "SAVE", "BGREWRITEAOF", "REPLICAOF a 1", "CLIENT KILL x",
           "CLIENT LIST", "MODULE LIST", "SLOWLOG GET", f"DEL {ORDER_KEY}", "SET other 1",
           "SUBSCRIBE other", "PSUBSCRIBE *", "RENAME a b", "HSET restaurant:{s00}:resto_123 x 1",
-          "DEL catalogue:{s00}", f"XTRIM {fc.EVENTS} MAXLEN 0", f"DEL {fc.EVENTS}"]
+          "DEL catalogue:{s00}", f"DEL {fc.EVENTS}"]
+TRIM = [f"XTRIM {fc.EVENTS} MAXLEN 0", f"XTRIM {fc.CHAT_LOG} MAXLEN 0"]
 ORDER_WRITES = [f"HSET {ORDER_KEY} status delivered", f"LPUSH {fc.READY} x"]
 MAY_NOT = {
     "api": [f"LREM {ACTIVE} 1 x", f"ZADD {fc.DEAD} 1 x", f"SADD {fc.WORKERS} x", f"SET {BEAT} 1",
@@ -171,10 +182,10 @@ MAY_NOT = {
             f"LRANGE {ACTIVE} 0 -1", f"ZRANGE {fc.DEAD} 0 -1", f"ZRANGE {fc.DELAYED} 0 -1",
             f"SET {fc.PAUSED} 1", f"DEL {fc.PAUSED}", f"ZREM {fc.INDEX} x",
             f"FCALL stats 2 {fc.COUNT} {fc.DEAD}", f"FCALL_RO x 1 {ORDER_KEY}"],
-    "worker": ["INFO", "HGETALL gateway:{s00}:pay", "GET idem:{s00}:k", "HGETALL user:{s00}:123",
+    "worker": ["HGETALL gateway:{s00}:pay", "GET idem:{s00}:k", "HGETALL user:{s00}:123",
                "SUBSCRIBE chat:{s00}", f"ZREM {fc.DEAD} x", f"ZRANGE {fc.DEAD} 0 -1",
                f"XRANGE {fc.EVENTS} - +", f"SET {fc.PAUSED} 1", f"DEL {fc.PAUSED}",
-               f"ZADD {fc.INDEX} 1 x", f"ZRANGE {fc.INDEX} 0 -1", f"DEL {ORDER_KEY}",
+               f"ZADD {fc.INDEX} 1 x", f"ZRANGEBYSCORE {fc.INDEX} 0 1", f"DEL {ORDER_KEY}",
                f"FCALL place 2 {fc.READY} {fc.INDEX}", f"HGETALL {fc.COUNT}"],
     "ws": ORDER_WRITES + ["INFO", f"HGETALL {ORDER_KEY}", f"XRANGE {fc.EVENTS} - +",
                           "HGETALL user:{s00}:123", f"ZRANGE {fc.INDEX} 0 -1"],
@@ -201,7 +212,7 @@ def test_each_users_own_commands(admin, user):
 
 @pytest.mark.parametrize("user", MAY_NOT)
 def test_what_each_user_is_refused(admin, user):
-    lines = NOBODY + MAY_NOT[user]
+    lines = NOBODY + MAY_NOT[user] + (TRIM if user != "worker" else [])
     assert [line for line in lines if dry_run(admin, user, line) == "OK"] == []
 
 

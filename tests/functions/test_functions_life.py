@@ -262,4 +262,8 @@ def test_full_memory_refuses_orders_and_finishes_what_is_there(own_server):
     assert people.pause() == ["paused"] and people.resume() == ["resumed"]
     assert api.stats(["w2"])[0] == "stats"
     assert worker.trim([id_]) == ["trimmed", 0]
+    assert worker.oldest("w2", n=1) == ["oldest", id_]
+    assert worker.release([id_]) == ["released", 0, "pay"]
+    fc.Functions(own_server.client("gateway")).gateway_forget(["pay"])
+    assert worker.forget([id_]) == ["forgotten", 1]
     fc.check_invariant(admin)

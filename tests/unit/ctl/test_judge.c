@@ -409,6 +409,27 @@ static void test_updates(void **state)
     expect(&look, CHECK_STEP, FIX_NONE);
 }
 
+/* Let go to make room: its ledger entry goes first. */
+static void a_leaving_order_needs_no_ledger_entry(void **state)
+{
+    (void)state;
+    struct field leaving[4] = {{"leaving", "1"}};
+    struct look look = look_at(7, leaving);
+    judge(&look);
+    assert_int_equal(found.n, 0);
+    look.ledger = NULL;
+    judge(&look);
+    assert_int_equal(found.n, 0);
+    look.ledger = reply_words("captures", "0"); /* it is there, and says otherwise */
+    expect(&look, CHECK_LEDGER, FIX_NONE);
+    look = look_at(7, NULL);
+    look.ledger = NULL;
+    expect(&look, CHECK_LEDGER, FIX_NONE);
+    look = look_at(3, leaving); /* it is not settled: the mark means nothing */
+    look.ledger = NULL;
+    expect(&look, CHECK_LEDGER, FIX_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +448,7 @@ int main(void)
         cmocka_unit_test_teardown(test_ids_and_types, teardown),
         cmocka_unit_test_teardown(test_what_never_was, teardown),
         cmocka_unit_test_teardown(test_updates, teardown),
+        cmocka_unit_test_teardown(a_leaving_order_needs_no_ledger_entry, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

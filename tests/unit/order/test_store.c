@@ -394,7 +394,7 @@ static void largest_batches_fit_their_arrays(void **state)
     enum { N = STORE_WORKERS_MAX + 10 };
     static char ids[N][ORDER_ID_SIZE];
     static const char *list[N];
-    struct seen seen[4] = {0};
+    struct seen seen[6] = {0};
     for (int i = 0; i < N; i++) {
         order_id_new(ids[i]);
         list[i] = ids[i];
@@ -404,7 +404,10 @@ static void largest_batches_fit_their_arrays(void **state)
                    seen_fill, &seen[0]);
         store_leave(nobody.rds, "worker", list, (size_t)(STORE_BATCH_MAX + extra), seen_fill,
                     &seen[1]);
-        store_trim(nobody.rds, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill, &seen[2]);
+        store_release(nobody.rds, 1, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill, &seen[2]);
+        store_forget(nobody.rds, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill, &seen[4]);
+        store_gateway_forget(nobody.rds, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill,
+                             &seen[5]);
         store_stats(nobody.rds, list, (size_t)(STORE_WORKERS_MAX + extra), seen_fill, &seen[3]);
     }
     rds_client_turn(&nobody);
