@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "api/memory.h"
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -72,9 +73,8 @@ static void on_counts(void *arg, const struct rds_result *result)
             const char *name;
             int64_t *to;
         } FIELDS[] = {
-            {"delivered", &f->delivered},
-            {"cancelled", &f->cancelled},
-            {"payment_failed", &f->payment_failed},
+            {"delivered", &f->delivered},           {"cancelled", &f->cancelled},
+            {"payment_failed", &f->payment_failed}, {"orders_forgotten", &f->forgotten},
             {"chat_messages", &f->chat_messages},
         };
         for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++)
@@ -182,6 +182,8 @@ struct gathering *figures_gather(figures_fn fn, void *arg)
     struct gathering *g = mem_calloc(1, sizeof *g);
     g->fn = fn;
     g->arg = arg;
+    g->figures.memory = memory_now();
+    g->figures.is_refusing = memory_is_full();
     LIST_INSERT_HEAD(&all, g, link);
     store_counts(api.rds, on_counts, asking(g));
     store_placed_since(api.rds, rds_now_ms(api.rds) - 60000, on_last_minute, asking(g));
@@ -220,10 +222,11 @@ static void add_number(struct json_object *object, const char *name, int64_t val
 struct json_object *figures_view(const struct figures *f)
 {
     static const struct figures UNKNOWN;
-    const char *status = f && f->workers > 0 ? "ok" : "degraded";
+    const char *status = f && f->workers > 0 && !f->is_refusing ? "ok" : "degraded";
     const char *redis = f ? "up" : "down";
     struct json_object *body = json_object_new_object(), *orders = json_object_new_object();
     struct json_object *jobs = json_object_new_object(), *live = json_object_new_object();
+    struct json_object *memory = json_object_new_object();
 
     if (!f)
         f = &UNKNOWN;
@@ -246,5 +249,9 @@ struct json_object *figures_view(const struct figures *f)
     add_number(live, "sse", f->live.values[M_SSE]);
     add_number(live, "ws", f->live.values[M_WS]);
     json_object_object_add(body, "live", live);
+    add_number(memory, "used_bytes", f->memory.used_bytes);
+    add_number(memory, "max_bytes", f->memory.max_bytes);
+    json_object_object_add(memory, "refusing_orders", json_object_new_boolean(f->is_refusing));
+    json_object_object_add(body, "memory", memory);
     return body;
 }

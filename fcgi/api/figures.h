@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "order/live.h"
+#include "order/memory.h"
 #include "order/store.h"
 
 struct gathering;
@@ -12,12 +13,14 @@ struct json_object;
 
 struct figures {
     struct store_stats stats;
-    int64_t delivered, cancelled, payment_failed, chat_messages; /* ever */
+    int64_t delivered, cancelled, payment_failed, forgotten, chat_messages; /* ever */
     int64_t placed_last_minute;
     int64_t oldest_ready_ms; /* age; 0 = none waits */
     int64_t workers;         /* alive */
     int64_t processes;       /* that report figures */
     struct live_sum live;
+    struct memory memory; /* Redis', as this process saw it last */
+    int is_refusing;      /* new orders and updates, for want of memory */
 };
 
 /* figures is NULL when Redis did not give all of it. */

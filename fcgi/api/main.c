@@ -8,14 +8,13 @@
  * A handler never blocks: what it waits for, a timer or Redis, calls it back. */
 #include <ev.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "api/figures.h"
 #include "api/gateway.h"
 #include "api/handlers.h"
 #include "api/health.h"
 #include "api/live_status.h"
+#include "api/memory.h"
 #include "api/monitor.h"
 #include "api/pool.h"
 #include "api/request.h"
@@ -27,10 +26,6 @@
 #include "base/log.h"
 #include "base/rds.h"
 #include "order/live.h"
-#include "order/store.h"
-
-#define MEMORY_CHECK_S 1.0
-#define FULL_AT 0.8 /* of maxmemory: new orders are refused, the rest goes on */
 
 /* ---- Redis ---------------------------------------------------------------------------------- */
 
@@ -41,34 +36,6 @@ static void on_redis_state(void *arg, int is_up)
         log_info("Redis is up");
     else
         log_warn("Redis is away (%s); answering 503 until it is back", rds_reason(api.rds));
-}
-
-/* The number behind a field of INFO, 0 when it is not there. */
-static double info_number(const char *info, const char *field)
-{
-    const char *at = info ? strstr(info, field) : NULL;
-    return at ? strtod(at + strlen(field), NULL) : 0;
-}
-
-static void on_memory(void *arg, const struct rds_result *result)
-{
-    (void)arg;
-    if (result->outcome != RDS_OK)
-        return;
-    const char *info = rds_str(result->reply);
-    double used = info_number(info, "\nused_memory:"), max = info_number(info, "\nmaxmemory:");
-    int is_full = max > 0 && used > FULL_AT * max;
-    if (is_full != api.is_full)
-        log_warn(is_full ? "Redis uses over 80 %% of its memory; refusing new orders"
-                         : "Redis has memory again; taking orders");
-    api.is_full = is_full;
-}
-
-static void on_memory_check(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    (void)loop, (void)w, (void)revents;
-    if (rds_is_up(api.rds))
-        store_info(api.rds, "memory", on_memory, NULL);
 }
 
 /* ---- stopping ------------------------------------------------------------------------------- */
@@ -96,7 +63,6 @@ static int run_child(int listen_fd)
         .on_ready = live_status_resync,
     };
     struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
-    ev_timer memory;
     struct rds_options options = {
         .address = conf.redis,
         .user = "api",
@@ -111,8 +77,7 @@ static int run_child(int listen_fd)
     monitor_start(loop);
     tail_start(loop, &TAIL);
     live_start(loop, api.rds, "api");
-    ev_timer_init(&memory, on_memory_check, 0., MEMORY_CHECK_S);
-    ev_timer_start(loop, &memory);
+    memory_watch_start(loop);
     gateway_start(loop, listen_fd, req_start);
     signal(SIGPIPE, SIG_IGN); /* after libfcgi's own handlers */
     drain_on_signals(loop, &DRAIN);
@@ -121,6 +86,7 @@ static int run_child(int listen_fd)
     live_status_stop();
     monitor_stop();
     tail_stop();
+    memory_watch_stop(loop);
     figures_stop();
     rds_free(api.rds);
     drain_release(loop);

@@ -30,10 +30,13 @@ static void stored_lines(struct buf *page, const struct figures *f)
         {"orders_cancelled_total", "counter", "Orders cancelled, nothing owed.", f->cancelled},
         {"orders_payment_failed_total", "counter", "Orders whose payment failed.",
          f->payment_failed},
+        {"orders_forgotten_total", "counter", "Settled orders let go before their time, for room.",
+         f->forgotten},
+        {"refusing_orders", "gauge", "1 while memory is too short for new orders.", f->is_refusing},
+        {"redis_memory_used_bytes", "gauge", "Memory that Redis uses.", f->memory.used_bytes},
+        {"redis_memory_max_bytes", "gauge", "Its limit; 0 = none.", f->memory.max_bytes},
         {"orders_active", "gauge", "Orders not settled.", s->placed - s->settled},
         {"updates_pending", "gauge", "Updates not yet broadcast.", s->updates_pending},
-        {"queue_oldest_age_milliseconds", "gauge", "Age of the oldest ready job.",
-         f->oldest_ready_ms},
         {"queue_paused", "gauge", "1 while workers take nothing new.", s->is_paused},
         {"invariant_violations", "gauge",
          "Jobs missing from, or too many in, the four places; 0 unless something is broken.",
@@ -43,6 +46,11 @@ static void stored_lines(struct buf *page, const struct figures *f)
     };
     for (size_t i = 0; i < sizeof LINES / sizeof LINES[0]; i++)
         metric_line(page, LINES[i].name, LINES[i].type, LINES[i].help, LINES[i].value);
+    (void)buf_addf(page,
+                   "# HELP tiffin_queue_oldest_age_seconds Age of the oldest ready job.\n"
+                   "# TYPE tiffin_queue_oldest_age_seconds gauge\n"
+                   "tiffin_queue_oldest_age_seconds %.3f\n",
+                   (double)f->oldest_ready_ms / 1000);
     (void)buf_addf(page,
                    "# HELP tiffin_jobs Jobs by their place in the queue.\n"
                    "# TYPE tiffin_jobs gauge\n"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/memory.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/clock.h"
@@ -117,7 +118,7 @@ static void attempt(struct req *r)
 
 void placing_start(struct req *r)
 {
-    if (api.is_full)
+    if (memory_is_full())
         reply_unavailable(r, "The order store is nearly full. Nothing was stored.");
     else
         attempt(r);

@@ -45,7 +45,6 @@ struct req {
 struct api {
     struct ev_loop *loop;
     struct rds *rds;
-    int is_full; /* Redis' memory is above 80 % of its limit: no new orders */
 };
 extern struct api api;
 

@@ -6,6 +6,7 @@
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 #include "order/keys.h"
+#include "order/memory.h"
 #include "order/store.h"
 
 static void add_orders(struct json_object *document, const struct store_stats *s,
@@ -18,6 +19,7 @@ static void add_orders(struct json_object *document, const struct store_stats *s
     add_int(orders, "delivered", field_int(counts, "delivered", 0));
     add_int(orders, "payment_failed", field_int(counts, "payment_failed", 0));
     add_int(orders, "cancelled", field_int(counts, "cancelled", 0));
+    add_int(orders, "forgotten", field_int(counts, "orders_forgotten", 0));
     struct json_object *updates = add_object(document, "updates");
     add_int(updates, "accepted", field_int(counts, "updates_accepted", 0));
     add_int(updates, "published", field_int(counts, "updates_published", 0));
@@ -120,6 +122,18 @@ static void add_pause(struct ctl *c, struct json_object *document)
     rds_sync_free(since);
 }
 
+static void add_memory(struct ctl *c, struct json_object *document)
+{
+    struct memory m = {0, 0};
+    struct redisReply *info = ask(c, "INFO", "memory");
+    (void)memory_parse(rds_str(info), &m);
+    struct json_object *memory = add_object(document, "memory");
+    add_int(memory, "used_bytes", m.used_bytes);
+    add_int(memory, "max_bytes", m.max_bytes);
+    add_bool(memory, "refusing_orders", memory_is_over(&m, MEMORY_FULL_PCT));
+    rds_sync_free(info);
+}
+
 static void add_library(struct ctl *c, struct json_object *document)
 {
     struct json_object *library = add_object(document, "library");
@@ -157,6 +171,15 @@ static const char *age_of(struct json_object *object, const char *name, int64_t 
     return out;
 }
 
+static void print_memory(struct json_object *memory, struct json_object *orders)
+{
+    int is_refusing = is_true(memory, "refusing_orders");
+    out_line(stdout, "Memory", "%s%lld MB of %lld MB%s%s; %lld settled orders let go for room",
+             is_refusing ? out_red() : "", get(memory, "used_bytes") >> 20,
+             get(memory, "max_bytes") >> 20, is_refusing ? ", NEW ORDERS ARE REFUSED" : "",
+             is_refusing ? out_plain() : "", get(orders, "forgotten"));
+}
+
 static void print_status(struct json_object *d, int64_t now_ms)
 {
     static const struct column COLUMNS[] = {
@@ -189,6 +212,7 @@ static void print_status(struct json_object *d, int64_t now_ms)
              is_true(i, "holds") ? out_green() : out_red(),
              is_true(i, "holds") ? "holds" : "BROKEN", out_plain(), get(i, "expected"),
              get(i, "found"));
+    print_memory(part(d, "memory"), o);
     if (!is_true(part(d, "library"), "fits"))
         out_line(stdout, "Functions", "%sof another version%s: run tiffin-load", out_red(),
                  out_plain());
@@ -213,6 +237,7 @@ int cmd_status(struct ctl *c)
     add_oldest(c, document, now_ms);
     add_pause(c, document);
     add_workers(c, document, now_ms);
+    add_memory(c, document);
     add_library(c, document);
     rds_sync_free(counts);
 

@@ -28,7 +28,8 @@ DASHBOARD = {"user_id": str, "profile": dict, "notifications": list, "timing": {
 SYSTEM = {"status": {"ok", "degraded"}, "version": str, "uptime_s": int, "redis": {"up", "down"},
           "workers": int, "orders": {"placed": int, "active": int, "delivered": int},
           "jobs": {"ready": int, "active": int, "delayed": int, "dead": int},
-          "live": {"sse": int, "ws": int}}
+          "live": {"sse": int, "ws": int},
+          "memory": {"used_bytes": int, "max_bytes": int, "refusing_orders": {True, False}}}
 
 SECURITY = {
     "X-Content-Type-Options": "nosniff",

@@ -1,12 +1,14 @@
 """Every route with good and bad input: status, fields, types, headers."""
 import concurrent.futures
 import re
+import shutil
+import subprocess
 
 import pytest
 
 import shapes
 from shapes import check_headers, check_json, check_problem, check_shape
-from tiffin_stack import eventually
+from tiffin_stack import DEADLINE_S, eventually
 
 UNKNOWN_ORDER = "order_00" + "a" * 20
 READABLE = ["/status", "/restaurants", "/restaurants/resto_123", "/restaurants/resto_123/menu",
@@ -159,6 +161,14 @@ def test_metrics(http, store, delivered):
     buckets = [value for name, value in samples.items() if "_bucket{" in name]
     assert buckets == sorted(buckets), "a histogram's buckets are cumulative"
     assert buckets[-1] == samples["tiffin_request_duration_seconds_count"]
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool here")
+def test_prometheus_has_nothing_to_say_about_metrics(http):
+    """Its own linter: names, base units, types and help."""
+    done = subprocess.run(["promtool", "check", "metrics"], input=http.get("/metrics").body,
+                          capture_output=True, timeout=DEADLINE_S)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_the_page(http):
