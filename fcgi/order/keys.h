@@ -56,6 +56,7 @@
 #define FN_PAUSE "pause"
 #define FN_RESUME "resume"
 #define FN_STATS "stats"
+#define FN_LIVE_WRITE "live_write"
 #define FN_OLDEST "oldest"
 #define FN_RELEASE "release"
 #define FN_FORGET "forget"

@@ -603,15 +603,10 @@ struct rds_cmd *store_live(struct rds *r, const char *process, rds_reply_fn fn, 
 
 void store_live_write(struct rds *r, const char *process, size_t n, const char *const figures[])
 {
-    const char *argv[256] = {"HSET"};
+    struct text_number ttl = text_of_number(LIVE_TTL_MS);
     struct key key = key_of(KEY_LIVE_PREFIX, process);
-    int64_t now = rds_now_ms(r);
-    argv[1] = key.text;
+    const char *argv[256] = {"FCALL", FN_LIVE_WRITE, "2", KEY_LIVE, key.text, process, ttl.text};
     for (size_t i = 0; i < n; i++)
-        argv[2 + i] = figures[i];
-    rds_callv(r, NULL, NULL, n + 2, argv);
-    rds_call(r, NULL, NULL, "PEXPIRE", key.text, text_of_number(LIVE_TTL_MS).text);
-    rds_call(r, NULL, NULL, "ZADD", KEY_LIVE, text_of_number(now).text, process);
-    rds_call(r, NULL, NULL, "ZREMRANGEBYSCORE", KEY_LIVE, "-inf",
-             text_of_number(now - 10 * LIVE_TTL_MS).text);
+        argv[7 + i] = figures[i];
+    rds_callv(r, NULL, NULL, n + 7, argv);
 }

@@ -841,6 +841,22 @@ local function stats(keys)
              redis.call('ZCARD', dead), redis.call('EXISTS', paused) }
 end
 
+--[[ live_write: what a process counts, for those who sum it up. Gone by itself `ttl` ms after the
+process is. One fact: written and never made to expire, it would stay for ever.
+KEYS  live processes, figures of this one
+ARGV  process, time to live (ms), field, value, ...
+-> {'written'} ]]
+local function live_write(keys, argv)
+    local processes, figures, process, ttl = keys[1], keys[2], argv[1], whole(argv[2], 1)
+    if #argv % 2 ~= 0 or #argv < 4 then return redis.error_reply('TIFFIN a value per field') end
+    local now = now_ms()
+    redis.call('HSET', figures, unpack(argv, 3))
+    redis.call('PEXPIRE', figures, ttl)
+    redis.call('ZADD', processes, now, process)
+    redis.call('ZREMRANGEBYSCORE', processes, '-inf', now - 10 * ttl)
+    return { 'written' }
+end
+
 --[[ trim: drops from the index the orders that have expired. For workers of version 1; later ones
 call release.
 KEYS  index, order, ...
@@ -1170,6 +1186,7 @@ register('pause', pause, 'allow-oom')
 register('resume', resume, 'allow-oom')
 register('stats', stats, 'no-writes')
 register('trim', trim, 'allow-oom')
+register('live_write', live_write, 'allow-oom')
 register('oldest', oldest, 'allow-oom')
 register('release', release, 'allow-oom')
 register('forget', forget, 'allow-oom')

@@ -13,6 +13,7 @@ COUNT = "count:{s00}"
 FACTS = "facts:{s00}"
 EVENTS = "events:{s00}"
 INDEX = "orders:{s00}:index"
+LIVE = "live:{s00}"
 RETENTION = "retention:{s00}"
 CHAT_LOG = "chat:{s00}:log"
 CHAT_KEYS = "chat:{s00}:keys"
@@ -141,6 +142,9 @@ class Functions:
 
     def trim(self, ids):
         return self.fcall("trim", [INDEX, *map(job_key, ids)], *ids)
+
+    def live_write(self, process, *figures, ttl=3000):
+        return self.fcall("live_write", [LIVE, LIVE + ":" + process], process, ttl, *figures)
 
     # room
 

@@ -31,6 +31,7 @@ CALLS = {
     "intent": ({"worker"}, lambda f: f.intent("w1", ORDER, 1, "pay")),
     "step": ({"worker"}, lambda f: f.step("w1", ORDER, 1, "payment")),
     "trim": ({"worker"}, lambda f: f.trim([GONE])),
+    "live_write": ({"api", "worker", "ws"}, lambda f: f.live_write("api-1", "a", 1)),
     "oldest": ({"worker"}, lambda f: f.oldest("w1")),
     "release": ({"worker"}, lambda f: f.release([GONE, SETTLED])),
     "forget": ({"worker"}, lambda f: f.forget([LEAVING])),

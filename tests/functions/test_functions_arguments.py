@@ -80,8 +80,10 @@ def test_a_number_that_is_none_changes_nothing(busy, api, worker, admin, what, v
     lambda w: w.fcall("trim", [fc.INDEX, fc.job_key(ORDER + "x")], ORDER + "x", ORDER + "y"),
     lambda w: w.fcall("release", [fc.INDEX, fc.job_key(ORDER + "x")], 1, ORDER + "x", ORDER + "y"),
     lambda w: w.fcall("forget", [fc.INDEX, fc.COUNT, fc.job_key(ORDER + "x")]),
+    lambda w: w.live_write("p", "a", 1, "b"),
+    lambda w: w.live_write("p"),
 ], ids=["reap", "reap by clock", "leave", "trim", "trim, an id without its key", "release",
-        "forget"])
+        "forget", "live_write, a field without its value", "live_write, nothing"])
 def test_a_key_without_its_id_changes_nothing(busy, worker, admin, call):
     hand_to_w0(admin)
     admin.zadd(fc.INDEX, {ORDER + "x": 1, ORDER + "y": 2})

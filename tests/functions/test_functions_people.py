@@ -348,6 +348,21 @@ def test_stats_only_reads(server, api, admin, w1):
         server.client("admin").execute_command("FCALL_RO", "pause", 1, fc.PAUSED)
 
 
+# live_write
+
+
+@pytest.mark.parametrize("user", ["api", "worker", "ws"])
+def test_figures_are_never_without_their_expiry(server, admin, user):
+    functions = fc.Functions(server.client(user))
+    assert functions.live_write("p-1", "requests_total", 5, "le3", 2) == ["written"]
+    assert admin.hgetall(fc.LIVE + ":p-1") == {"requests_total": "5", "le3": "2"}
+    assert 0 < admin.pttl(fc.LIVE + ":p-1") <= 3000
+    assert admin.zrange(fc.LIVE, 0, -1) == ["p-1"]
+    admin.zadd(fc.LIVE, {"long-gone": 1})
+    functions.live_write("p-1", "requests_total", 6)
+    assert admin.zrange(fc.LIVE, 0, -1) == ["p-1"]
+
+
 # trim
 
 
