@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "base/version.h"
 
-#define ROUNDS_MAX 3
+#define ROUNDS_MAX 20 /* each fails only when a worker came or went at that very moment */
 
 /* Answers come in any number; some bring further questions. The last one finishes. */
 struct gathering {
@@ -113,11 +113,11 @@ static void on_oldest(void *arg, const struct rds_result *result)
     finish_if_last(g);
 }
 
-static void on_worker_alive(void *arg, const struct rds_result *result)
+static void on_workers_alive(void *arg, const struct rds_result *result)
 {
     struct gathering *g = arg;
     if (arrived(g, result))
-        g->figures.workers += number(result->reply);
+        g->figures.workers = number(result->reply);
     finish_if_last(g);
 }
 
@@ -140,15 +140,17 @@ static void on_workers(void *arg, const struct rds_result *result)
 {
     struct gathering *g = arg;
     if (arrived(g, result)) {
-        const char *workers[STORE_WORKERS_MAX];
+        const char **workers = mem_calloc(rds_len(result->reply) + 1, sizeof *workers);
         size_t n = 0;
-        g->figures.workers = 0; /* answers of a round before have come: they are in order */
-        for (size_t i = 0; i < rds_len(result->reply) && n < STORE_WORKERS_MAX; i++) {
+        for (size_t i = 0; i < rds_len(result->reply); i++) {
             workers[n] = rds_str(rds_at(result->reply, i));
-            if (workers[n])
-                store_worker_alive(api.rds, workers[n++], on_worker_alive, asking(g));
+            n += workers[n] != NULL;
         }
+        g->figures.workers = 0;
+        if (n > 0)
+            store_workers_alive(api.rds, workers, n, on_workers_alive, asking(g));
         store_stats(api.rds, workers, n, on_stats, asking(g));
+        free(workers);
     }
     finish_if_last(g);
 }

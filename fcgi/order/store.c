@@ -390,6 +390,32 @@ struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg)
     return rds_call(r, fn, arg, "SMEMBERS", KEY_WORKERS);
 }
 
+/* The head of a command and a key of each worker. */
+static struct rds_cmd *call_with_workers(struct rds *r, size_t n_head, const char *const head[],
+                                         struct key (*key)(const char *worker),
+                                         const char *const workers[], size_t n, rds_reply_fn fn,
+                                         void *arg)
+{
+    struct key *keys = mem_calloc(n + 1, sizeof *keys);
+    const char **argv = mem_calloc(n_head + n, sizeof *argv);
+    memcpy(argv, head, n_head * sizeof *argv);
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = key(workers[i]);
+        argv[n_head + i] = keys[i].text;
+    }
+    struct rds_cmd *cmd = rds_callv(r, fn, arg, n_head + n, argv);
+    free(argv);
+    free(keys);
+    return cmd;
+}
+
+struct rds_cmd *store_workers_alive(struct rds *r, const char *const workers[], size_t n,
+                                    rds_reply_fn fn, void *arg)
+{
+    static const char *const HEAD[] = {"EXISTS"};
+    return call_with_workers(r, 1, HEAD, heartbeat_key, workers, n, fn, arg);
+}
+
 struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "EXISTS", heartbeat_key(worker).text);
@@ -532,24 +558,11 @@ struct rds_cmd *store_counts(struct rds *r, rds_reply_fn fn, void *arg)
 struct rds_cmd *store_stats(struct rds *r, const char *const workers[], size_t n, rds_reply_fn fn,
                             void *arg)
 {
-    static const char *const FIXED[] = {KEY_COUNT, KEY_READY,   KEY_DELAYED,
-                                        KEY_DEAD,  KEY_WORKERS, KEY_PAUSED};
-    size_t n_fixed = sizeof FIXED / sizeof FIXED[0];
-    const char *argv[3 + sizeof FIXED / sizeof FIXED[0] + STORE_WORKERS_MAX] = {"FCALL_RO",
-                                                                                FN_STATS};
-    if (n > STORE_WORKERS_MAX)
-        n = STORE_WORKERS_MAX;
-    struct text_number n_keys = text_of_number((int64_t)(n_fixed + n));
-    struct key *active = mem_calloc(n + 1, sizeof *active);
-    argv[2] = n_keys.text;
-    memcpy(argv + 3, FIXED, sizeof FIXED);
-    for (size_t i = 0; i < n; i++) {
-        active[i] = active_key(workers[i]);
-        argv[3 + n_fixed + i] = active[i].text;
-    }
-    struct rds_cmd *cmd = rds_callv(r, fn, arg, 3 + n_fixed + n, argv);
-    free(active);
-    return cmd;
+    struct text_number n_keys = text_of_number((int64_t)n + 6);
+    const char *head[] = {"FCALL_RO",  FN_STATS, n_keys.text, KEY_COUNT, KEY_READY,
+                          KEY_DELAYED, KEY_DEAD, KEY_WORKERS, KEY_PAUSED};
+    return call_with_workers(r, sizeof head / sizeof head[0], head, active_key, workers, n, fn,
+                             arg);
 }
 
 int store_stats_parse(const struct redisReply *reply, struct store_stats *ret)

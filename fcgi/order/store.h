@@ -177,6 +177,9 @@ struct rds_cmd *store_publish_update(struct rds *r, const char *worker, const ch
 struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_reply_fn fn,
                              void *arg);
 struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg);
+/* How many of these have a heartbeat; n is at least 1. */
+struct rds_cmd *store_workers_alive(struct rds *r, const char *const workers[], size_t n,
+                                    rds_reply_fn fn, void *arg);
 /* 1 while that worker's heartbeat stands. */
 struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_fn fn, void *arg);
 
@@ -237,8 +240,7 @@ struct store_stats {
     int64_t ready, active, delayed, dead;
     int64_t is_paused;
 };
-#define STORE_WORKERS_MAX 512
-/* `workers` as store_workers() told them, at most STORE_WORKERS_MAX. */
+/* `workers` as store_workers() told them, however many. */
 struct rds_cmd *store_stats(struct rds *r, const char *const workers[], size_t n, rds_reply_fn fn,
                             void *arg);
 /* 0; -EAGAIN: a worker came or went, read store_workers() again; -EPROTO. */

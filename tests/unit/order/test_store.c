@@ -391,7 +391,7 @@ static int disconnect(void **state)
 static void largest_batches_fit_their_arrays(void **state)
 {
     (void)state;
-    enum { N = STORE_WORKERS_MAX + 10 };
+    enum { N = 6000 };
     static char ids[N][ORDER_ID_SIZE];
     static const char *list[N];
     struct seen seen[6] = {0};
@@ -408,7 +408,7 @@ static void largest_batches_fit_their_arrays(void **state)
         store_forget(nobody.rds, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill, &seen[4]);
         store_gateway_forget(nobody.rds, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill,
                              &seen[5]);
-        store_stats(nobody.rds, list, (size_t)(STORE_WORKERS_MAX + extra), seen_fill, &seen[3]);
+        store_stats(nobody.rds, list, N, seen_fill, &seen[3]);
     }
     rds_client_turn(&nobody);
     for (size_t i = 0; i < LENGTH(seen); i++)
