@@ -120,9 +120,9 @@ struct rds_cmd *store_accept_update(struct rds *r, const struct update_request *
     struct key key = key_of(KEY_UPDATE_PREFIX, update->id);
     struct key idem = key_of(KEY_IDEM_PREFIX, update->idempotency_key);
     return rds_call(
-        r, fn, arg, "FCALL", FN_ACCEPT_UPDATE, "5", key.text, KEY_READY, KEY_DELAYED, KEY_COUNT,
-        idem.text, update->id, update->message, text_of_number(update->delay_ms).text, mark,
-        text_of_number(update->deadline_ms).text, text_of_number(UPDATES_PENDING_MAX).text);
+        r, fn, arg, "FCALL", FN_ACCEPT_UPDATE, "6", key.text, KEY_READY, KEY_DELAYED, KEY_COUNT,
+        idem.text, KEY_DEAD, update->id, update->message, text_of_number(update->delay_ms).text,
+        mark, text_of_number(update->deadline_ms).text, text_of_number(UPDATES_PENDING_MAX).text);
 }
 
 struct rds_cmd *store_cancel(struct rds *r, const char *id, rds_reply_fn fn, void *arg)

@@ -48,7 +48,7 @@ struct update_request {
     int64_t deadline_ms;
 };
 
-#define UPDATES_PENDING_MAX 1000
+#define UPDATES_PENDING_MAX 1000 /* the dead not counted, up to a bound: accept_update */
 
 /* Parsed by store_place_parse(). */
 struct rds_cmd *store_accept_update(struct rds *r, const struct update_request *update,

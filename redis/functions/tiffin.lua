@@ -223,18 +223,23 @@ local function place(keys, argv)
 end
 
 --[[ accept_update: a broadcast to come. Same promises as place.
-KEYS  update, ready, delayed, count, idem
+KEYS  update, ready, delayed, count, idem, dead (not given by callers of version 1)
 ARGV  id, message, delay (ms), fingerprint ('' = no key), deadline (ms), how many may be pending
+Dead ones wait for people, and must not keep the living out: as many more may be pending as jobs are
+dead, and ten times as many in all.
 -> {'accepted'|'replay', id} | {'mismatch'|'late'|'full'} ]]
 local function accept_update(keys, argv)
     local update, ready, delayed, count, idem = keys[1], keys[2], keys[3], keys[4], keys[5]
+    local dead = keys[6]
     local id, message, delay, fingerprint = argv[1], argv[2], whole(argv[3], 0), argv[4]
     local deadline, limit = whole(argv[5], 0), whole(argv[6], 0)
 
     if redis.call('EXISTS', update) == 1 then return { 'accepted', id } end
     local seen, first_id = recall(idem, fingerprint)
     if seen then return { seen, first_id } end
-    if updates_pending(count) >= limit then return { 'full' } end
+    local pending = updates_pending(count)
+    local alive = pending - (dead and redis.call('ZCARD', dead) or 0)
+    if alive >= limit or pending >= 10 * limit then return { 'full' } end
     local now = now_ms()
     if now > deadline then return { 'late' } end
 

@@ -71,7 +71,7 @@ class Functions:
     def accept_update(self, id_, message="Hello", delay=0, key="", fingerprint="",
                       deadline=FAR_AWAY_MS, limit=1000):
         return self.fcall("accept_update",
-                          [job_key(id_), READY, DELAYED, COUNT, "idem:{s00}:" + key],
+                          [job_key(id_), READY, DELAYED, COUNT, "idem:{s00}:" + key, DEAD],
                           id_, message, delay, fingerprint, deadline, limit)
 
     def cancel(self, id_):

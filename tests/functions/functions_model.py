@@ -161,7 +161,8 @@ class Model:
     def accept_update(self):
         id_, later = self._new_id("update"), self.rng.random() < 0.5
         command = DO.accept_update(id_, delay=HOUR_MS if later else 0, limit=UPDATES_PENDING_MAX)
-        if self.updates_pending() >= UPDATES_PENDING_MAX:
+        pending = self.updates_pending()
+        if pending - len(self.dead) >= UPDATES_PENDING_MAX or pending >= 10 * UPDATES_PENDING_MAX:
             self.met["accept_update full"] += 1
             return command, ["full"]
         self.jobs[id_] = Job(id_)

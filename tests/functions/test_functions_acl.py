@@ -182,7 +182,7 @@ MAY_NOT = {
             f"XRANGE {fc.CHAT_LOG} - +", "SET catalogue:{s00} 1", "HSET user:{s00}:123 name x",
             f"LRANGE {ACTIVE} 0 -1", f"ZRANGE {fc.DEAD} 0 -1", f"ZRANGE {fc.DELAYED} 0 -1",
             f"SET {fc.PAUSED} 1", f"DEL {fc.PAUSED}", f"ZREM {fc.INDEX} x",
-            f"FCALL stats 2 {fc.COUNT} {fc.DEAD}", f"FCALL_RO x 1 {ORDER_KEY}"],
+            f"FCALL stats 2 {fc.COUNT} {fc.WORKERS}", f"ZREM {fc.DEAD} x", f"FCALL_RO x 1 {ORDER_KEY}"],
     "worker": ["HGETALL gateway:{s00}:pay", "GET idem:{s00}:k", "HGETALL user:{s00}:123",
                "SUBSCRIBE chat:{s00}", f"ZREM {fc.DEAD} x", f"ZRANGE {fc.DEAD} 0 -1",
                f"XRANGE {fc.EVENTS} - +", f"SET {fc.PAUSED} 1", f"DEL {fc.PAUSED}",
