@@ -2,6 +2,7 @@
 
 #include <ev.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -53,6 +54,41 @@ static void pause_then_follow(const struct rds_result *result)
     } /* else the connection is lost: on_state comes */
 }
 
+/* Entry ids are "<ms>-<number>". */
+static int is_before(const char *a, const char *b)
+{
+    char *a_rest, *b_rest;
+    unsigned long long a_ms = strtoull(a, &a_rest, 10), b_ms = strtoull(b, &b_rest, 10);
+    if (a_ms != b_ms)
+        return a_ms < b_ms;
+    return *a_rest && *b_rest && strtoull(a_rest + 1, NULL, 10) < strtoull(b_rest + 1, NULL, 10);
+}
+
+/* Where nothing comes, is the stream still the one that was followed? After a loss of all data its
+ * ids may begin again below the last one seen (Redis' clock may have been set back meanwhile), and
+ * XREAD would say nothing until they have passed it. */
+static void on_end(void *arg, const struct rds_result *result)
+{
+    (void)arg;
+    if (result->outcome != RDS_OK) {
+        pause_then_follow(result);
+        return;
+    }
+    const char *id = rds_str(rds_at(rds_at(result->reply, 0), 0));
+    char end[sizeof tail.last_id];
+    snprintf(end, sizeof end, "%s", id ? id : "0-0");
+    int begins_again = is_before(end, tail.last_id);
+    if (begins_again) {
+        log_warn("the events end at %s, before %s; reading the watched orders again", end,
+                 tail.last_id);
+        /* from the beginning: nothing of this stream was seen */
+        snprintf(tail.last_id, sizeof tail.last_id, "0-0");
+    }
+    follow();
+    if (begins_again)
+        tail.handlers->on_ready();
+}
+
 static void on_entries(void *arg, const struct rds_result *result)
 {
     (void)arg;
@@ -64,7 +100,10 @@ static void on_entries(void *arg, const struct rds_result *result)
     const struct redisReply *entries = store_events_entries(result->reply);
     for (size_t i = 0; i < rds_len(entries); i++)
         take_entry(rds_at(entries, i));
-    follow();
+    if (rds_len(entries) > 0)
+        follow();
+    else
+        store_events_last(tail.rds, on_end, NULL);
     if (was_stopped) {
         log_warn("this process or Redis was stopped; reading the watched orders again");
         tail.handlers->on_ready();

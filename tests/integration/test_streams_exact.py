@@ -78,6 +78,24 @@ def test_events_trimmed_past_a_stopped_process(own_world):
     assert events[-1].type == "end"
 
 
+def test_events_that_begin_again_with_lower_ids(own_world):
+    """All data lost and the clock set back: the ids are below the last one that was seen."""
+    http, stack, store = own_world.http, own_world.stack, own_world.store
+    with stack.without("worker"):
+        id_ = http.place().json["order_id"]
+        stream = http.live(id_)
+        assert versions([stream.next_event()]) == [1]
+        far = "4102444800000-0"  # 2100
+        store.redis.xadd("events:{s00}", {"not": "an event"}, id=far)
+        eventually(lambda: stack.log("api").count(f"event {far} is not readable") ==
+                   len(stack.children("api")), "every process has seen it")
+        store.redis.delete("events:{s00}")
+    with stream:
+        events = list(stream)
+    assert versions(events) == list(range(2, http.order(id_)["version"] + 1))
+    assert events[-1].type == "end"
+
+
 # ---- slow readers -------------------------------------------------------------------------------
 
 def test_one_among_two_hundred_does_not_read(http, stack):
