@@ -201,30 +201,7 @@ else
 fi | value ACCESS_LOG
 streams=${TIFFIN_STREAMS_PER_CLIENT:-64}
 {
-    if [ -n "$ws" ]; then
-        cat <<EOF
-        # ---- support chat (WebSocket) --------------------------------------
-        location = /ws/support-chat {
-            proxy_pass http://tiffin_ws;
-            proxy_http_version 1.1;
-            proxy_set_header Host \$http_host;
-            proxy_set_header Upgrade \$http_upgrade;
-            proxy_set_header Connection "upgrade";
-            proxy_set_header X-Forwarded-For \$remote_addr;
-            proxy_set_header X-Request-Id \$tiffin_request_id;
-            proxy_hide_header X-Request-Id;
-            proxy_buffering off;
-            proxy_buffer_size 16k; # what one read takes from the bridge
-            proxy_buffers 4 16k;   # unused, but no smaller
-            proxy_connect_timeout 250ms; # as to the API
-            proxy_next_upstream error timeout; # a bridge that is away costs nothing
-            proxy_read_timeout ${silence}s; # the bridge pings, and hangs up on the dead, before
-            proxy_send_timeout ${silence}s;
-            limit_conn streams $streams;
-        }
-
-EOF
-    fi
+    if [ -n "$ws" ]; then echo '        include "chat.conf";'; fi
     if [ "${TIFFIN_BENCH:-0}" -eq 1 ]; then
         cat <<'EOF'
         # ---- a constant answer, to measure against --------------------------
@@ -251,6 +228,7 @@ s|@NOFILE@|$nofile|g
 s|@PROCESSES@|$workers|g
 s|@CONNECTIONS@|$connections|g
 s|@STREAMS@|$streams|g
+s|@SILENCE@|${silence}s|g
 s|@H2_STREAMS@|$((streams + 64))|g
 s|@TLS_CERT@|$(escape "${TIFFIN_TLS_CERT:-}")|g
 s|@TLS_KEY@|$(escape "${TIFFIN_TLS_KEY:-}")|g

@@ -28,12 +28,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/random.h"
 #include "ws-bridge/handshake.h"
 
 #define READ_BYTES 65536
 #define TICK_S 0.05
 #define IOV_MAX_AT_ONCE 64
-#define QUEUE_FIRST 4    /* chunks */
+#define QUEUE_FIRST 4 /* chunks */
+#define REQUEST_ID_CHARACTERS 26
 #define ALONE_BYTES 4096 /* small frames for one client share a chunk up to about this size */
 
 static struct {
@@ -414,6 +416,13 @@ static const struct frames_events EVENTS = {.on_text = on_text,
 
 /* ---- the handshake -------------------------------------------------------------------------- */
 
+/* nginx sends one along. Who came without it is given one, so that every answer has it. */
+static void give_request_id(struct handshake *h)
+{
+    if (!*h->request_id)
+        random_base32(h->request_id, REQUEST_ID_CHARACTERS);
+}
+
 /* An HTTP answer that is the last word. */
 static void end_with_answer(struct client *c, struct buf *answer)
 {
@@ -454,7 +463,10 @@ static void shake_hands(struct client *c, const char *bytes, size_t n)
         drop(c);
         return;
     }
+    if (!memchr(bytes, '\n', n) && c->head->len <= HANDSHAKE_MAX_BYTES)
+        return; /* no line more: it would be read in vain */
     handshake_read(c->head->data, c->head->len, all.rules.origins, &h);
+    give_request_id(&h);
     switch (h.kind) {
     case HANDSHAKE_PARTIAL:
         break;
@@ -505,19 +517,23 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
         take(c, all.in, (size_t)n);
 }
 
+static void end_late(struct client *c)
+{
+    struct handshake late = {
+        .kind = HANDSHAKE_REFUSED, .status = 408, .reason = "the request did not arrive in time"};
+    struct buf answer = BUF_INIT(4096);
+    give_request_id(&late);
+    handshake_answer(&late, &answer);
+    end_with_answer(c, &answer);
+    buf_release(&answer);
+}
+
 static void on_due(struct client *c)
 {
     switch (c->wait) {
-    case WAIT_HANDSHAKE: {
-        static const struct handshake LATE = {.kind = HANDSHAKE_REFUSED,
-                                              .status = 408,
-                                              .reason = "the request did not arrive in time"};
-        struct buf answer = BUF_INIT(4096);
-        handshake_answer(&LATE, &answer);
-        end_with_answer(c, &answer);
-        buf_release(&answer);
+    case WAIT_HANDSHAKE:
+        end_late(c);
         break;
-    }
     case WAIT_PING:
         c->was_heard = 0;
         wait_for(c, WAIT_PONG);

@@ -1,13 +1,14 @@
 /* The head is cut into lines, a line into name and value; each header that matters is noted with
  * how often it came. Then the rules, in the order in which a client would want to hear of them:
  *
- *   malformed -> 400   unknown path -> 404   method -> 405   no upgrade -> 426
- *   key, host, body -> 400   version -> 426   origin -> 403   after -> 400   else 101 */
+ *   malformed, host -> 400   unknown path -> 404   method -> 405   body -> 400
+ *   no upgrade -> 426   key -> 400   version -> 426   origin -> 403   after -> 400   else 101 */
 #include "ws-bridge/handshake.h"
 
 #include <ctype.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,7 +19,8 @@
 
 #define PATH "/ws/support-chat"
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455, 1.3 */
-#define KEY_CHARACTERS 24                           /* base64 of 16 bytes */
+#define AFTER "after="
+#define KEY_CHARACTERS 24 /* base64 of 16 bytes */
 
 struct slice {
     const char *at;
@@ -37,6 +39,7 @@ enum header {
     H_LENGTH,
     H_TRANSFER,
     H_REQUEST_ID,
+    H_FORWARDED,
     H_COUNT
 };
 
@@ -51,6 +54,7 @@ static const char *const HEADER_NAMES[H_COUNT] = {
     [H_LENGTH] = "content-length",
     [H_TRANSFER] = "transfer-encoding",
     [H_REQUEST_ID] = "x-request-id",
+    [H_FORWARDED] = "x-forwarded-for",
 };
 
 struct head {
@@ -58,7 +62,6 @@ struct head {
     int is_http_1_0;
     struct slice value[H_COUNT];
     int times[H_COUNT];
-    int n_headers;
     int has_upgrade, has_connection; /* the token was in one of the lists */
     int has_subprotocol;
 };
@@ -148,33 +151,51 @@ static int read_request_line(struct slice line, struct head *head)
     return is_text(line, "HTTP/1.1") || head->is_http_1_0 ? 0 : -1;
 }
 
-static void note_header(struct slice name, struct slice value, struct head *head)
+/* The header of that name, if it is one that matters, or H_COUNT. */
+static enum header find_header(struct slice name)
 {
-    for (int i = 0; i < H_COUNT; i++) {
-        if (!is_text_nocase(name, HEADER_NAMES[i]))
-            continue;
-        head->times[i]++;
-        head->value[i] = value;
-        if (i == H_UPGRADE)
-            head->has_upgrade |= has_word(value, "websocket", is_text_nocase);
-        else if (i == H_CONNECTION)
-            head->has_connection |= has_word(value, "upgrade", is_text_nocase);
-        else if (i == H_PROTOCOL)
-            head->has_subprotocol |= has_word(value, HANDSHAKE_SUBPROTOCOL, is_text);
+    int i = 0;
+    while (i < H_COUNT && !is_text_nocase(name, HEADER_NAMES[i]))
+        i++;
+    return (enum header)i;
+}
+
+static void note_header(enum header header, struct slice value, struct head *head)
+{
+    head->times[header]++;
+    head->value[header] = value;
+    if (header == H_UPGRADE)
+        head->has_upgrade |= has_word(value, "websocket", is_text_nocase);
+    else if (header == H_CONNECTION)
+        head->has_connection |= has_word(value, "upgrade", is_text_nocase);
+    else if (header == H_PROTOCOL)
+        head->has_subprotocol |= has_word(value, HANDSHAKE_SUBPROTOCOL, is_text);
+}
+
+/* RFC 9110, 5.5: NUL, CR and LF make any value invalid. Other control characters are none of our
+ * business in a header that is not read: nginx lets them through, for pages too. */
+static int is_value(struct slice value, int is_read)
+{
+    for (size_t i = 0; i < value.n; i++) {
+        unsigned char c = (unsigned char)value.at[i];
+        if (c == '\0' || c == '\r' || (is_read && ((c < 0x20 && c != '\t') || c == 0x7f)))
+            return 0;
     }
+    return 1;
 }
 
 static int read_header(struct slice line, struct head *head)
 {
     struct slice value = line;
     struct slice name = cut(&value, ':');
-    if (!is_token(name) || name.n == line.n || ++head->n_headers > HANDSHAKE_MAX_HEADERS)
+    if (!is_token(name) || name.n == line.n)
         return -1;
+    enum header header = find_header(name);
     value = trim(value);
-    for (size_t i = 0; i < value.n; i++)
-        if (((unsigned char)value.at[i] < 0x20 && value.at[i] != '\t') || value.at[i] == 0x7f)
-            return -1;
-    note_header(name, value, head);
+    if (!is_value(value, header != H_COUNT))
+        return -1;
+    if (header != H_COUNT)
+        note_header(header, value, head);
     return 0;
 }
 
@@ -233,38 +254,41 @@ static int is_allowed_origin(const struct head *head, const char *origins)
            origin_is_listed(origin.at, origin.n, origins);
 }
 
-/* after=<id> in a query; *ret stays when it is not there, or no id (-1). */
+static int is_after(struct slice pair)
+{
+    return pair.n >= sizeof AFTER - 1 && memcmp(pair.at, AFTER, sizeof AFTER - 1) == 0;
+}
+
+/* after=<id> in a query; *ret stays when it is not there. What else is there is of no concern. 0,
+ * or -1: it is no id, or there twice. */
 static int read_after(struct slice query, int64_t *ret)
 {
-    static const char NAME[] = "after=";
+    int64_t id = -1;
     while (query.n) {
         struct slice pair = cut(&query, '&');
-        size_t n = sizeof NAME - 1;
         char digits[20];
-        if (pair.n < n || memcmp(pair.at, NAME, n) != 0)
+        if (!is_after(pair))
             continue;
-        if (pair.n - n >= sizeof digits)
+        size_t n = pair.n - (sizeof AFTER - 1);
+        if (id >= 0 || n >= sizeof digits)
             return -1;
-        memcpy(digits, pair.at + n, pair.n - n);
-        digits[pair.n - n] = '\0';
-        int64_t id = text_to_int_or(digits, -1);
-        if (id < 0)
+        memcpy(digits, pair.at + sizeof AFTER - 1, n);
+        digits[n] = '\0';
+        if (digits[0] == '-' || text_to_int(digits, &id))
             return -1;
-        *ret = id;
-        return 0;
     }
+    if (id >= 0)
+        *ret = id;
     return 0;
 }
 
 static void judge_upgrade(const struct head *head, struct slice query, const char *origins,
                           struct handshake *h)
 {
-    if (!is_text(head->method, "GET"))
-        refuse(h, 405, "only GET opens a WebSocket");
-    else if (!head->has_upgrade || !head->has_connection)
-        refuse(h, 426, "this address speaks WebSocket: Upgrade and Connection are missing");
-    else if (head->is_http_1_0)
-        refuse(h, 400, "a WebSocket needs HTTP/1.1");
+    /* RFC 9110, 7.8: Upgrade in a request of HTTP/1.0 is to be ignored. */
+    if (!head->has_upgrade || !head->has_connection || head->is_http_1_0)
+        refuse(h, 426,
+               "this address speaks WebSocket over HTTP/1.1: Upgrade and Connection are missing");
     else if (head->times[H_KEY] != 1 || !is_key(head->value[H_KEY]))
         refuse(h, 400, "Sec-WebSocket-Key must be there once, 16 bytes in base64");
     else if (head->times[H_VERSION] > 1)
@@ -283,23 +307,29 @@ static void judge_upgrade(const struct head *head, struct slice query, const cha
     }
 }
 
+static int has_body(const struct head *head)
+{
+    return head->times[H_TRANSFER] ||
+           (head->times[H_LENGTH] && !is_text(head->value[H_LENGTH], "0"));
+}
+
 static void judge(const struct head *head, const char *origins, struct handshake *h)
 {
     struct slice query = head->target;
     struct slice path = cut(&query, '?');
-    int is_get = is_text(head->method, "GET") || is_text(head->method, "HEAD");
+    int is_chat = is_text(path, PATH), is_get = is_text(head->method, "GET");
     h->is_head = is_text(head->method, "HEAD");
+    h->allow = is_chat ? "GET" : "GET, HEAD";
     if (head->times[H_HOST] > 1 || (!head->is_http_1_0 && !head->times[H_HOST]))
         refuse(h, 400, "Host must be there once");
-    else if (head->times[H_TRANSFER] ||
-             (head->times[H_LENGTH] && !is_text(head->value[H_LENGTH], "0")))
-        refuse(h, 400, "a body is not expected");
-    else if (is_text(path, PATH))
-        judge_upgrade(head, query, origins, h);
-    else if (!is_text(path, "/healthz") && !is_text(path, "/readyz"))
+    else if (!is_chat && !is_text(path, "/healthz") && !is_text(path, "/readyz"))
         refuse(h, 404, "there is nothing at this address");
-    else if (!is_get)
-        refuse(h, 405, "this can only be read");
+    else if (!is_get && (is_chat || !h->is_head))
+        refuse(h, 405, is_chat ? "only GET opens a WebSocket" : "this can only be read");
+    else if (has_body(head))
+        refuse(h, 400, "a body is not expected");
+    else if (is_chat)
+        judge_upgrade(head, query, origins, h);
     else {
         h->kind = is_text(path, "/healthz") ? HANDSHAKE_HEALTHZ : HANDSHAKE_READYZ;
         h->status = 200;
@@ -317,26 +347,27 @@ static void keep_request_id(const struct head *head, struct handshake *h)
     memcpy(h->request_id, id.at, id.n);
 }
 
+/* Whether it is an address, whoever uses it sees. */
+static void keep_address(const struct head *head, struct handshake *h)
+{
+    struct slice address = head->value[H_FORWARDED];
+    if (head->times[H_FORWARDED] == 1 && address.n && address.n < sizeof h->address)
+        memcpy(h->address, address.at, address.n);
+}
+
 void handshake_read(const char *bytes, size_t n, const char *origins, struct handshake *ret)
 {
-    struct head head = {.n_headers = 0};
-    *ret = (struct handshake){.kind = HANDSHAKE_PARTIAL, .reason = "", .after = -1};
-    switch (read_head(slice(bytes, n), &head, &ret->n_bytes)) {
-    case 1:
-        if (ret->n_bytes > HANDSHAKE_MAX_BYTES)
-            refuse(ret, 431, "the request's head is too long");
-        else
-            judge(&head, origins, ret);
-        keep_request_id(&head, ret);
-        break;
-    case 0:
-        if (n > HANDSHAKE_MAX_BYTES)
-            refuse(ret, 431, "the request's head is too long");
-        break;
-    default:
+    struct head head = {.is_http_1_0 = 0};
+    *ret = (struct handshake){.kind = HANDSHAKE_PARTIAL, .reason = "", .allow = "GET", .after = -1};
+    int is_whole = read_head(slice(bytes, n), &head, &ret->n_bytes);
+    if (is_whole < 0)
         refuse(ret, 400, "the request is malformed");
-        break;
-    }
+    else if ((is_whole ? ret->n_bytes : n) > HANDSHAKE_MAX_BYTES)
+        refuse(ret, 431, "the headers of the request are too long");
+    else if (is_whole)
+        judge(&head, origins, ret);
+    keep_request_id(&head, ret); /* a refusal too has the id, if that line has come */
+    keep_address(&head, ret);
 }
 
 /* ---- answering ------------------------------------------------------------------------------ */
@@ -365,14 +396,21 @@ static const char *title_of(int status)
     }
 }
 
+static void add_request_id(const struct handshake *h, struct buf *out)
+{
+    if (*h->request_id)
+        (void)buf_addf(out, "X-Request-Id: %s\r\n", h->request_id);
+}
+
 static void add_answer(const struct handshake *h, int status, const char *more_headers,
                        const char *content_type, const struct buf *body, struct buf *out)
 {
     (void)buf_addf(out,
                    "HTTP/1.1 %d %s\r\nConnection: close\r\nCache-Control: no-store\r\n"
-                   "Content-Type: %s\r\nContent-Length: %zu\r\n%s\r\n%s",
-                   status, title_of(status), content_type, body->len, more_headers,
-                   h->is_head ? "" : body->data);
+                   "Content-Type: %s\r\nContent-Length: %zu\r\n%s",
+                   status, title_of(status), content_type, body->len, more_headers);
+    add_request_id(h, out);
+    (void)buf_addf(out, "\r\n%s", h->is_head ? "" : body->data);
 }
 
 /* A reason is one of our own constants and needs no escaping; a request id is checked. */
@@ -388,20 +426,30 @@ static void add_problem(const struct handshake *h, int status, const char *more_
     buf_release(&body);
 }
 
+static void add_upgrade(const struct handshake *h, struct buf *out)
+{
+    (void)buf_addf(out,
+                   "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                   "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s",
+                   h->accept,
+                   h->is_json ? "Sec-WebSocket-Protocol: " HANDSHAKE_SUBPROTOCOL "\r\n" : "");
+    add_request_id(h, out);
+    (void)buf_add(out, "\r\n", 2);
+}
+
 void handshake_answer(const struct handshake *h, struct buf *out)
 {
-    if (h->kind == HANDSHAKE_UPGRADE)
-        (void)buf_addf(out,
-                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                       "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
-                       h->accept,
-                       h->is_json ? "Sec-WebSocket-Protocol: " HANDSHAKE_SUBPROTOCOL "\r\n" : "");
-    else if (h->status == 426)
+    if (h->kind == HANDSHAKE_UPGRADE) {
+        add_upgrade(h, out);
+    } else if (h->status == 426) {
         add_problem(h, 426, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", h->reason, out);
-    else if (h->status == 405)
-        add_problem(h, 405, "Allow: GET\r\n", h->reason, out);
-    else
+    } else if (h->status == 405) {
+        char allow[32];
+        snprintf(allow, sizeof allow, "Allow: %s\r\n", h->allow);
+        add_problem(h, 405, allow, h->reason, out);
+    } else {
         add_problem(h, h->status, "", h->reason, out);
+    }
 }
 
 /* Text of the system's own (a path, an error) for JSON: what would need escaping is left out. */

@@ -2,7 +2,9 @@
  * bytes in, a verdict and the answer's bytes out.
  *
  * Strict, since nginx is not the only one who may knock: one request line, CR LF, header names that
- * are tokens, nothing folded, nothing twice that must be once, no body. */
+ * are tokens, nothing folded, nothing twice that must be once, no body. But what nginx lets through
+ * for a page is no reason to shut the chat: headers that are not read may be many and hold what
+ * they like. */
 #ifndef TIFFIN_WS_HANDSHAKE_H
 #define TIFFIN_WS_HANDSHAKE_H
 
@@ -11,8 +13,9 @@
 
 struct buf;
 
-#define HANDSHAKE_MAX_BYTES 8192
-#define HANDSHAKE_MAX_HEADERS 64
+/* Of a request's head, more than nginx passes on: it takes 33 KB (client_header_buffer_size and
+ * large_client_header_buffers) and adds a few short headers. */
+#define HANDSHAKE_MAX_BYTES 49152
 #define HANDSHAKE_SUBPROTOCOL "tiffin.chat.v1"
 
 enum handshake_kind {
@@ -31,12 +34,14 @@ struct handshake {
     int is_head;         /* HEAD: the answer has no body */
     int is_json;         /* tiffin.chat.v1 was offered, and is taken */
     int64_t after;       /* ?after=<id>; -1 = not given (400: it is no id) */
+    const char *allow;   /* the methods of what was asked for, as Allow says them */
     char accept[32];     /* Sec-WebSocket-Accept */
-    char request_id[65]; /* X-Request-Id, "" = none */
+    char request_id[65]; /* X-Request-Id, "" = none; also of a refusal, if it was read */
+    char address[46];    /* X-Forwarded-For: whom nginx speaks for; "" = not known */
 };
 
 /* Judges what has come so far; to be called again with more bytes while it is PARTIAL. What is over
- * HANDSHAKE_MAX_BYTES is refused. `origins`: the allowed ones besides the same host, separated by
+ * HANDSHAKE_MAX_BYTES is refused (431). `origins`: the allowed ones besides the same host, separated by
  * spaces; "*" = all. */
 void handshake_read(const char *bytes, size_t n, const char *origins, struct handshake *ret);
 

@@ -224,6 +224,19 @@ def test_a_page_of_another_origin_may_not_chat(tls):
         asyncio.run(asyncio.wait_for(talk(), DEADLINE_S))
 
 
+def test_what_a_websocket_needs_is_told_over_http_2_too(tls):
+    """Upgrade and Connection are no headers of HTTP/2: a client that meets one ends the stream."""
+    done = subprocess.run(tls.curl("-i", "-w", " %{http_version}", tls.url("/ws/support-chat")),
+                          capture_output=True, text=True, check=True)
+    head, _, rest = done.stdout.partition("\n\n")
+    body, _, version = rest.rpartition(" ")
+    names = {line.partition(":")[0].lower() for line in head.splitlines()}
+    assert version == "2" and head.startswith("HTTP/2 426") and json.loads(body)["status"] == 426
+    assert not names & {"upgrade", "connection"} and "sec-websocket-version" in names
+    status, headers, _ = tls.get("/ws/support-chat")
+    assert status == 426 and headers.get_all("Upgrade") == ["websocket"]
+
+
 # ---- the certificate ----------------------------------------------------------------------------------
 
 def test_renewed_without_a_stop(tls, certificates):

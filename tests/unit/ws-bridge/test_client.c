@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "tests/unit/support/ws_client.h"
+#include "ws-bridge/handshake.h"
 
 #define TEXT_HI "\x81\x82\0\0\0\0hi"
 #define WAIT_MS 60000    /* reached only when it will never come */
@@ -200,13 +201,16 @@ static void health_is_answered_and_closed(void **state)
 
 static void a_head_without_end(void **state)
 {
-    static char junk[16384];
+    static char junk[HANDSHAKE_MAX_BYTES];
     (void)state;
     memset(junk, 'x', sizeof junk);
     PUT("GET /ws/support-chat HTTP/1.1\r\nX: ");
     put(junk, sizeof junk);
     UNTIL(has_end);
     assert_memory_equal(in, "HTTP/1.1 431 ", 13);
+    in[n_in] = '\0';
+    assert_non_null(strstr(in, "\r\nX-Request-Id: ")); /* who sent none is given one */
+    assert_null(strstr(in, "\"request_id\":\"\""));
 }
 
 static void what_is_sent_arrives_in_order(void **state)

@@ -78,18 +78,20 @@ static const struct {
     {"a value that is empty", GOOD "X-Nothing:\r\n", 101},
     {"an extension is offered", GOOD "Sec-WebSocket-Extensions: permessage-deflate\r\n", 101},
     {"an empty body", GOOD "Content-Length: 0\r\n", 101},
+    {"a control character that is not read", GOOD "X-Odd: a\001b\x7f\r\n", 101},
 
     {"bare line feeds", "GET /ws/support-chat HTTP/1.1\nHost: x\n\n", 400},
     {"no version of HTTP", "GET /ws/support-chat\r\n" HOST, 400},
     {"HTTP/2.0", "GET /ws/support-chat HTTP/2.0\r\n" HOST UP KEY V13, 400},
-    {"HTTP/1.0", "GET /ws/support-chat HTTP/1.0\r\n" HOST UP KEY V13, 400},
+    {"HTTP/1.0", "GET /ws/support-chat HTTP/1.0\r\n" HOST UP KEY V13, 426},
     {"two spaces", "GET  /ws/support-chat HTTP/1.1\r\n" HOST UP KEY V13, 400},
     {"an absolute target", "GET http://x/ws/support-chat HTTP/1.1\r\n" HOST UP KEY V13, 400},
     {"a folded header", GOOD "X-Long: a\r\n b\r\n", 400},
     {"a blank before the colon", GOOD "X-Odd : a\r\n", 400},
     {"no colon", GOOD "nonsense\r\n", 400},
     {"no name", GOOD ": a\r\n", 400},
-    {"a control character", GOOD "X-Odd: a\001b\r\n", 400},
+    {"a control character that is read", GOOD "Origin: http://chat.example\001\r\n", 400},
+    {"a control character in the key", LINE HOST UP V13 "Sec-WebSocket-Key: \x7f\r\n", 400},
     {"a bare CR", GOOD "X-Odd: a\rb\r\n", 400},
     {"no Host", LINE UP KEY V13, 400},
     {"two Hosts", GOOD HOST, 400},
@@ -98,7 +100,10 @@ static const struct {
     {"another path", "GET /ws/support-chats HTTP/1.1\r\n" HOST UP KEY V13, 404},
     {"POST", "POST /ws/support-chat HTTP/1.1\r\n" HOST UP KEY V13, 405},
     {"HEAD", "HEAD /ws/support-chat HTTP/1.1\r\n" HOST UP KEY V13, 405},
+    {"POST with a body", "POST /ws/support-chat HTTP/1.1\r\n" HOST "Content-Length: 5\r\n", 405},
+    {"a method of its own", "BREW /ws/support-chat HTTP/1.1\r\n" HOST UP KEY V13, 405},
     {"POST /healthz", "POST /healthz HTTP/1.1\r\n" HOST, 405},
+    {"a body for nobody", "POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 5\r\n", 404},
     {"no Upgrade", LINE HOST "Connection: Upgrade\r\n" KEY V13, 426},
     {"no Connection", LINE HOST "Upgrade: websocket\r\n" KEY V13, 426},
     {"another upgrade", LINE HOST "Upgrade: websockets\r\nConnection: Upgrade\r\n" KEY V13, 426},
@@ -136,6 +141,7 @@ static void who_is_let_in(void **state)
         snprintf(status, sizeof status, " %d ", h.status);
         assert_ptr_equal(strstr(out.data, status), out.data + 8);
         assert_true((h.status == 426) == !!strstr(out.data, "\r\nSec-WebSocket-Version: 13\r\n"));
+        assert_true((h.status == 405) == !!strstr(out.data, "\r\nAllow: GET"));
         buf_release(&out);
         free(text);
     }
@@ -184,9 +190,13 @@ static void where_to_resume(void **state)
         {"?after=17", 17}, {"?a=1&after=9&b", 9},
         {"?after", -1},    {"?AFTER=x", -1},
         {"?xafter=x", -1}, {"?after=9223372036854775807", 9223372036854775807},
+        {"?after=007", 7}, {"?a=1&a=2&after=3&a&&", 3},
     };
     static const char *const NO_IDS[] = {"after=",
                                          "after=-3",
+                                         "after=-0",
+                                         "after=1&after=1",
+                                         "after=1&a&after=",
                                          "after=1x",
                                          "after=+1",
                                          "after=NaN",
@@ -244,14 +254,14 @@ static void limits(void **state)
     buf_addf(&text, "\r\n\r\n");
     assert_int_equal(read_text(text.data, "").status, 431);
     buf_release(&text);
-    buf_addf(&text, GOOD); /* five headers */
-    for (int i = 0; i < HANDSHAKE_MAX_HEADERS - 5; i++)
-        buf_addf(&text, "a: b\r\n");
+    buf_addf(&text, GOOD);
+    while (text.len + sizeof "a: b\r\n\r\n" - 1 <= HANDSHAKE_MAX_BYTES)
+        buf_addf(&text, "a: b\r\n"); /* however many */
     buf_addf(&text, "\r\n");
     assert_int_equal(read_text(text.data, "").status, 101);
     text.len -= 2;
     buf_addf(&text, "a: b\r\n\r\n");
-    assert_int_equal(read_text(text.data, "").status, 400);
+    assert_int_equal(read_text(text.data, "").status, 431);
     buf_release(&text);
 }
 
@@ -261,6 +271,36 @@ static void request_ids(void **state)
     assert_string_equal(read_text(GOOD "X-Request-Id: abc-DEF_1\r\n\r\n", "").request_id,
                         "abc-DEF_1");
     assert_string_equal(read_text(GOOD "X-Request-Id: \"quoted\"\r\n\r\n", "").request_id, "");
+}
+
+/* Every answer bears the request's id: in a header, and in a refusal's body the same one. */
+static void answers_bear_the_request_id(void **state)
+{
+#define ID "X-Request-Id: abcdef1234\r\n"
+    static const char *const REQUESTS[] = {GOOD ID "\r\n", LINE ID "nonsense\r\n",
+                                           LINE HOST ID "\r\n",
+                                           "GET /nowhere HTTP/1.1\r\n" ID "\r\n"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(REQUESTS); i++) {
+        struct handshake h = read_text(REQUESTS[i], "");
+        struct buf out = BUF_INIT(4096);
+        handshake_answer(&h, &out);
+        assert_non_null(strstr(out.data, "\r\n" ID));
+        if (h.kind == HANDSHAKE_REFUSED)
+            assert_non_null(strstr(out.data, "\"request_id\":\"abcdef1234\""));
+        buf_release(&out);
+    }
+}
+
+static void whom_nginx_speaks_for(void **state)
+{
+    (void)state;
+    assert_string_equal(read_text(GOOD "\r\n", "").address, "");
+    assert_string_equal(read_text(GOOD "X-Forwarded-For: 192.0.2.7\r\n\r\n", "").address,
+                        "192.0.2.7");
+    assert_string_equal(
+        read_text(GOOD "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 1.2.3.5\r\n\r\n", "").address,
+        "");
 }
 
 int main(void)
@@ -276,6 +316,8 @@ int main(void)
         cmocka_unit_test(health),
         cmocka_unit_test(limits),
         cmocka_unit_test(request_ids),
+        cmocka_unit_test(answers_bear_the_request_id),
+        cmocka_unit_test(whom_nginx_speaks_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
