@@ -29,6 +29,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/random.h"
+#include "ws-bridge/allowance.h"
 #include "ws-bridge/handshake.h"
 
 #define READ_BYTES 65536
@@ -178,6 +179,8 @@ static void drop(struct client *c)
         TAILQ_REMOVE(&all.dirty, c, dirty);
     c->is_dirty = 0;
     set_state(c, CLIENT_CLOSED);
+    allowance_leave(c->allowance);
+    c->allowance = NULL;
     close(c->io.fd);
     queue_clear(c);
     TAILQ_INSERT_TAIL(&all.closed, c, link);
@@ -352,27 +355,12 @@ void clients_turn(void)
 
 /* ---- what frames.c finds -------------------------------------------------------------------- */
 
-/* A bucket that holds `burst` messages and fills up at `rate` a second, kept as the time when it
- * will be full again. */
-static int is_over_rate(struct client *c)
-{
-    if (!all.rules.rate)
-        return 0;
-    int64_t each_us = 1000000 / all.rules.rate, now_us = clock_mono_us();
-    if (c->rate_full_us < now_us)
-        c->rate_full_us = now_us;
-    if (c->rate_full_us + each_us - now_us > each_us * all.rules.burst)
-        return 1;
-    c->rate_full_us += each_us;
-    return 0;
-}
-
 static void on_text(void *arg, const char *text, size_t n)
 {
     struct client *c = arg;
     if (c->state != CLIENT_OPEN)
         return;
-    if (is_over_rate(c))
+    if (!allowance_take_message(c->allowance))
         client_close(c, WS_POLICY, "too many messages");
     else
         all.owner->on_text(c, text, n);
@@ -414,6 +402,16 @@ static const struct frames_events EVENTS = {.on_text = on_text,
                                             .on_close = on_peer_close,
                                             .on_broken = on_broken};
 
+/* Every byte counts, whatever it is part of: fragments, pings and empty frames cost time as well.
+ */
+static void take_frames(struct client *c, const char *bytes, size_t n)
+{
+    size_t taken = allowance_take_bytes(c->allowance, n);
+    frames_feed(&c->frames, &EVENTS, c, bytes, taken);
+    if (taken < n)
+        on_broken(c, WS_POLICY, "too many bytes");
+}
+
 /* ---- the handshake -------------------------------------------------------------------------- */
 
 /* nginx sends one along. Who came without it is given one, so that every answer has it. */
@@ -442,6 +440,7 @@ static void open_up(struct client *c, const struct handshake *h, const struct bu
     struct buf *head = c->head;
     c->is_json = h->is_json != 0;
     c->after = h->after;
+    c->allowance = allowance_enter(h->address);
     queue_add(c, chunk);
     chunk_unref(chunk);
     frames_init(&c->frames, all.rules.max_bytes);
@@ -450,7 +449,7 @@ static void open_up(struct client *c, const struct handshake *h, const struct bu
     c->head = NULL;
     all.owner->on_open(c);
     /* A client may have sent its first frames without waiting for the answer. */
-    frames_feed(&c->frames, &EVENTS, c, head->data + h->n_bytes, head->len - h->n_bytes);
+    take_frames(c, head->data + h->n_bytes, head->len - h->n_bytes);
     buf_release(head);
     free(head);
 }
@@ -497,7 +496,7 @@ static void take(struct client *c, const char *bytes, size_t n)
     if (c->state == CLIENT_CONNECTING)
         shake_hands(c, bytes, n);
     else
-        frames_feed(&c->frames, &EVENTS, c, bytes, n);
+        take_frames(c, bytes, n);
 }
 
 static void on_io(struct ev_loop *loop, ev_io *w, int revents)
@@ -593,6 +592,12 @@ void clients_start(struct ev_loop *loop, const struct client_rules *rules,
     all.loop = loop;
     all.rules = *rules;
     all.owner = owner;
+    allowance_start(&(struct allowance_rules){.rate = rules->rate,
+                                              .burst = rules->burst,
+                                              .bytes_rate = rules->bytes_rate,
+                                              .bytes_burst = rules->bytes_burst,
+                                              .room_rate = rules->room_rate,
+                                              .max_bytes = rules->max_bytes});
     for (int i = 0; i < WAIT_COUNT; i++)
         TAILQ_INIT(&all.waiting[i]);
     TAILQ_INIT(&all.dirty);
@@ -611,5 +616,6 @@ void clients_stop(void)
     clients_turn();
     ev_timer_stop(all.loop, &all.tick);
     chunk_unref(all.ping);
+    allowance_stop();
     frames_pool_free();
 }

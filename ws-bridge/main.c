@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "order/live.h"
+#include "ws-bridge/allowance.h"
 #include "ws-bridge/announce.h"
 #include "ws-bridge/catchup.h"
 #include "ws-bridge/client.h"
@@ -54,21 +55,38 @@ static void on_leave(struct client *c)
     announce(CHAT_LEAVE);
 }
 
+static void tell_error(struct client *c, const char *code, const char *text, const char *key)
+{
+    char *json = lines_json_error(code, text, key);
+    room_tell_json(c, json);
+    free(json);
+}
+
+/* More than all of them together may say would throw off who listens over a slow line. So whoever
+ * says it is told: nothing is lost in silence. */
+static void say(struct client *c, const struct lines_said *said)
+{
+    if (allowance_take_room(said->text_len + strlen(said->user)))
+        feed_post(c, said);
+    else if (c->is_json)
+        tell_error(c, "busy", "The chat is busy: the message was not sent. Please try again.",
+                   said->key);
+    else
+        client_close(c, WS_TRY_LATER, "the chat is busy");
+}
+
 static void on_text(struct client *c, const char *text, size_t n)
 {
     struct lines_said said = {.text = text, .text_len = n, .user = "", .color = "", .key = ""};
     if (!c->is_json) {
-        feed_post(c, &said);
+        say(c, &said);
         return;
     }
     const char *wrong = lines_said_parse(text, n, &said);
-    if (wrong) {
-        char *json = lines_json_error("bad_message", wrong, said.key);
-        room_tell_json(c, json);
-        free(json);
-    } else if (said.text_len) {
-        feed_post(c, &said);
-    }
+    if (wrong)
+        tell_error(c, "bad_message", wrong, said.key);
+    else if (said.text_len)
+        say(c, &said);
     lines_said_release(&said);
 }
 
@@ -124,6 +142,9 @@ static void run(struct ev_loop *loop, int listen_fd)
         .queue_bytes = (size_t)conf.chat_queue_bytes,
         .rate = conf.chat_rate,
         .burst = conf.chat_burst,
+        .bytes_rate = conf.chat_bytes_rate,
+        .bytes_burst = conf.chat_bytes_burst,
+        .room_rate = conf.chat_room_rate,
         .ping_ms = conf.chat_ping_ms,
         .pong_ms = conf.chat_pong_ms,
         .handshake_ms = HANDSHAKE_MS,
@@ -142,8 +163,8 @@ static void run(struct ev_loop *loop, int listen_fd)
     feed_start(loop);
     live_start(loop, feed_rds(), "ws");
     door_open(loop, listen_fd);
-    log_info("listening on %s; messages up to %d bytes, %d a second; Redis at %s", conf.ws_listen,
-             conf.chat_max_bytes, conf.chat_rate, conf.redis);
+    log_info("listening on %s; messages up to %d bytes, %d a second of an address; Redis at %s",
+             conf.ws_listen, conf.chat_max_bytes, conf.chat_rate, conf.redis);
     ev_run(loop, 0);
 
     door_close();

@@ -38,6 +38,7 @@ struct conf {
 
     /* the support chat's rules */
     int chat_max_bytes, chat_rate, chat_burst, chat_queue_bytes, chat_announce;
+    int chat_bytes_rate, chat_bytes_burst, chat_room_rate;
     int chat_ping_ms, chat_pong_ms;
     const char *chat_origins, *origins;
 

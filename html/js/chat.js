@@ -141,7 +141,7 @@ export function chat() {
       settle();
     },
     error({ error, text: words, key }) {
-      if (error === "not_sent" || error === "unknown") hold();
+      if (["not_sent", "unknown", "busy"].includes(error)) hold();
       else quiet(words || error);
       if (error === "anew") { // what has been said in it so far comes with the next call
         last = 0;

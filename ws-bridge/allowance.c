@@ -1,0 +1,209 @@
+/* A bucket holds `burst` and fills up at `rate` a second. It is kept as the time when it will be
+ * full again, so it needs no timer: what is taken moves that time on, and it may not lie further
+ * ahead than an empty bucket takes to fill (the generic cell rate algorithm, ITU-T I.371).
+ *
+ * An address whose last connection has gone waits in the list `idle` until its buckets are full.
+ * Whoever comes or goes looks at the head of that list: what is remembered is bounded by who was
+ * there during the time that an empty bucket takes to fill. */
+#include "ws-bridge/allowance.h"
+
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define NS 1000000000 /* in a second */
+#define TABLE 1024    /* chains; a power of two */
+/* What a line of the feed has round its text: a frame's head, and JSON's names, id and time. */
+#define LINE_BYTES 128
+#define ROOM_BURST_PART 2 /* of a second: a listener's queue (CHAT_QUEUE_BYTES) holds that much */
+
+struct bucket {
+    int64_t full_ns;
+};
+
+struct allowance {
+    LIST_ENTRY(allowance) chain;
+    TAILQ_ENTRY(allowance) idle; /* while n is 0 */
+    uint64_t key;
+    size_t n; /* connections */
+    struct bucket messages, bytes;
+};
+
+static struct {
+    struct allowance_rules rules;
+    LIST_HEAD(, allowance) table[TABLE];
+    TAILQ_HEAD(, allowance) idle;
+    struct bucket room;
+    size_t n;
+} all;
+
+/* ---- buckets -------------------------------------------------------------------------------- */
+
+static int64_t now_ns(void)
+{
+    return clock_mono_us() * 1000;
+}
+
+/* How much is in it. */
+static int64_t level(struct bucket *b, int64_t rate, int64_t burst)
+{
+    int64_t now = now_ns();
+    if (b->full_ns < now)
+        b->full_ns = now;
+    int64_t missing = (int64_t)((double)(b->full_ns - now) * (double)rate / NS + 0.999);
+    return missing < burst ? burst - missing : 0;
+}
+
+static void take(struct bucket *b, int64_t rate, int64_t n)
+{
+    b->full_ns += (int64_t)((double)n * NS / (double)rate);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------ */
+
+/* IPv4: the address; IPv6: its first 64 bits, or the IPv4 address that is mapped into it. Those
+ * that an IPv4 address gets begin with 0000:ffff, which no network has. */
+static uint64_t key_of(const char *address)
+{
+    static const unsigned char MAPPED[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
+    unsigned char bytes[16];
+    uint64_t key = 0;
+    int first = 0, n = 8;
+    if (inet_pton(AF_INET, address, bytes + 12) == 1)
+        memcpy(bytes, MAPPED, sizeof MAPPED);
+    else if (inet_pton(AF_INET6, address, bytes) != 1)
+        return UINT64_MAX;
+    if (memcmp(bytes, MAPPED, sizeof MAPPED) == 0) {
+        first = 10;
+        n = 6;
+    }
+    for (int i = first; i < first + n; i++)
+        key = key << 8 | bytes[i];
+    return key;
+}
+
+static size_t chain_of(uint64_t key)
+{
+    return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (TABLE - 1); /* 2^64 / phi */
+}
+
+static struct allowance *find(uint64_t key)
+{
+    struct allowance *a;
+    LIST_FOREACH(a, &all.table[chain_of(key)], chain)
+    if (a->key == key)
+        return a;
+    return NULL;
+}
+
+static void forget(struct allowance *a)
+{
+    TAILQ_REMOVE(&all.idle, a, idle);
+    LIST_REMOVE(a, chain);
+    free(a);
+    all.n--;
+}
+
+static void forget_whole(void)
+{
+    struct allowance *a;
+    int64_t now = now_ns();
+    while ((a = TAILQ_FIRST(&all.idle)) && a->messages.full_ns <= now && a->bytes.full_ns <= now)
+        forget(a);
+}
+
+struct allowance *allowance_enter(const char *address)
+{
+    if (!all.rules.rate)
+        return NULL;
+    forget_whole();
+    uint64_t key = key_of(address);
+    struct allowance *a = find(key);
+    if (!a) {
+        a = mem_calloc(1, sizeof *a);
+        a->key = key;
+        LIST_INSERT_HEAD(&all.table[chain_of(key)], a, chain);
+        all.n++;
+    } else if (!a->n) {
+        TAILQ_REMOVE(&all.idle, a, idle);
+    }
+    a->n++;
+    return a;
+}
+
+void allowance_leave(struct allowance *a)
+{
+    if (!a)
+        return;
+    if (--a->n == 0)
+        TAILQ_INSERT_TAIL(&all.idle, a, idle);
+    forget_whole();
+}
+
+size_t allowance_addresses(void)
+{
+    return all.n;
+}
+
+/* ---- taking --------------------------------------------------------------------------------- */
+
+/* Twice the longest message, so that one with all its frames' heads and escapes fits. */
+static int64_t at_least_a_message(int64_t burst)
+{
+    int64_t least = 2 * (int64_t)all.rules.max_bytes;
+    return burst > least ? burst : least;
+}
+
+size_t allowance_take_bytes(struct allowance *a, size_t n)
+{
+    if (!a || !all.rules.bytes_rate)
+        return n;
+    int64_t left =
+        level(&a->bytes, all.rules.bytes_rate, at_least_a_message(all.rules.bytes_burst));
+    if ((int64_t)n > left)
+        n = (size_t)left;
+    take(&a->bytes, all.rules.bytes_rate, (int64_t)n);
+    return n;
+}
+
+int allowance_take_message(struct allowance *a)
+{
+    if (!a)
+        return 1;
+    if (level(&a->messages, all.rules.rate, all.rules.burst) < 1)
+        return 0;
+    take(&a->messages, all.rules.rate, 1);
+    return 1;
+}
+
+int allowance_take_room(size_t n)
+{
+    int64_t cost = (int64_t)n + LINE_BYTES, rate = all.rules.room_rate;
+    if (!all.rules.rate || !rate)
+        return 1;
+    if (level(&all.room, rate, at_least_a_message(rate / ROOM_BURST_PART)) < cost)
+        return 0;
+    take(&all.room, rate, cost);
+    return 1;
+}
+
+/* ---- all of them ---------------------------------------------------------------------------- */
+
+void allowance_start(const struct allowance_rules *rules)
+{
+    memset(&all, 0, sizeof all);
+    all.rules = *rules;
+    TAILQ_INIT(&all.idle);
+}
+
+void allowance_stop(void)
+{
+    struct allowance *a;
+    while ((a = TAILQ_FIRST(&all.idle)))
+        forget(a);
+}
