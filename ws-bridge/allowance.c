@@ -101,27 +101,29 @@ static struct allowance *find(uint64_t key)
     return NULL;
 }
 
-static void forget(struct allowance *a)
+static int is_whole(const struct allowance *a, int64_t now)
 {
-    TAILQ_REMOVE(&all.idle, a, idle);
-    LIST_REMOVE(a, chain);
-    free(a);
-    all.n--;
+    return a->messages.full_ns <= now && a->bytes.full_ns <= now;
 }
 
-static void forget_whole(void)
+/* Those at the head of `idle` that are whole at that time. */
+static void forget_whole(int64_t now)
 {
-    struct allowance *a;
-    int64_t now = now_ns();
-    while ((a = TAILQ_FIRST(&all.idle)) && a->messages.full_ns <= now && a->bytes.full_ns <= now)
-        forget(a);
+    struct allowance *a, *next;
+    for (a = TAILQ_FIRST(&all.idle); a && is_whole(a, now); a = next) {
+        next = TAILQ_NEXT(a, idle);
+        TAILQ_REMOVE(&all.idle, a, idle);
+        LIST_REMOVE(a, chain);
+        free(a);
+        all.n--;
+    }
 }
 
 struct allowance *allowance_enter(const char *address)
 {
     if (!all.rules.rate)
         return NULL;
-    forget_whole();
+    forget_whole(now_ns());
     uint64_t key = key_of(address);
     struct allowance *a = find(key);
     if (!a) {
@@ -142,7 +144,7 @@ void allowance_leave(struct allowance *a)
         return;
     if (--a->n == 0)
         TAILQ_INSERT_TAIL(&all.idle, a, idle);
-    forget_whole();
+    forget_whole(now_ns());
 }
 
 size_t allowance_addresses(void)
@@ -203,7 +205,5 @@ void allowance_start(const struct allowance_rules *rules)
 
 void allowance_stop(void)
 {
-    struct allowance *a;
-    while ((a = TAILQ_FIRST(&all.idle)))
-        forget(a);
+    forget_whole(INT64_MAX);
 }

@@ -41,8 +41,8 @@ struct handshake {
 };
 
 /* Judges what has come so far; to be called again with more bytes while it is PARTIAL. What is over
- * HANDSHAKE_MAX_BYTES is refused (431). `origins`: the allowed ones besides the same host, separated by
- * spaces; "*" = all. */
+ * HANDSHAKE_MAX_BYTES is refused (431). `origins`: the allowed ones besides the same host,
+ * separated by spaces; "*" = all. */
 void handshake_read(const char *bytes, size_t n, const char *origins, struct handshake *ret);
 
 /* Appends the answer to an UPGRADE or a refusal. */

@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -32,6 +33,19 @@ const char *lines_crowd(enum chat_kind kind, int64_t n)
     snprintf(line, sizeof line, "%lld users have %s", (long long)n,
              kind == CHAT_JOIN ? "joined the mock chat." : "left the chat.");
     return line;
+}
+
+static char *cleaned(const struct chat_line *line, const char *kept, size_t *ret_len)
+{
+    char *out = mem_alloc(line->text_len + 1);
+    *ret_len = utf8_blank_controls(line->text, line->text_len, kept, out);
+    out[*ret_len] = '\0';
+    return out;
+}
+
+char *lines_plain_text(const struct chat_line *line, size_t *ret_len)
+{
+    return cleaned(line, "", ret_len);
 }
 
 /* ---- JSON out ------------------------------------------------------------------------------- */
@@ -82,10 +96,13 @@ static void add_now(struct json_object *o)
 char *lines_json(const struct chat_line *line, size_t *ret_len)
 {
     struct json_object *o = begin(line->kind == CHAT_UPDATE ? "update" : "message");
+    size_t text_len;
+    char *text = cleaned(line, LINES_KEPT, &text_len);
     add_int(o, "id", line->id);
     add_text(o, "user", line->user);
     add_text(o, "color", line->color);
-    json_object_object_add(o, "text", json_object_new_string_len(line->text, (int)line->text_len));
+    json_object_object_add(o, "text", json_object_new_string_len(text, (int)text_len));
+    free(text);
     add_text(o, "at", line->at);
     return finish(o, ret_len);
 }
@@ -182,6 +199,8 @@ static const char *wrong_with(struct lines_said *said)
     said->color = text_of(said->json, "color", &color_len);
     if (!said->text || utf8_length(said->text, said->text_len) < 0)
         return "text must be a string";
+    if (utf8_has_control_but(said->text, said->text_len, LINES_KEPT))
+        return "text has control characters";
     if (!said->user || utf8_length(said->user, user_len) < 0)
         return "user must be a string";
     if (utf8_length(said->user, user_len) > LINES_USER_MAX)

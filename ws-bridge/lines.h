@@ -14,7 +14,14 @@ const char *lines_prefix(enum chat_kind kind);
 /* Into a static buffer: "A new user has joined the mock chat.", "12 users have left the chat." */
 const char *lines_crowd(enum chat_kind kind, int64_t n);
 
-/* JSON; the caller frees it. */
+/* Control characters but these are no part of what is said. */
+#define LINES_KEPT "\n\t"
+/* The text for plain mode, on one line: a terminal shows it, and a line end would let a message
+ * pass for two. Of *ret_len bytes; the caller frees it. */
+char *lines_plain_text(const struct chat_line *line, size_t *ret_len);
+
+/* JSON; the caller frees it. The text is cleaned of control characters but LINES_KEPT, should it be
+ * an old one. */
 char *lines_json(const struct chat_line *line, size_t *ret_len);
 char *lines_json_crowd(enum chat_kind kind, int64_t n, int64_t present);
 char *lines_json_present(int64_t present);

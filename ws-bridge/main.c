@@ -19,7 +19,9 @@
 #include "base/drain.h"
 #include "base/listen.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/metrics.h"
+#include "base/utf8.h"
 #include "order/live.h"
 #include "ws-bridge/allowance.h"
 #include "ws-bridge/announce.h"
@@ -75,11 +77,21 @@ static void say(struct client *c, const struct lines_said *said)
         client_close(c, WS_TRY_LATER, "the chat is busy");
 }
 
+/* A plain client cannot be told what is wrong with its text: control characters become spaces. */
+static void say_plain(struct client *c, const char *text, size_t n)
+{
+    char *clean = mem_alloc(n + 1);
+    struct lines_said said = {.text = clean, .user = "", .color = "", .key = ""};
+    said.text_len = utf8_blank_controls(text, n, LINES_KEPT, clean);
+    say(c, &said);
+    free(clean);
+}
+
 static void on_text(struct client *c, const char *text, size_t n)
 {
-    struct lines_said said = {.text = text, .text_len = n, .user = "", .color = "", .key = ""};
+    struct lines_said said;
     if (!c->is_json) {
-        say(c, &said);
+        say_plain(c, text, n);
         return;
     }
     const char *wrong = lines_said_parse(text, n, &said);

@@ -131,7 +131,12 @@ void room_say_line(const struct chat_line *line)
     size_t len;
     const char *prefix = lines_prefix(line->kind);
     char *json = lines_json(line, &len);
-    say(PLAIN, prefix, strlen(prefix), line->text, line->text_len);
+    if (room.n_live[PLAIN]) {
+        size_t text_len;
+        char *text = lines_plain_text(line, &text_len);
+        say(PLAIN, prefix, strlen(prefix), text, text_len);
+        free(text);
+    }
     say(JSON, json, len, NULL, 0);
     history_add(line->id, json, len);
 }

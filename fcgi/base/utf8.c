@@ -92,14 +92,45 @@ int utf8_is_whole(const struct utf8_stream *s)
     return s->left == 0;
 }
 
-int utf8_has_control(const char *bytes, size_t n)
+/* The bytes of the control character that begins here; 0: it is none, or one of those kept. */
+static size_t control_at(const unsigned char *p, size_t n, const char *kept)
+{
+    if (p[0] < 0x20 || p[0] == 0x7f)
+        return p[0] && strchr(kept, p[0]) ? 0 : 1;
+    return p[0] == 0xc2 && n > 1 && p[1] < 0xa0 ? 2 : 0; /* U+0080..U+009F */
+}
+
+/* U+2028 and U+2029. */
+static size_t separator_at(const unsigned char *p, size_t n)
+{
+    return n > 2 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9) ? 3 : 0;
+}
+
+int utf8_has_control_but(const char *bytes, size_t n, const char *kept)
 {
     const unsigned char *p = (const unsigned char *)bytes;
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] < 0x20 || p[i] == 0x7f)
+    for (size_t i = 0; i < n; i++)
+        if (control_at(p + i, n - i, kept))
             return 1;
-        if (p[i] == 0xc2 && i + 1 < n && p[i + 1] < 0xa0)
-            return 1; /* U+0080..U+009F */
-    }
     return 0;
+}
+
+int utf8_has_control(const char *bytes, size_t n)
+{
+    return utf8_has_control_but(bytes, n, "");
+}
+
+size_t utf8_blank_controls(const char *bytes, size_t n, const char *kept, char *out)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    int is_one_line = !strchr(kept, '\n');
+    size_t written = 0;
+    for (size_t i = 0; i < n;) {
+        size_t skip = control_at(p + i, n - i, kept);
+        if (!skip && is_one_line)
+            skip = separator_at(p + i, n - i);
+        out[written++] = skip ? ' ' : bytes[i];
+        i += skip ? skip : 1;
+    }
+    return written;
 }

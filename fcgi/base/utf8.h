@@ -10,7 +10,16 @@ long utf8_length(const char *bytes, size_t n);
 /* True when the text (valid UTF-8) has a control character: C0, DEL or C1. */
 int utf8_has_control(const char *bytes, size_t n);
 
-/* The same check for text that comes in pieces, cut anywhere. All zero is the beginning of a text.
+/* The same, but for the ASCII ones in `kept` (such as "\n\t"), which are fine. */
+int utf8_has_control_but(const char *bytes, size_t n, const char *kept);
+
+/* Copies the text (valid UTF-8) to `out`, which has room for n bytes, with a space in the place of
+ * each such character; where no newline is kept, of U+2028 and U+2029 too, which separate lines.
+ * Returns the bytes written. */
+size_t utf8_blank_controls(const char *bytes, size_t n, const char *kept, char *out);
+
+/* The same check as utf8_length() for text that comes in pieces, cut anywhere. All zero is the
+ * beginning of a text.
  *
  *   struct utf8_stream s = {0};
  *   utf8_feed(&s, piece, n)      for each piece: -1 as soon as no continuation can mend it

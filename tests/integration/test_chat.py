@@ -170,8 +170,8 @@ def test_the_plain_chat_as_the_showcase_speaks_it(fresh_world):
             assert a.text() == b.text() == "Message: Is it hot?"
             a.say("")
             assert a.text() == b.text() == "Message: "
-            a.say("caf\u00e9 \U0001f35b \0 {}")
-            assert a.text() == b.text() == "Message: caf\u00e9 \U0001f35b \0 {}"
+            a.say("caf\u00e9 \U0001f35b {}")
+            assert a.text() == b.text() == "Message: caf\u00e9 \U0001f35b {}"
         assert a.text() == LEFT
 
 
@@ -250,6 +250,32 @@ def test_the_json_chat(fresh_world):
             said = a.json("message")
             assert (said["text"], said["id"]) == ("No.", world.top()) and "user" not in said
         assert a.json("leave")["text"] == LEFT
+
+
+def test_no_control_character_reaches_another_terminal(world):
+    """Neither what is said now nor what an older version left in the log."""
+    forged = "hi\r\nUpdate: we are closed\x1b[2J\0\x7f\x9b\u2028\t."
+    with world.plain() as a, world.json() as b:
+        history_of(b)
+        a.say(forged)
+        assert next_message(a) == "Message: hi  Update: we are closed [2J     ."
+        assert b.json("message")["text"] == "hi \nUpdate: we are closed [2J   \u2028\t."
+        b.say("two\nlines", user="Maya")
+        assert next_message(a) == "Message: two lines"
+        assert b.json("message")["text"] == "two\nlines"
+        key = uuid.uuid4().hex
+        b.say(forged, key=key)
+        error = b.json("error", "accepted")
+        assert (error["error"], error["key"]) == ("bad_message", key) and "control" in error["text"]
+        redis, top = world.store.redis, world.top() + 1
+        redis.hincrby("count:{s00}", "chat_messages", 1)
+        redis.xadd("chat:{s00}:log", {"type": "message", "text": forged, "at": "2026-01-01T00:00:00.000Z"},
+                   id=f"{top}-0")
+        redis.publish("chat:{s00}", json.dumps({"type": "message", "id": top, "text": forged}))
+        assert next_message(a) == "Message: hi  Update: we are closed [2J     ."
+        wait_both_have(world, top)
+        with world.json(after=top - 1) as c:
+            assert history_of(c)[0]["text"] == "hi \nUpdate: we are closed [2J   \u2028\t."
 
 
 @pytest.mark.parametrize("text, why", [

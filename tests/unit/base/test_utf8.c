@@ -164,6 +164,33 @@ static void control_characters_by_table(void **state)
             fail_msg("%s", TABLE[i].name);
 }
 
+static void controls_become_spaces(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *kept, *wanted;
+    } TABLE[] = {
+        {SEQUENCE(""), "", ""},
+        {SEQUENCE("a\0b\x1b[2J\x7f"), "\n\t", "a b [2J "},
+        {SEQUENCE("a\r\nb\tc"), "\n\t", "a \nb\tc"},
+        {SEQUENCE("a\r\nb\tc"), "", "a  b c"},
+        {SEQUENCE("a\xc2\x85z\xc2\x9b\xc2\xa0"), "\n\t", "a z \xc2\xa0"},
+        {SEQUENCE("a\xe2\x80\xa8z\xe2\x80\xa9"), "\n\t", "a\xe2\x80\xa8z\xe2\x80\xa9"},
+        {SEQUENCE("a\xe2\x80\xa8z\xe2\x80\xa9"), "", "a z "},
+        {SEQUENCE("\xe2\x80\xae\xf0\x9f\x8d\x9b"), "", "\xe2\x80\xae\xf0\x9f\x8d\x9b"},
+    };
+    for (size_t i = 0; i < LENGTH(TABLE); i++) {
+        char out[64];
+        size_t n = TABLE[i].n;
+        size_t got = utf8_blank_controls(guarded(TABLE[i].bytes, n), n, TABLE[i].kept, out);
+        assert_int_equal(got, strlen(TABLE[i].wanted));
+        assert_memory_equal(out, TABLE[i].wanted, got);
+        assert_false(utf8_has_control_but(out, got, TABLE[i].kept));
+    }
+}
+
 /* Every case of the table, cut in two everywhere and byte by byte: the same verdict. */
 static void in_pieces(void **state)
 {
@@ -202,6 +229,7 @@ int main(void)
         cmocka_unit_test(every_pair_of_bytes),
         cmocka_unit_test(every_truncation_is_refused_without_over_read),
         cmocka_unit_test(control_characters_by_table),
+        cmocka_unit_test(controls_become_spaces),
         cmocka_unit_test(in_pieces),
         cmocka_unit_test(a_bad_byte_is_found_at_once),
     };

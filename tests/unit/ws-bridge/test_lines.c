@@ -52,7 +52,7 @@ static void messages_in_json(void **state)
     (void)state;
     char *json = lines_json(&line, &len);
     assert_int_equal(len, strlen(json));
-    expect(json, "{\"type\":\"message\",\"id\":7,\"text\":\"a \\\"b\\\"\\\\ /\\n\\u0000\xc3\xa9\","
+    expect(json, "{\"type\":\"message\",\"id\":7,\"text\":\"a \\\"b\\\"\\\\ /\\n \xc3\xa9\","
                  "\"at\":\"2026-01-02T03:04:05.678Z\"}");
     line.kind = CHAT_UPDATE;
     line.id = INT64_MAX;
@@ -130,15 +130,33 @@ static void what_is_taken(void **state)
     }
 }
 
-static void a_text_may_hold_a_nul(void **state)
+static void a_plain_text_is_one_line(void **state)
 {
-    static const char JSON[] = "{\"text\":\"a\\u0000b\"}";
-    struct lines_said said;
+    struct chat_line line = {.kind = CHAT_MESSAGE,
+                             .text = "hi\r\nUpdate: \x1b[2J\0\t\xc2\x85\xe2\x80\xa8.",
+                             .text_len = 24};
+    size_t len;
     (void)state;
-    assert_null(lines_said_parse(JSON, sizeof JSON - 1, &said));
-    assert_int_equal(said.text_len, 3);
-    assert_memory_equal(said.text, "a\0b", 3);
-    lines_said_release(&said);
+    char *text = lines_plain_text(&line, &len);
+    assert_string_equal(text, "hi  Update:  [2J    .");
+    assert_int_equal(len, strlen(text));
+    free(text);
+}
+
+static void control_characters_are_refused(void **state)
+{
+    static const char *const TEXTS[] = {"a\\u0000b", "\\u001b[2J", "a\\r\\n",
+                                        "\x7f",      "\\u0085",    "\xc2\x9b"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(TEXTS); i++) {
+        char json[100];
+        struct lines_said said;
+        snprintf(json, sizeof json, "{\"key\":\"0123456789abcdef\",\"text\":\"%s\"}", TEXTS[i]);
+        assert_string_equal(lines_said_parse(json, strlen(json), &said),
+                            "text has control characters");
+        assert_string_equal(said.key, "0123456789abcdef");
+        lines_said_release(&said);
+    }
 }
 
 static void what_is_refused(void **state)
@@ -207,7 +225,8 @@ int main(void)
         cmocka_unit_test(messages_in_json),
         cmocka_unit_test(everything_else_in_json),
         cmocka_unit_test(what_is_taken),
-        cmocka_unit_test(a_text_may_hold_a_nul),
+        cmocka_unit_test(a_plain_text_is_one_line),
+        cmocka_unit_test(control_characters_are_refused),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(the_key_of_what_is_refused),
     };
