@@ -515,7 +515,8 @@ def test_the_rate_and_the_settings_of_a_strict_bridge():
                          REDIS_TIMEOUT_MS=60000,  # 15 MB take their time on a busy machine
                          CHAT_ORIGINS="https://shop.example http://b:81")
     try:
-        with world.plain() as a, world.plain() as other:
+        from_elsewhere = ["X-Forwarded-For: 203.0.113.9"]
+        with world.plain() as a, Ws(world.bridge(), headers=from_elsewhere) as other:
             for i in range(20):
                 a.say(str(i))
             assert a.text() == "Message: 0"  # no line told of its coming
@@ -531,7 +532,7 @@ def test_the_rate_and_the_settings_of_a_strict_bridge():
             assert a.wait_close() == 1008
             other.say("still here")
             other.wait_text("Message: still here")
-        with world.json() as a:
+        with Ws(world.bridge(), protocol=JSON, headers=from_elsewhere) as a:
             big = "\u00fc" * 2500000  # 15 MB as it is sent
             a.say(big)
             assert a.wait_json("message", "error")["text"] == big
