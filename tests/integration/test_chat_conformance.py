@@ -245,6 +245,7 @@ def test_fragments_out_of_place(ws, frames):
 GOOD = ["", "Hello-\u00b5@\u00df\u00f6\u00e4\u00fc\u00e0\u00e1-UTF-8!!", "\u03ba\u1f79\u03c3\u03bc\u03b5",
         "\0", "\x7f", "\u0080", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\ufdd0", "\ufeff", "\ufffd",
         "\ufffe", "\uffff", "\U00010000", "\U0001f35b", "\U0010ffff"]
+CONTROLS = ["\0", "\x7f", "\u0080"]
 BAD = {
     "a lone continuation": "80", "two of them": "80bf", "continuation after a character": "4180",
     "a start without the rest": "c320", "three bytes cut": "e28220", "four bytes cut": "f0908020",
@@ -260,11 +261,12 @@ BAD = {
 @pytest.mark.parametrize("text", GOOD)
 def test_good_text_however_it_is_cut(ws, text):
     data = text.encode()
+    said = " " if text in CONTROLS else text  # good UTF-8, but none of it reaches a terminal
     send(ws, [encode(TEXT, data)], BYTES)
-    assert echo(ws) == text
+    assert echo(ws) == said
     for cut in range(len(data) + 1):  # two fragments, the border within a character too
         send(ws, [encode(TEXT, data[:cut], fin=False), encode(CONTINUATION, data[cut:])])
-        assert echo(ws) == text
+        assert echo(ws) == said
 
 
 @pytest.mark.parametrize("name", BAD)
