@@ -5,8 +5,9 @@
 // marked until the server has accepted it; when a call ends before that, it is said again under the
 // same key, and the server knows whether it has it already.
 
-import { $, el, say, clock } from "./dom.js";
-import { ask, persist, newKey, backOff } from "./net.js";
+import { $, el, plain, say, clock } from "./dom.js";
+import { newKey, backOff } from "./net.js";
+import { browser } from "./store.js";
 import { strip } from "./strip.js";
 import { wire } from "./wire.js";
 import { isAway, onBack, suspect } from "./banner.js";
@@ -39,19 +40,20 @@ export function chat() {
 
   function remembered() {
     try {
-      return JSON.parse(localStorage.getItem(STORE)) ?? {};
+      return JSON.parse(browser.get(STORE)) ?? {};
     } catch {
       return {};
     }
   }
   const me = remembered();
+  const word = (value) => (typeof value === "string" ? plain(value.slice(0, name.maxLength)) : "");
   const pick = Math.floor(Math.random() * 9000) + 1000;
-  name.value = me.name || `Guest ${pick}`;
-  color.value = me.color || COLORS[pick % COLORS.length];
+  name.value = word(me.name) || `Guest ${pick}`;
+  color.value = word(me.color) || COLORS[pick % COLORS.length];
   const remember = () =>
-    localStorage.setItem(STORE, JSON.stringify({ name: name.value, color: color.value }));
+    browser.set(STORE, JSON.stringify({ name: name.value, color: color.value }));
   name.addEventListener("change", () => {
-    name.value = name.value.trim() || `Guest ${pick}`;
+    name.value = plain(name.value) || `Guest ${pick}`;
     remember();
   });
   color.addEventListener("change", remember);
@@ -272,26 +274,6 @@ export function chat() {
     pending.push(p);
     text.value = "";
     speak(p);
-  });
-
-  $("update-form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const input = $("update-text");
-    const button = $("update-send");
-    const words = input.value.trim();
-    if (!words) return;
-    button.disabled = true;
-    say($("update-note"), "Handing it in …");
-    const headers = { "Idempotency-Key": newKey() };
-    try {
-      const answer = await persist(() => ask("/new-update-and-broadcast",
-        { method: "POST", headers, json: { message: words } }));
-      say($("update-note"), `Accepted (${answer.status}) at once; everyone here reads it in a few seconds.`);
-      input.value = "";
-    } catch (error) {
-      say($("update-note"), error.message);
-    }
-    button.disabled = false;
   });
 
   shown.request(handshake());

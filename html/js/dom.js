@@ -15,6 +15,9 @@ export function el(name, { text, on = {}, ...attributes } = {}, ...children) {
   return node;
 }
 
+// What was typed or pasted, without control characters: nobody sees them, and they are refused.
+export const plain = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
+
 // Sets a text only when it changed: a live region speaks at every write.
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -1,14 +1,19 @@
-// The order form: choose, order. An order is sent with a key of its own, so that sending it again
+// The order form: choose, order. An order is sent under a key (keys.js), so that sending it again
 // after a lost answer places it once.
 
 import { $, el } from "./dom.js";
-import { ask, persist, newKey, isPassing } from "./net.js";
+import { post, regret, unanswered } from "./keys.js";
+import { ask, explain, persist } from "./net.js";
+import { browser } from "./store.js";
 import { money } from "./words.js";
 
 const RESTAURANT_STORE = "tiffin-restaurant";
+const PROMISE = "Order the same again: it is never placed twice.";
+const PRESS_MS = 500; // as long as a double click may take
 
-// Calls onPlaced(answer, about, request) for each order, onSubmitted() after that when it was placed
-// by this form, onMenu(menu) as one arrives. Returns { order(dish) }, which places one portion at once.
+// Calls onPlaced(placed, about) for each order, with post()'s answer; onSubmitted() after that when it
+// was placed by this form; onMenu(menu) as one arrives. Returns { order(dish, tell) }, which places one
+// portion at once and tells what the form says meanwhile.
 export function orderForm({ onPlaced, onSubmitted, onMenu }) {
   const form = $("order-form");
   const restaurant = $("restaurant");
@@ -18,7 +23,7 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
   let menu = { items: [], currency: "USD" };
   let restaurants = [];
   let isSending = false;
-  let key = null; // of the choice that is being sent; the same for each repetition of it
+  let pressed = null; // { choice, at } of the last order that was placed
 
   const option = (value, text) => el("option", { value, text });
   const message = (text, isPatient = false) => {
@@ -49,10 +54,11 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
         item.replaceChildren(option("", "No menu"));
         return;
       }
-      const before = localStorage.getItem(RESTAURANT_STORE);
+      const before = browser.get(RESTAURANT_STORE);
       if (restaurants.some((r) => r.id === before)) restaurant.value = before;
       restaurant.disabled = false;
       await loadMenu();
+      remind();
     } catch (error) {
       restaurant.replaceChildren(option("", "No restaurants at the moment"));
       message(error.message);
@@ -97,26 +103,38 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
     quantity: Number(quantity.value),
   });
 
-  async function send(choice) {
-    key ??= newKey();
-    const request = {
-      method: "POST", path: "/order", headers: { "Idempotency-Key": key }, json: choice,
-    };
-    const answer = await persist(() => ask("/order", request), {
-      tries: 5,
-      onWait: (error) => message(error.status === 429
-        ? `${error.message} Sending the same order again …`
-        : "No answer yet. Sending the same order again …", true),
-    });
-    key = null;
-    return { answer, request };
+  const nameOf = (id) => restaurants.find((r) => r.id === id)?.name ?? id;
+
+  // Before this page was loaded anew, perhaps.
+  function remind() {
+    const order = unanswered("/order").at(-1);
+    if (!order?.item) return;
+    message(`No answer has come to your order of ${order.quantity} × ${order.item}, ` +
+      `${nameOf(order.restaurant_id)}. ${PROMISE}`, true);
   }
 
-  // -> was it placed?
-  async function place(choice) {
+  // Is this the other half of the press that placed the last order: of a double click, of Enter and a
+  // click, of a key held down? With a quick server that one is answered by now.
+  function isSamePress(choice) {
+    const now = performance.now();
+    const isSame = pressed?.choice === JSON.stringify(choice) && now - pressed.at < PRESS_MS;
+    pressed = isSame ? { ...pressed, at: now } : null;
+    return isSame;
+  }
+
+  // `tell` hears what the form says. -> was it placed?
+  async function place(choice, tell = () => {}) {
     if (isSending) return false;
+    const says = (text, isPatient) => {
+      message(text, isPatient);
+      if (text) tell(text);
+    };
+    if (isSamePress(choice)) {
+      says("Placed, once. To order the same once more, press again.", true);
+      return false;
+    }
     isSending = true;
-    // The key stands for this choice: it must not change on the way.
+    // What is chosen must not change on the way: it is the key's.
     const controls = [restaurant, item, quantity];
     const wereDisabled = controls.map((control) => control.disabled);
     controls.forEach((control) => { control.disabled = true; });
@@ -126,20 +144,22 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
     const dish = menu.items.find((d) => d.name === choice.item);
     const about = {
       ...choice,
-      restaurant: restaurants.find((r) => r.id === choice.restaurant_id)?.name ?? choice.restaurant_id,
+      restaurant: nameOf(choice.restaurant_id),
       amount_cents: dish ? dish.price_cents * choice.quantity : 0,
       currency: menu.currency,
     };
     try {
-      const { answer, request } = await send(choice);
+      const placed = await post("/order", choice, {
+        tries: 5,
+        onWait: (error) => says(`${error.status ? explain(error) : "No answer yet."} ` +
+          "Sending the same order again …", true),
+      });
+      pressed = { choice: JSON.stringify(choice), at: performance.now() };
       message("");
-      onPlaced(answer, about, request);
+      onPlaced(placed, about);
       return true;
     } catch (error) {
-      if (!isPassing(error)) key = null; // refused for good: the next try is a new order
-      message(isPassing(error)
-        ? `${error.message} Press the button again: the same order is never placed twice.`
-        : error.message);
+      says(regret(error, PROMISE));
       return false;
     } finally {
       controls.forEach((control, i) => { control.disabled = wereDisabled[i]; });
@@ -149,28 +169,22 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
     }
   }
 
-  function onChoice() {
-    key = null; // another order
-    showTotal();
-  }
-
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     place(chosen()).then((isPlaced) => { if (isPlaced) onSubmitted(); });
   });
   restaurant.addEventListener("change", () => {
-    localStorage.setItem(RESTAURANT_STORE, restaurant.value);
-    onChoice();
+    browser.set(RESTAURANT_STORE, restaurant.value);
+    showTotal();
     loadMenu();
   });
-  item.addEventListener("change", onChoice);
-  quantity.addEventListener("input", onChoice);
+  item.addEventListener("change", showTotal);
+  quantity.addEventListener("input", showTotal);
   loadRestaurants();
 
   return {
-    order(dish) {
-      key = null;
-      place({ restaurant_id: restaurant.value, item: dish, quantity: 1 });
+    order(dish, tell) {
+      place({ restaurant_id: restaurant.value, item: dish, quantity: 1 }, tell);
     },
   };
 }

@@ -32,19 +32,24 @@ export async function ask(path, { method = "GET", headers, json } = {}) {
     return { status: response.status, ms, body, headers: response.headers };
   }
   if (response.status >= 500) tell("trouble", { status: response.status });
-  const message = response.status === 429
-    ? "Too many requests at once; please wait a moment."
-    : body?.error ?? body?.detail ?? `The server answered ${response.status}.`;
-  throw Object.assign(new Error(message), {
+  // Where a problem's `error` only names the status, its `detail` says more.
+  const line = body?.error === body?.title ? body?.detail ?? body?.error : body?.error;
+  throw Object.assign(new Error(line ?? `The server answered ${response.status}.`), {
     status: response.status, ms, body,
-    retryMs: 1000 * Number(response.headers.get("Retry-After") ?? 0),
+    retryMs: 1000 * (Number(response.headers.get("Retry-After")) || 0), // a date is as good as none
   });
+}
+
+// An error in whole sentences: its line and, where the server says more, that.
+export function explain({ message, body }) {
+  const sentences = [...new Set([message, body?.detail])].filter((s) => typeof s === "string" && s);
+  return sentences.map((s) => (/[.!?…]$/.test(s) ? s : `${s}.`)).join(" ");
 }
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // Will the same request perhaps succeed later?
-export const isPassing = (error) => error.status === 0 || error.status === 429 || error.status >= 500;
+export const isPassing = ({ status }) => [0, 408, 425, 429].includes(status) || status >= 500;
 
 // The wait before try number n (0, 1, …): doubling, with jitter so that pages do not come in step.
 export const backOff = (n, most = 15000) => Math.min(most, 500 * 2 ** n) * (0.75 + Math.random() / 2);

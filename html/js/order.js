@@ -2,7 +2,7 @@
 //
 // Tells `change` (a new version), `connection`, `line` (raw, for who shows the wire) and `over`.
 
-import { ask, persist, newKey } from "./net.js";
+import { ask, persist } from "./net.js";
 import { Stream } from "./stream.js";
 import { isSettled } from "./words.js";
 
@@ -13,7 +13,7 @@ export class Order extends EventTarget {
     super();
     this.id = id;
     this.about = about;     // { item, quantity, restaurant, amount_cents, currency }, when known
-    this.receipt = null;    // { ms, status, body, request } of the POST, when this page made it
+    this.receipt = null;    // { ms, status, body, request, since } of the POST, when this page made it
     this.versions = [];     // without gaps, unless the server could not tell
     this.connection = "connecting";
     this.reconnections = 0;
@@ -76,10 +76,9 @@ export class Order extends EventTarget {
     return CUT_MS;
   }
 
+  // Without a key: cancelled once more, it is as cancelled as before.
   async cancel() {
-    await persist(() => ask(`${this.path}/cancel`, {
-      method: "POST", headers: { "Idempotency-Key": newKey() },
-    }));
+    await persist(() => ask(`${this.path}/cancel`, { method: "POST" }));
   }
 
   async #read() {

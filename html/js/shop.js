@@ -16,6 +16,7 @@ export function shop(order) {
   const shown = wire($("shop-wire"));
   const chips = $("shop-menu");
   const lines = $("shop-lines");
+  const tell = (text) => say($("shop-summary"), text);
   let stopDrawing = () => {};
   shown.request({ method: "POST", path: "/order", json: { restaurant_id: "resto_123", item: "Curry", quantity: 1 } });
 
@@ -32,7 +33,7 @@ export function shop(order) {
       say($("shop-where"), !menu ? "Fetching the menu …" : menu.items.length
         ? `From the menu of ${menu.restaurant.name}:` : `${menu.restaurant.name} has nothing to offer now.`);
       chips.replaceChildren(...(menu?.items ?? []).map((dish) => el("li", {}, el("button", {
-        type: "button", class: "chip", on: { click: () => order(dish.name) },
+        type: "button", class: "chip", on: { click: () => order(dish.name, tell) },
       }, dish.name, " ", el("small", { text: money(dish.price_cents, menu.currency) })))));
     },
 
@@ -43,11 +44,13 @@ export function shop(order) {
       if (receipt) {
         shown.request(receipt.request);
         shown.answer(receipt.status, receipt.ms, receipt.body);
-        say($("shop-summary"), `Confirmed in ${duration(receipt.ms)}: the order is on disk. Everything below happened after the answer.`);
+        tell(receipt.since
+          ? "The answer to your first try had been lost; this one says what became of it. The history was read back."
+          : `Confirmed in ${duration(receipt.ms)}: the order is on disk. Everything below happened after the answer.`);
       } else {
         shown.request({ method: "GET", path: o.path });
         shown.status("");
-        say($("shop-summary"), "This order was placed before the page was loaded; its history was read back.");
+        tell("This order was placed before the page was loaded; its history was read back.");
       }
       let wasOver = false;
       const stop = ticking(() => {

@@ -2,6 +2,7 @@
 // and when. It fills the elements with data-… hooks that its root has; a root may leave some out.
 
 import { el, say, clock } from "./dom.js";
+import { explain } from "./net.js";
 import { drawTiffin } from "./tiffin.js";
 import { copyButton } from "./wire.js";
 import { STEPS, short, word, changes, farewell, isCancellable, isSettled, money } from "./words.js";
@@ -174,7 +175,7 @@ export class Tracker {
       await order.cancel();
       if (!order.isOver) this.#say("note", "Cancelled. What was paid is paid back.");
     } catch (error) {
-      this.#say("note", error.message);
+      this.#say("note", explain(error));
     } finally {
       button.disabled = false;
     }
