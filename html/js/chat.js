@@ -34,7 +34,7 @@ export function chat() {
   let timer = null;
   let wasOpen = false;
   let holding = null;    // timer, while a message waits for the feed
-  const pending = [];    // { key, user, color, text, node } said, and not heard back; id: accepted
+  const pending = [];    // { key, user, color, text, node, bytes } said, and not heard back; id: accepted
 
   // ---- who I am --------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ export function chat() {
         socket.onmessage = null;
         socket.close(1000);
       }
-      if (error === "bad_message") drop(pending.find((p) => p.key === key));
+      if (error === "bad_message") drop(pending.find((p) => p.key === key), "refused");
     },
   };
 
@@ -170,11 +170,20 @@ export function chat() {
     holding = setTimeout(look, HOLD_MS);
   }
 
-  // Refused, and so it would be again.
-  function drop(p) {
+  // As it would be again. Its words stay, to be said otherwise.
+  function drop(p, why) {
     if (!p) return;
-    remove(p);
+    pending.splice(pending.indexOf(p), 1);
+    p.node.className = "mine refused";
+    say(p.node.querySelector(".who").lastElementChild, `not said: ${why}`);
     text.value ||= p.text;
+  }
+
+  // The server closes at a message that is too long. That one was not accepted, so the longest that was
+  // not is at least as long, and too long for certain. Another may be too: the next call tells.
+  function dropLongest() {
+    const waiting = pending.filter((p) => !p.id).sort((a, b) => b.bytes - a.bytes);
+    drop(waiting[0], "too long");
   }
 
   function repeat() {
@@ -190,8 +199,10 @@ export function chat() {
     repeat();
   }
 
-  function speak({ key, user, color: ink, text: words }) {
+  function speak(p) {
+    const { key, user, color: ink, text: words } = p;
     const json = JSON.stringify({ text: words, user, color: ink, key });
+    p.bytes = new TextEncoder().encode(json).length;
     shown.line(`↑ ${json}`);
     minute.mark("You say");
     socket.send(json);
@@ -218,7 +229,7 @@ export function chat() {
       socket = null;
       minute.close("Line");
       const why = code === 1008 ? "Too many messages at once" : code === 1009 ? "That message was too long" : "The line broke";
-      if (code === 1009) drop(pending[0]);
+      if (code === 1009) dropLongest();
       connection("waiting", `${why}; calling again …`);
       say($("chat-present"), "Support chat");
       if (!document.hidden) again();
@@ -266,9 +277,9 @@ export function chat() {
 
   $("chat-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const words = text.value.trim();
+    const words = plain(text.value);
     if (!words || !socket || send.disabled) return;
-    const p = { key: newKey(), user: name.value.trim(), color: color.value, text: words };
+    const p = { key: newKey(), user: plain(name.value), color: color.value, text: words };
     p.node = add(bubble(p, "mine pending"));
     room.scrollTop = room.scrollHeight;
     pending.push(p);
