@@ -101,7 +101,11 @@ export function waiter() {
 
   document.querySelectorAll("input[name=tables]").forEach((radio) =>
     radio.addEventListener("change", () => { if (!start.disabled) reset(count()); }));
-  start.addEventListener("click", run);
+  $("waiter-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    run();
+  });
+  start.disabled = false;
   reset(count());
   shown.request({ method: "GET", path: `/exhibits/waiter?n=${count()}`, isStream: true });
 }
