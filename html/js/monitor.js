@@ -10,6 +10,11 @@ const number = new Intl.NumberFormat("en");
 // Nothing was asked, so there is no answer time: not a very quick one.
 const latency = (ms) => (ms === 0 ? "–" : ms >= 1000 ? `${(ms / 1000).toFixed(1)}\u00a0s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}\u00a0ms`);
 
+// Of the store's limit, where there is one.
+const megabytes = (bytes) => (bytes / 2 ** 20).toFixed(bytes < 100 * 2 ** 20 ? 1 : 0);
+const memory = ({ used_bytes: used, max_bytes: most }) =>
+  (most ? `${megabytes(used)} of ${megabytes(most)}\u00a0MB` : `${megabytes(used)}\u00a0MB`);
+
 const FIGURES = {
   "m-placed": (d) => number.format(d.orders.placed),
   "m-active": (d) => number.format(d.orders.active),
@@ -138,10 +143,17 @@ const STATES = {
 export function monitor() {
   let charts = null;
 
+  function condition(d) {
+    if (d.redis !== "up") return "The order store is away";
+    if (d.memory?.refusing_orders) return "The order store is full: new orders are refused";
+    if (d.workers === 0) return "No worker is there";
+    return d.status === "ok" ? "All is well" : "Not all is well";
+  }
+
   function health(d) {
     const node = $("m-health");
     node.dataset.state = d.status === "ok" ? "live" : "waiting";
-    say(node, d.redis !== "up" ? "The order store is away" : d.workers === 0 ? "No worker is there" : "All is well");
+    say(node, condition(d));
     $("monitor").classList.toggle("stale", d.redis !== "up");
     if (d.redis !== "up") suspect();
   }
@@ -155,6 +167,8 @@ export function monitor() {
         return;
       }
       for (const [id, of] of Object.entries(FIGURES)) say($(id), of(d));
+      $("m-memory-row").hidden = !d.memory; // an older server does not tell
+      if (d.memory) say($("m-memory"), memory(d.memory));
       charts?.add(d);
     },
     onState(state) {

@@ -325,6 +325,33 @@ def test_the_monitor(browser, site):
     browser.eventually(lambda: site.http.status()["live"]["sse"] == 0, "no stream open")
 
 
+TOLD = """
+    const Real = window.EventSource;
+    window.EventSource = class extends Real {
+      set onmessage(f) {
+        super.onmessage = ({ data }) => f({ data: JSON.stringify({ ...JSON.parse(data), ...window.told }) });
+      }
+    };"""
+MB = 1024 * 1024
+
+
+@pytest.mark.parametrize("told, health, memory", [
+    ({"memory": {"used_bytes": 450 * MB, "max_bytes": 512 * MB, "refusing_orders": True}, "status": "degraded"},
+     "new orders are refused", "450 of 512\u00a0MB"),
+    ({"memory": {"used_bytes": 3.14 * MB, "max_bytes": 0, "refusing_orders": False}}, "All is well", "3.1\u00a0MB"),
+    ({"memory": None, "status": "degraded"}, "Not all is well", None),
+])
+def test_the_monitor_tells_how_full_the_store_is(browser, site, told, health, memory):
+    browser.cdp("Page.addScriptToEvaluateOnNewDocument", source=TOLD)
+    browser.open(site.url + "/")
+    browser.js("window.told = arguments[0]", told)
+    browser.scroll_to("#monitor")
+    browser.wait_text("#m-health", health)
+    browser.eventually(lambda: browser.find("#m-memory").is_displayed() == bool(memory), "the row")
+    if memory:
+        assert browser.text("#m-memory") == memory
+
+
 def test_the_charts_can_be_missing(browser, site):
     browser.expected.append("uPlot")
     browser.cdp("Network.enable")
