@@ -7,7 +7,8 @@ import tempfile
 import time
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import (ElementClickInterceptedException,
+                                        StaleElementReferenceException)
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -120,15 +121,18 @@ class Browser:
                 "{block: 'center', behavior: 'instant'})", selector)
 
     def click(self, selector):
-        """When it stands still: what is pressed where it was is not pressed."""
-        self.scroll_to(selector)
-        self.eventually(lambda: self.driver.execute_async_script("""
-            const node = document.querySelector(arguments[0]), done = arguments[1];
-            const place = () => JSON.stringify(node.getBoundingClientRect());
-            const was = place();
-            requestAnimationFrame(() => requestAnimationFrame(() => done(place() === was)))""", selector),
-            f"{selector} standing still")
-        self.find(selector).click()
+        """When it stands still: what is pressed where it was is not pressed, and pressed again."""
+        def press():
+            self.scroll_to(selector)
+            if not self.driver.execute_async_script("""
+                const node = document.querySelector(arguments[0]), done = arguments[1];
+                const place = () => JSON.stringify(node.getBoundingClientRect());
+                const was = place();
+                requestAnimationFrame(() => requestAnimationFrame(() => done(place() === was)))""", selector):
+                return False
+            self.find(selector).click()
+            return True
+        self.eventually(press, f"{selector} standing still")
 
     def type(self, selector, text):
         field = self.find(selector)
@@ -143,7 +147,8 @@ class Browser:
         for _ in range(DEADLINE_S * 20):
             try:
                 answer = condition()
-            except (StaleElementReferenceException, AttributeError, TypeError):
+            except (ElementClickInterceptedException, StaleElementReferenceException,
+                    AttributeError, TypeError):
                 answer = None
             if answer:
                 return answer
