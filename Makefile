@@ -306,7 +306,7 @@ FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch] tests/integration
 
 .PHONY: lint format check-format check-tidy check-cppcheck check-scripts
 lint: deps-lint all ## every check of the sources, the scripts and the nginx configuration
-	@code=0; for check in check-format check-layers check-scripts check-nginx check-lua check-readme \
+	@code=0; for check in check-format check-layers check-scripts check-nginx check-lua check-readme check-openapi \
 			check-cppcheck check-tidy; do \
 		$(MAKE) -s $$check || { echo "lint: $$check failed" >&2; code=1; }; done; \
 		[ $$code -ne 0 ] || echo 'lint: clean'; exit $$code
@@ -316,7 +316,7 @@ format: ## format the C sources
 check-format: ## are they formatted?
 	@clang-format --dry-run -Werror $(FORMATTED)
 
-.PHONY: check-layers check-nginx check-lua check-readme readme
+.PHONY: check-layers check-nginx check-lua check-openapi check-readme readme
 check-readme: all
 	@tests/lint/readme.sh
 readme: all ## write the table of settings into the README
@@ -329,6 +329,8 @@ check-scripts:
 	@tests/lint/scripts.sh
 check-lua:
 	@tests/lint/lua.sh
+check-openapi: ## is openapi.json sound? By Spectral and Redocly (needs npm)
+	@tests/lint/openapi.sh
 
 check-cppcheck:
 	@cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j2 \
