@@ -57,6 +57,7 @@
 #define FN_RESUME "resume"
 #define FN_STATS "stats"
 #define FN_LIVE_WRITE "live_write"
+#define FN_TRIM "trim" /* called by workers of version 1 alone */
 #define FN_OLDEST "oldest"
 #define FN_RELEASE "release"
 #define FN_FORGET "forget"

@@ -500,13 +500,13 @@ struct rds_cmd *store_forget(struct rds *r, const char *const ids[], size_t n, r
 
 /* ---- the simulated gateway's ledger --------------------------------------------------------- */
 
-struct rds_cmd *store_gateway_charge(struct rds *r, const char *payment_key, int64_t amount_cents,
-                                     const char *currency, const char *outcome, rds_reply_fn fn,
-                                     void *arg)
+struct rds_cmd *store_gateway_charge(struct rds *r, const struct charge *charge,
+                                     const char *outcome, rds_reply_fn fn, void *arg)
 {
     return rds_call(r, fn, arg, "FCALL", FN_GATEWAY_CHARGE, "1",
-                    key_of(KEY_GATEWAY_PREFIX, payment_key).text, text_of_number(amount_cents).text,
-                    currency, outcome);
+                    key_of(KEY_GATEWAY_PREFIX, charge->payment_key).text,
+                    text_of_number(charge->amount_cents).text, charge->currency, outcome,
+                    text_of_number(charge->deadline_ms).text);
 }
 
 struct rds_cmd *store_gateway_refund(struct rds *r, const char *payment_key, rds_reply_fn fn,

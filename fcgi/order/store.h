@@ -214,10 +214,18 @@ struct rds_cmd *store_forget(struct rds *r, const char *const ids[], size_t n, r
 
 /* ---- the simulated gateway's ledger --------------------------------------------------------- */
 
-/* Answer: [first result, requests so far]. */
-struct rds_cmd *store_gateway_charge(struct rds *r, const char *payment_key, int64_t amount_cents,
-                                     const char *currency, const char *outcome, rds_reply_fn fn,
-                                     void *arg);
+/* A charge as the ledger is asked for it. */
+struct charge {
+    const char *payment_key;
+    int64_t amount_cents;
+    const char *currency;
+    int64_t deadline_ms; /* by Redis' clock: a new key is not charged after it; 0 = none */
+};
+
+/* outcome: "captured" or "declined", if the key is new. Answer: [first result, requests so far], or
+ * ["late"]. */
+struct rds_cmd *store_gateway_charge(struct rds *r, const struct charge *charge,
+                                     const char *outcome, rds_reply_fn fn, void *arg);
 /* Answer: ["refunded"] or ["nothing"]. */
 struct rds_cmd *store_gateway_refund(struct rds *r, const char *payment_key, rds_reply_fn fn,
                                      void *arg);

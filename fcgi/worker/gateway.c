@@ -22,10 +22,11 @@
 struct gateway {
     struct ev_loop *loop;
     struct rds *ledger;
+    const int64_t *lease_until_ms;
     struct odds odds;
 };
 
-struct gateway *gateway_new(struct ev_loop *loop)
+struct gateway *gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms)
 {
     struct gateway *g = mem_calloc(1, sizeof *g);
     struct rds_options options = {.address = conf.redis,
@@ -33,6 +34,7 @@ struct gateway *gateway_new(struct ev_loop *loop)
                                   .client_name = "tiffin-gateway",
                                   .timeout_ms = conf.redis_timeout_ms};
     g->loop = loop;
+    g->lease_until_ms = lease_until_ms;
     g->odds = (struct odds){.decline_pct = conf.payment_decline_pct,
                             .error_pct = conf.payment_error_pct,
                             .timeout_pct = conf.payment_timeout_pct,
@@ -97,7 +99,10 @@ static void on_ledger(void *arg, const struct rds_result *result)
             return;
         }
     }
-    answer(call, GATEWAY_UNKNOWN, "payment gateway: malformed answer");
+    answer(call, GATEWAY_UNKNOWN,
+           strcmp(store_word(result->reply), "late") == 0
+               ? "this worker was taken for dead before it could charge"
+               : "payment gateway: malformed answer");
 }
 
 static void on_patience_over(struct ev_loop *loop, ev_timer *w, int revents)
@@ -110,8 +115,11 @@ static void on_patience_over(struct ev_loop *loop, ev_timer *w, int revents)
 
 static struct rds_cmd *send_charge(struct gateway_call *call, const char *outcome, rds_reply_fn fn)
 {
-    return store_gateway_charge(call->gateway->ledger, call->key, call->amount_cents,
-                                call->currency, outcome, fn, call);
+    const struct charge charge = {.payment_key = call->key,
+                                  .amount_cents = call->amount_cents,
+                                  .currency = call->currency,
+                                  .deadline_ms = *call->gateway->lease_until_ms};
+    return store_gateway_charge(call->gateway->ledger, &charge, outcome, fn, call);
 }
 
 static void act(struct gateway_call *call)

@@ -43,7 +43,10 @@ struct gateway_call {
     void *arg;
 };
 
-struct gateway *gateway_new(struct ev_loop *loop);
+/* lease_until_ms: until then, by Redis' clock, the worker is not taken for dead (0: not known). It
+ * is read with each charge: one that comes later, because the worker was stopped, must not move
+ * money that another has moved. Lives as long as the gateway. */
+struct gateway *gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms);
 /* All calls must have been answered or cancelled. NULL ok. */
 void gateway_free(struct gateway *g);
 /* The connection to its ledger: for rds_is_up() and rds_reason(). */

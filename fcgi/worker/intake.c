@@ -86,8 +86,10 @@ static void on_beaten(void *arg, const struct rds_result *result)
         (void)rds_int(rds_at(result->reply, 2), &redis_ms);
         in->is_registered = 1;
         pulse_beat(&in->pulse, clock_mono_ms(), all_steady_ms);
-        if (redis_ms > 0)
+        if (redis_ms > 0) {
+            in->lease_until_ms = redis_ms + conf.worker_ttl_ms;
             compare_clocks(w, redis_ms);
+        }
     } else {
         pulse_break(&in->pulse);
         complain(w, result);

@@ -19,10 +19,11 @@ struct intake {
 
     struct pulse pulse;
     struct agreement agreement; /* on what time it is by Redis' clock */
-    int is_registered;          /* on this connection */
-    int is_compared;            /* on this connection: our list holds nothing that we do not know */
-    int is_stopped;             /* no new jobs any more */
-    int is_refused;             /* Redis answered with an error, and that was logged */
+    int64_t lease_until_ms; /* by that clock: our latest heartbeat holds so long; 0 = none yet */
+    int is_registered;      /* on this connection */
+    int is_compared;        /* on this connection: our list holds nothing that we do not know */
+    int is_stopped;         /* no new jobs any more */
+    int is_refused;         /* Redis answered with an error, and that was logged */
 
     int may_have_more; /* the queue may hold something that can be taken now */
     int n_asked;       /* of the take on its way */

@@ -84,7 +84,7 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     w->loop = loop;
     jobs_init(&w->jobs, w, (size_t)conf.worker_concurrency);
     w->rds = rds_new(loop, &options);
-    w->gateway = gateway_new(loop);
+    w->gateway = gateway_new(loop, &w->intake.lease_until_ms);
     intake_start(w);
     reaper_start(w);
     retention_start(w);

@@ -15,16 +15,28 @@ was captured once. One hash a payment key:
 -- default. (Stripe keeps its idempotency keys for 30 days.)
 local KEEP_SECONDS = 90 * 86400
 
+-- Milliseconds since the epoch by Redis' clock.
+local function now_ms()
+    local t = redis.call('TIME')
+    return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
 --[[ gateway_charge
 KEYS  ledger entry
-ARGV  amount (minor units), currency, what to answer if this key is new: captured | declined
--> {first result, requests so far} | error on an amount other than the first one's ]]
+ARGV  amount (minor units), currency, what to answer if this key is new: captured | declined,
+      deadline (ms, Redis' clock; 0 or not given = none): a new key that comes later is not charged
+-> {first result, requests so far} | {'late'} | error on an amount other than the first one's
+
+The deadline is the end of the caller's lease on the order: after it another worker may have charged
+the same key, and the entry may even have been forgotten since. ]]
 local function charge(keys, argv)
     local entry, amount, currency, outcome = keys[1], argv[1], argv[2], argv[3]
     local first = redis.call('HMGET', entry, 'result', 'amount_cents', 'currency')
     if first[1] and (first[2] ~= amount or first[3] ~= currency) then
         return redis.error_reply('GATEWAY this key was used for another amount')
     end
+    local deadline = tonumber(argv[4] or 0)
+    if not first[1] and deadline > 0 and now_ms() > deadline then return { 'late' } end
     local requests = redis.call('HINCRBY', entry, 'requests', 1)
     redis.call('EXPIRE', entry, KEEP_SECONDS)
     if first[1] then return { first[1], requests } end

@@ -181,8 +181,9 @@ class Functions:
 
     # gateway
 
-    def charge(self, key, amount=1250, currency="USD", outcome="captured"):
-        return self.fcall("gateway_charge", ["gateway:{s00}:" + key], amount, currency, outcome)
+    def charge(self, key, amount=1250, currency="USD", outcome="captured", deadline=0):
+        return self.fcall("gateway_charge", ["gateway:{s00}:" + key], amount, currency, outcome,
+                          deadline)
 
     def refund(self, key):
         return self.fcall("gateway_refund", ["gateway:{s00}:" + key])

@@ -44,6 +44,15 @@ def test_refund_of_nothing(gateway, admin):
     assert fc.snapshot(admin) == before
 
 
+def test_a_charge_that_comes_late_moves_no_money(gateway, admin):
+    """Its worker was stopped past its lease: another one may have charged, and all be forgotten."""
+    before, now_ms = fc.snapshot(admin), admin.time()[0] * 1000
+    assert gateway.charge("k1", deadline=now_ms - 1) == ["late"]
+    assert fc.snapshot(admin) == before
+    assert gateway.charge("k1", deadline=now_ms + 60000) == ["captured", 1]
+    assert gateway.charge("k1", deadline=1) == ["captured", 2], "what is known is told, however late"
+
+
 DAYS_90 = 90 * 86400
 
 

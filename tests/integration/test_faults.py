@@ -178,6 +178,26 @@ def test_worker_that_wakes_up_too_late(world):
         assert store.history(id_) == GOOD_LIFE and store.ledger(id_)["captures"] == "1"
 
 
+def test_worker_that_wakes_up_when_all_is_forgotten(world):
+    """The ledger does not know the key any more (memory was short): it must not be charged anew."""
+    store = world.store
+    with world.stack.only_worker(PAYMENT_MS=500) as sleeper:
+        id_ = world.http.place().json["order_id"]
+        key = store.wait_field(id_, "payment_key")
+        sleeper.send_signal(signal.SIGSTOP)
+        with world.stack.own_worker():
+            store.wait_settled([id_])
+            entry = store.redis.hgetall(f"gateway:{{s00}}:{key}")
+            store.redis.delete(f"gateway:{{s00}}:{key}")
+            sleeper.send_signal(signal.SIGCONT)
+            store.wait_settled([world.http.place().json["order_id"]])
+            eventually(lambda: store.redis.scard(WORKERS) == 2, "the sleeper among the workers")
+        late = world.http.place().json["order_id"]  # by the sleeper, which has come to itself
+        store.wait_settled([late])
+        assert store.redis.exists(f"gateway:{{s00}}:{key}") == 0, "charged again"
+        store.redis.hset(f"gateway:{{s00}}:{key}", mapping=entry)  # for the check of the money
+
+
 def test_worker_that_is_asked_to_stop_gives_its_jobs_back(world):
     store = world.store
     with world.stack.without("worker"):

@@ -436,7 +436,8 @@ static void endless_texts_are_cut_not_overrun(void **state)
     store_accept_update(nobody.rds, &update, seen_fill, &seen);
     store_order(nobody.rds, text, seen_fill, &seen);
     store_user_orders(nobody.rds, text, seen_fill, &seen);
-    store_gateway_charge(nobody.rds, text, INT64_MIN, text, text, seen_fill, &seen);
+    const struct charge charge = {text, INT64_MIN, text, INT64_MAX};
+    store_gateway_charge(nobody.rds, &charge, text, seen_fill, &seen);
     rds_client_turn(&nobody);
     assert_int_equal(seen.n, 5);
     assert_int_equal(seen.outcome, RDS_UNSENT);
