@@ -5,7 +5,7 @@
 # A stack is one run directory (TIFFIN_RUN_DIR). In it:
 #   svc/<name>/      s6 service directory: what is supervised (written by up.sh)
 #   log/<name>/      bounded log files; <name>.log points at the current one
-#   <name>.pid       process id of the service, which is also its process group
+#   <name>.pid       process id of the service, for people; nothing here believes it
 #   redis/           Redis' append-only file: the orders. Nothing here deletes it.
 #   redis.sock, api/<i>.sock, ws/ws.sock, ws/ws-<i>.sock    sockets
 #   secrets/, users.acl                     generated passwords, never in argv
@@ -25,6 +25,23 @@ warn() { printf 'tiffin: %s\n' "$*" >&2; }
 die() {
     warn "$@"
     exit 1
+}
+
+# now_ms: milliseconds since the machine started: unlike the clock (and bash's SECONDS)
+# it never jumps.
+now_ms() {
+    local up
+    read -r up _ </proc/uptime
+    up=${up/./}
+    say $((10#$up * 10))
+}
+
+# read_number FILE: the number it holds; 0 for anything else.
+read_number() {
+    local value=''
+    [[ ! -r $1 ]] || read -r value <"$1"
+    [[ $value =~ ^[0-9]{1,15}$ ]] || value=0
+    say $((10#$value))
 }
 
 # ---- settings ---------------------------------------------------------------
@@ -103,19 +120,41 @@ supervisor_runs() {
     [[ -d $SVC ]] && s6-svscanctl -z "$SVC" 2>/dev/null
 }
 
-# stack_processes: "pid command" of each process of this stack that can be told
-# by its working directory: s6's and every service's is inside the run directory
-# (Redis goes to its data). The names keep a shell that happens to stand there out.
+# working_folders: "/proc/<pid> <working directory>" of all processes, each ended by a NUL:
+# a folder's name may hold anything.
+working_folders() {
+    find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -printf '%h %l\0' 2>/dev/null
+}
+
+# stack_processes [FOLDER]: "pid command" of each process of this stack, or of those
+# that work in FOLDER: a service's own is $SVC/<name>, for Redis its data as well.
+# The working directory is the proof that a process is ours, for nobody else can enter
+# these folders; a number in a file is none, it may by now be anybody's. The names keep
+# a shell that happens to stand there out.
 stack_processes() {
-    local link cwd pid comm
-    while read -r link cwd; do
-        [[ $cwd == "$SVC" || $cwd == "$SVC"/* || $cwd == "$TIFFIN_RUN_DIR/redis" ]] || continue
+    local inside=${1:-$SVC} link cwd pid comm
+    while read -r -d '' link cwd; do
+        cwd=${cwd%' (deleted)'}
+        [[ $cwd != "$TIFFIN_RUN_DIR/redis" ]] || cwd=$SVC/redis
+        [[ $cwd == "$inside" || $cwd == "$inside"/* ]] || continue
         pid=${link#/proc/}
         read -r comm 2>/dev/null <"/proc/$pid/comm" || continue
         case $comm in
-        s6-* | nginx | redis-server | tiffin-*) say "$pid $comm" ;;
+        s6-* | nginx | redis-server | tiffin-api | tiffin-worker | tiffin-ws) say "$pid $comm" ;;
         esac
-    done < <(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -printf '%h %l\n' 2>/dev/null)
+    done < <(working_folders)
+}
+
+# signal_service NAME SIGNAL: to every process of a service, whoever its parent is now.
+# 1 when there is none.
+signal_service() {
+    local pid comm found=1
+    while read -r pid comm; do
+        [[ $comm != s6-* ]] || continue
+        kill "-$2" "$pid" 2>/dev/null
+        found=0
+    done < <(stack_processes "$SVC/$1")
+    return "$found"
 }
 
 # last_lines NAME: the end of a service's log, for a message.
@@ -124,28 +163,6 @@ last_lines() {
 }
 
 # ---- stopping -----------------------------------------------------------------
-
-# group_lives PGID: has the process group a member that is not a zombie? (A killed
-# service's orphans are zombies until process 1 finds the time for them.)
-group_lives() {
-    kill -0 -- "-$1" 2>/dev/null || return 1
-    cat /proc/[0-9]*/stat 2>/dev/null | awk -v group="$1" '
-        { sub(/.*\) /, "") }   # the name may hold anything; then: state parent group
-        $3 == group && $1 !~ /[ZX]/ { found = 1 }
-        END { exit !found }'
-}
-
-# end_group PGID GRACE_TENTHS [SIGNAL]: end what is left of a process group: the
-# SIGNAL first, if one is given, and KILL after so many tenths of a second.
-end_group() {
-    local pgid=$1 tenths=$2
-    if [[ -n ${3:-} ]] && group_lives "$pgid"; then
-        kill "-$3" -- "-$pgid" 2>/dev/null
-        while group_lives "$pgid" && ((tenths-- > 0)); do sleep 0.1; done
-    fi
-    kill -KILL -- "-$pgid" 2>/dev/null
-    return 0
-}
 
 # stop_services NAME...: ask all of them at once, wait for all; s6 kills the ones
 # that outlast their timeout-kill.
@@ -181,8 +198,8 @@ stop_stack() {
         fi
     fi
     sweep
-    rm -f "$TIFFIN_RUN_DIR"/{redis,api,worker,ws,nginx}.pid "$TIFFIN_RUN_DIR"/worker-*.pid \
-        "$TIFFIN_RUN_DIR"/redis.sock "$TIFFIN_RUN_DIR"/{api,ws}/*.sock "$TIFFIN_RUN_DIR/started"
+    rm -f "$TIFFIN_RUN_DIR"/*.pid "$TIFFIN_RUN_DIR"/redis.sock "$TIFFIN_RUN_DIR"/{api,ws}/*.sock \
+        "$TIFFIN_RUN_DIR/started"
     rm -rf "$SVC"
 }
 

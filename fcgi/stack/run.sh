@@ -18,7 +18,8 @@ on_exit() {
     fi
     if [[ -n $tail_pid ]]; then
         sleep 0.3   # the last lines are on their way
-        kill -- "-$tail_pid" 2>/dev/null
+        # Still our child, or its number may be anybody's.
+        ! grep -qsx "PPid:[[:space:]]*$$" "/proc/$tail_pid/status" || kill -- "-$tail_pid" 2>/dev/null
     fi
     exit "$code"
 }

@@ -16,34 +16,20 @@ action=$1
 name=$2
 pid_file=$TIFFIN_RUN_DIR/$name.pid
 
-# Milliseconds since the machine started: unlike the clock it never jumps.
-now_ms() {
-    local up
-    read -r up _ </proc/uptime
-    up=${up/./}
-    say $((10#$up * 10))
-}
-
-read_number() {
-    local value=''
-    [[ ! -r $1 ]] || read -r value <"$1"
-    [[ $value =~ ^[0-9]+$ ]] || value=0
-    say "$value"
-}
-
-# A killed master leaves children that hold its port and sockets. Each service
-# is the leader of its own process group, so its pid names them all. nginx'
-# workers may first end their requests, but only so long that the successor is
-# up within a second.
+# A killed master leaves children that hold its port and sockets. nginx' workers may
+# first end their requests, but only so long that the successor is up within a second.
 end_leftovers() {
-    local pgid
-    pgid=$(read_number "$pid_file")
-    ((pgid > 1)) || return 0
-    if [[ $name == nginx ]]; then
-        end_group "$pgid" 5 QUIT
-    else
-        end_group "$pgid" 0
+    local tries
+    if [[ $name == nginx ]] && signal_service nginx QUIT; then
+        for ((tries = 0; tries < 5; tries++)); do
+            sleep 0.1
+            signal_service nginx 0 || return 0
+        done
     fi
+    for ((tries = 0; tries < 20; tries++)); do
+        signal_service "$name" KILL || return 0
+        sleep 0.05
+    done
 }
 
 become() {
