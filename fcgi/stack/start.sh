@@ -28,22 +28,52 @@ http_get() {
     HTTP_BODY=${answer#*$'\n\n'}
 }
 
-# port_is_taken: does anything listen on the port, on any address? Asked of the
-# kernel: nginx listens with reuseport, so its own bind could succeed beside
-# another's.
-port_is_taken() {
+# listeners PORT: the sockets that listen on it, on any address, each as /proc/<pid>/fd
+# shows it. Asked of the kernel: nginx listens with reuseport, so that of two stacks of one
+# user the second one's bind would succeed, and each get half of the other's requests.
+listeners() {
     local hex
-    hex=$(printf '%04X' "$TIFFIN_PORT")
-    grep -qsE "^ *[0-9]+: [0-9A-F]+:$hex [0-9A-F]+:0000 0A " /proc/net/tcp /proc/net/tcp6
+    hex=$(printf '%04X' "$1")
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port=":$hex" '
+        $2 ~ port "$" && $4 == "0A" { print "socket:[" $10 "]" }' | sort -u
 }
 
-# next_free_port: a suggestion for the message.
+# port_settings: those that name a port that the stack listens on.
+port_settings() {
+    say TIFFIN_PORT
+    ((TIFFIN_TLS_PORT == 0)) || say TIFFIN_TLS_PORT
+}
+
+# next_free_port AFTER: a suggestion for the message.
 next_free_port() {
-    local TIFFIN_PORT=$TIFFIN_PORT
-    for ((TIFFIN_PORT++; TIFFIN_PORT < 65535; TIFFIN_PORT++)); do
-        port_is_taken || break
+    local port=$1
+    for ((port++; port < 65535; port++)); do
+        ((port != TIFFIN_PORT && port != TIFFIN_TLS_PORT)) && [[ -z $(listeners "$port") ]] && break
     done
-    say "$TIFFIN_PORT"
+    say "$port"
+}
+
+# check_ports_free: before anything starts.
+check_ports_free() {
+    local setting
+    while read -r setting; do
+        [[ -z $(listeners "${!setting}") ]] ||
+            die "port ${!setting} is in use by another program; try: $setting=$(next_free_port "${!setting}") make up"
+    done < <(port_settings)
+}
+
+# check_ports_ours: is nobody but our nginx behind the ports? Whoever started at the very same
+# moment was not there yet when they were asked for, and what answers may be theirs.
+check_ports_ours() {
+    local setting pid ours others
+    ours=$(stack_processes "$SVC/nginx" | while read -r pid _; do
+        find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null
+    done | sort -u)
+    while read -r setting; do
+        others=$(comm -23 <(listeners "${!setting}") <(say "$ours"))
+        [[ -z $others ]] || die "another program listens on port ${!setting} ($setting) too;" \
+            "try: $setting=$(next_free_port "${!setting}") make up"
+    done < <(port_settings)
 }
 
 check_tools() {
@@ -146,10 +176,9 @@ start_supervisor() {
 
 # fail_if_dying NAME...: end the start when one of them keeps dying.
 fail_if_dying() {
-    local name fails
+    local name
     for name in "$@"; do
-        read -r fails 2>/dev/null <"$SVC/$name/data/fails" || continue
-        if ((fails >= 3)); then
+        if (($(read_number "$SVC/$name/data/fails") >= 3)); then
             warn "$name dies again and again; the end of its log:"
             last_lines "$name"
             exit 1
@@ -159,12 +188,12 @@ fail_if_dying() {
 
 # wait_until SECONDS WHAT SERVICES CONDITION...: 0 when the condition holds in time.
 wait_until() {
-    local deadline=$((SECONDS + $1)) what=$2 services=$3
+    local deadline=$(($(now_ms) + $1 * 1000)) what=$2 services=$3
     shift 3
     until "$@"; do
         # shellcheck disable=SC2086 # a list of names
         fail_if_dying $services
-        if ((SECONDS >= deadline)); then
+        if (($(now_ms) >= deadline)); then
             warn "$what"
             return 1
         fi
@@ -179,6 +208,29 @@ redis_answers() {
 
 is_ready() { http_get /readyz && [[ $HTTP_STATUS == 200 ]]; }
 
+# wait_ready NAME...: until /readyz is green, and says why when it is not. The names are
+# those of the services that should not be dying meanwhile.
+wait_ready() {
+    local name
+    if ! wait_until "$TIFFIN_UP_TIMEOUT_S" "not ready after $TIFFIN_UP_TIMEOUT_S s:" "$*" is_ready; then
+        check_ports_ours
+        warn "/readyz says ${HTTP_STATUS:-nothing} ${HTTP_BODY}"
+        for name in api nginx; do last_lines "$name"; done
+        return 1
+    fi
+    check_ports_ours
+}
+
+# already_running NAME...: what is to be said of a stack that was there.
+already_running() {
+    local port
+    port=$(read_number "$TIFFIN_RUN_DIR/started")
+    ((port == TIFFIN_PORT)) ||
+        die "Tiffin is already running, on port $port and not on $TIFFIN_PORT; make down stops it"
+    (wait_ready "$@") || die "Tiffin is already running, but it is not ready; make down, then make up, starts it anew"
+    say "Tiffin is already running: http://localhost:$port"
+}
+
 start_stack() {
     local services name loaded complaint
     svc_dir
@@ -188,13 +240,12 @@ start_stack() {
     make_run_dir
     with_lock
     if supervisor_runs && [[ -f $TIFFIN_RUN_DIR/started ]]; then
-        say "Tiffin is already running: http://localhost:$(cat "$TIFFIN_RUN_DIR/started")"
+        # shellcheck disable=SC2086 # a list of names
+        already_running $services
         return 2
     fi
     stop_stack   # what a crash or a killed `make up` left
-    if port_is_taken; then
-        die "port $TIFFIN_PORT is in use by another program; try: TIFFIN_PORT=$(next_free_port) make up"
-    fi
+    check_ports_free
 
     # shellcheck disable=SC2034 # read by the script that sources this
     started=1   # from here on the caller's EXIT trap has something to stop
@@ -218,11 +269,8 @@ start_stack() {
         rm -f "$SVC/$name/down"
     done <<<"$services"
 
-    if ! wait_until "$TIFFIN_UP_TIMEOUT_S" "not ready after $TIFFIN_UP_TIMEOUT_S s:" "${services//$'\n'/ }" is_ready; then
-        warn "/readyz says ${HTTP_STATUS:-nothing} ${HTTP_BODY}"
-        for name in api nginx; do last_lines "$name"; done
-        exit 1
-    fi
+    # shellcheck disable=SC2086 # a list of names
+    wait_ready $services || exit 1
     echo "$TIFFIN_PORT" >"$TIFFIN_RUN_DIR/started"
     say "Tiffin is ready: http://localhost:$TIFFIN_PORT"
     say "  place an order:  curl -X POST 'http://localhost:$TIFFIN_PORT/order?restaurant_id=resto_123&item=Curry'"

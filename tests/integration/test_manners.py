@@ -10,7 +10,8 @@ import pytest
 
 from shapes import check_problem
 from tiffin_http import Client
-from tiffin_stack import BIN_DIR, SCRIPTS, Stack, eventually
+from test_tls import make_certificate
+from tiffin_stack import BIN_DIR, SCRIPTS, Stack, eventually, free_port
 
 
 @pytest.fixture
@@ -49,6 +50,19 @@ def test_busy_port(unborn, address):
         other.listen()
         line = check_refusal(unborn, unborn.port)
         assert "TIFFIN_PORT=" in line, "it says what to do"
+
+
+@pytest.mark.parametrize("address", [("0.0.0.0", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_busy_tls_port(unborn, address, tmp_path):
+    """Even by one who would share it."""
+    cert, key = make_certificate(tmp_path, "busy")
+    port = free_port()
+    with socket.socket(address[1]) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind((address[0], port))
+        other.listen()
+        line = check_refusal(unborn, f"port {port}", TLS_PORT=port, TLS_CERT=cert, TLS_KEY=key)
+        assert "TIFFIN_TLS_PORT=" in line, "it says what to do"
 
 
 @pytest.mark.parametrize("settings", [

@@ -1,11 +1,17 @@
-"""The processes of a stack on one machine: none but its own is ever hurt."""
+"""The processes of a stack on one machine: `make up` says that it is ready only when it is, and none
+but its own is ever hurt."""
+import concurrent.futures
 import contextlib
+import http.server
 import os
 import signal
+import socket
 import subprocess
+import threading
 
 import pytest
 
+from tiffin_http import Client
 from tiffin_stack import Stack, eventually, is_alive
 
 
@@ -82,3 +88,73 @@ def test_orphans_of_a_killed_stack_are_ended(new_stack):
         path.unlink()
     stack.up()
     assert not [pid for pid in old if is_alive(pid)]
+
+
+# ---- ready or not -------------------------------------------------------------------------------
+
+def test_up_of_one_that_runs_but_is_not_ready(new_stack):
+    stack = new_stack.up()
+    redis_cli = ["redis-cli", "-s", stack.folder / "redis.sock", "--user", "admin", "--no-auth-warning"]
+    password = (stack.folder / "secrets" / "admin").read_text().strip()
+    subprocess.run([*redis_cli, "FUNCTION", "FLUSH"], check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "REDISCLI_AUTH": password})
+    eventually(lambda: Client(stack.port).get("/readyz").status == 503, "trouble")
+    again = stack.script("up.sh", UP_TIMEOUT_S=1)
+    assert again.returncode == 1 and again.stdout == ""
+    assert "/readyz says 503" in again.stderr and "make down" in again.stderr
+    assert stack.pid("api"), "what ran goes on"
+    assert stack.down().returncode == 0
+    stack.up()
+
+
+def test_up_of_one_that_runs_elsewhere(new_stack):
+    stack = new_stack.up()
+    again = stack.script("up.sh", PORT=stack.port + 1)
+    assert again.returncode == 1 and str(stack.port) in again.stderr and again.stdout == ""
+
+
+@contextlib.contextmanager
+def impostor(port):
+    """Somebody who says on the same port that all is well."""
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    class Server(http.server.ThreadingHTTPServer):
+        def server_bind(self):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            super().server_bind()
+
+    with Server(("127.0.0.1", port), Ready) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_somebody_else_is_ready(new_stack):
+    stack = new_stack.up()
+    with impostor(stack.port):
+        again = stack.script("up.sh")
+    assert again.returncode == 1 and f"another program listens on port {stack.port}" in again.stderr
+
+
+def test_two_at_the_same_moment(new_stack):
+    """Both find the port free, both could bind it: not both are ready."""
+    other = Stack(PORT=new_stack.port)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(lambda stack: stack.script("up.sh"), (new_stack, other)))
+        assert sorted(d.returncode for d in done)[1] == 1, [d.stdout for d in done]
+        for stack, result in zip((new_stack, other), done):
+            if result.returncode:
+                assert str(stack.port) in result.stderr and stack.processes() == {}
+    finally:
+        other.end()
