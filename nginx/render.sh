@@ -8,7 +8,7 @@
 #                       the socket of bridge N has -N before its .sock, ports are counted up
 #   TIFFIN_API_PEERS    where they are host:port: addresses, separated by spaces, that stand
 #   TIFFIN_WS_PEERS     for the host, each with all those ports; "" = nobody is there now
-#   TIFFIN_ACCESS_LOG   1 = access log on standard output, 0 = none
+#   TIFFIN_ACCESS_LOG   1 = access log on standard error, 0 = none
 #   TIFFIN_BENCH        1 = add /bench/ok, a constant answer to compare with
 set -eu
 
@@ -195,7 +195,7 @@ fi
 touch "$work/LIMITS" "$work/ZONES" "$work/ORDER_KEY"
 
 if [ "$TIFFIN_ACCESS_LOG" -eq 1 ]; then
-    echo 'access_log /dev/stdout tiffin buffer=4k flush=1s;'
+    echo 'access_log "" tiffin buffer=4k flush=1s;'
 else
     echo 'access_log off;'
 fi | value ACCESS_LOG

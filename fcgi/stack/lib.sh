@@ -157,6 +157,11 @@ signal_service() {
     return "$found"
 }
 
+# never_wait: who writes to this standard output loses a line, rather than wait, when nobody
+# reads: a logger that stands still must not stop the site. For every process that has the pipe,
+# and dd is the one tool that can set it on a pipe that is there already.
+never_wait() { dd count=0 oflag=nonblock status=none </dev/null; }
+
 # last_lines NAME: the end of a service's log, for a message.
 last_lines() {
     tail -n 5 "$TIFFIN_RUN_DIR/$1.log" 2>/dev/null | sed "s/^/  $1 | /" >&2
@@ -205,7 +210,7 @@ stop_stack() {
 
 # sweep: end what no supervisor answers for any more (s6-svscan was killed).
 # Supervisors first, or they would start the rest again; Redis gets the time to
-# close its file.
+# close its file. Loggers last.
 sweep() {
     local pid comm tries found
     while read -r pid comm; do
@@ -214,7 +219,7 @@ sweep() {
     for ((tries = 0; tries < 60; tries++)); do
         found=0
         while read -r pid comm; do
-            [[ $comm != s6-log ]] || continue   # a logger ends with its last writer
+            [[ $comm != s6-log ]] || continue
             found=1
             if ((tries >= 50)); then
                 kill -KILL "$pid" 2>/dev/null
@@ -226,6 +231,17 @@ sweep() {
         ((found)) || break
         sleep 0.1
     done
-    while read -r pid comm; do kill -TERM "$pid" 2>/dev/null; done < <(stack_processes)
-    return 0
+    end_loggers
+}
+
+# end_loggers: each ends with its last writer, when it has written what is there; but not
+# one that was stopped, or whose disk is full.
+end_loggers() {
+    local pid tries signal=CONT
+    for ((tries = 0; tries < 30; tries++)); do
+        [[ -n $(stack_processes) ]] || return 0
+        while read -r pid _; do kill "-$signal" "$pid" 2>/dev/null; done < <(stack_processes)
+        sleep 0.1
+        ((tries < 10)) || signal=KILL
+    done
 }

@@ -12,6 +12,8 @@
 . "$(dirname "$0")/lib.sh"
 svc_dir
 
+LOG_MEMORY_KB=65536
+
 action=$1
 name=$2
 pid_file=$TIFFIN_RUN_DIR/$name.pid
@@ -43,6 +45,7 @@ become() {
 run() {
     local fails pause
     exec 2>&1 </dev/null
+    never_wait
     end_leftovers   # only finds something when s6-supervise itself was killed
     fails=$(read_number data/fails)
     case $fails in 0 | 1) pause=0 ;; 2) pause=1 ;; 3) pause=3 ;; *) pause=4 ;; esac
@@ -93,6 +96,9 @@ finish() {
 case $action in
 run) run ;;
 finish) finish "$3" "$4" ;;
-log) exec s6-log n4 s1000000 "$TIFFIN_RUN_DIR/log/$name" ;;
+log)
+    ulimit -v "$LOG_MEMORY_KB" # on a full disk it would keep all lines in memory
+    exec s6-log n4 s1000000 "$TIFFIN_RUN_DIR/log/$name"
+    ;;
 *) die "usage: service.sh run|finish|log NAME" ;;
 esac

@@ -164,8 +164,9 @@ start_supervisor() {
     local tries
     mkdir -p "$TIFFIN_RUN_DIR/log/svscan"
     ulimit -Sn "$(ulimit -Hn)"
+    export -f never_wait
     # shellcheck disable=SC2016 # the inner shell expands them
-    setsid -f bash -c 'exec s6-svscan "$1" > >(exec s6-log n1 s100000 "$2") 2>&1' \
+    setsid -f bash -c 'cd "$1" && exec > >(exec s6-log n1 s100000 "$2") 2>&1; never_wait; exec s6-svscan "$1"' \
         bash "$SVC" "$TIFFIN_RUN_DIR/log/svscan" </dev/null >/dev/null 2>&1 9>&-
     for ((tries = 0; tries < 100; tries++)); do
         if supervisors_are_up; then return; fi

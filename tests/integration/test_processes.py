@@ -1,5 +1,5 @@
 """The processes of a stack on one machine: `make up` says that it is ready only when it is, and none
-but its own is ever hurt."""
+but its own is ever hurt; a logger that stands still stops nobody."""
 import concurrent.futures
 import contextlib
 import http.server
@@ -158,3 +158,63 @@ def test_two_at_the_same_moment(new_stack):
                 assert str(stack.port) in result.stderr and stack.processes() == {}
     finally:
         other.end()
+
+
+# ---- the loggers --------------------------------------------------------------------------------
+
+def loggers(stack):
+    return [pid for pid, name in stack.processes().items() if name == "s6-log"]
+
+
+@contextlib.contextmanager
+def stopped_loggers(stack):
+    pids = loggers(stack)
+    assert len(pids) == 8  # redis, api, two workers, two bridges, nginx, s6 itself
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def test_loggers_that_stand_still_stop_nobody(new_stack):
+    """More lines than a pipe and nginx' buffers hold; later ones are there again, and no line is torn."""
+    new_stack.settings["LOG_LEVEL"] = "debug"
+    stack = new_stack.up()
+    http_ = Client(stack.port)
+    with stopped_loggers(stack):
+        for _ in range(2000):
+            assert http_.get("/healthz").status == 200
+        for _ in range(50):
+            assert http_.place().status == 201
+        for name in ("api", "worker", "ws", "redis", "nginx"):
+            stack.kill(name)
+        eventually(http_.answers, "a healthy stack")
+    eventually(lambda: http_.get("/last-words") and "/last-words" in stack.log("nginx"), "the log")
+    torn = [line for line in stack.log("nginx").splitlines() if line.count(" bytes ") > 1]
+    assert not torn
+
+
+def test_loggers_that_stand_still_end(new_stack):
+    stack = new_stack.up()
+    with stopped_loggers(stack):
+        assert stack.down().returncode == 0
+        assert stack.processes() == {}
+
+
+def test_no_line_is_lost_while_somebody_reads(new_stack):
+    stack = new_stack.up()
+    http_ = Client(stack.port)
+
+    def ask(thread):
+        for i in range(500):
+            assert http_.get(f"/nobody/{thread}/{i}/end").status == 404
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(8)))
+    eventually(lambda: http_.get("/last-words") and "/last-words" in stack.log("nginx"), "the log")
+    assert stack.down().returncode == 0
+    seen = stack.log("nginx")
+    assert not [f"{t}/{i}" for t in range(8) for i in range(500) if f"/nobody/{t}/{i}/end" not in seen]

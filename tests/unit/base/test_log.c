@@ -1,5 +1,6 @@
 #include "tests/unit/support/test.h"
 
+#include <fcntl.h>
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,6 +146,38 @@ static void closed_standard_error_does_no_harm(void **state)
     dup2(kept_stderr, STDERR_FILENO);
 }
 
+static void lines_without_room_are_lost_and_counted(void **state)
+{
+    (void)state;
+    int pipe_ends[2], written = 0;
+    char rest[65536 + 1];
+    assert_int_equal(pipe2(pipe_ends, O_NONBLOCK), 0);
+    dup2(pipe_ends[1], STDERR_FILENO);
+    close(pipe_ends[1]);
+    memset(rest, 'x', sizeof rest);
+    while (write(STDERR_FILENO, rest, 1024) > 0)
+        written++;
+
+    log_error("lost 1");
+    log_error("lost 2");
+    for (; written > 0; written--)
+        assert_int_equal(read(pipe_ends[0], rest, 1024), 1024);
+    assert_int_equal(read(pipe_ends[0], rest, 1), -1);
+    log_error("there again");
+    log_error("as ever");
+    ssize_t n = read(pipe_ends[0], rest, sizeof rest - 1);
+    dup2(kept_stderr, STDERR_FILENO);
+    close(pipe_ends[0]);
+
+    assert_true(n > 0);
+    rest[n] = '\0';
+    char *line = strtok(rest, "\n");
+    assert_string_equal(message_of(line), "2 log lines were lost");
+    assert_string_equal(message_of(strtok(NULL, "\n")), "there again");
+    assert_string_equal(message_of(strtok(NULL, "\n")), "as ever");
+    assert_null(strtok(NULL, "\n"));
+}
+
 static void level_parse_knows_four_words(void **state)
 {
     (void)state;
@@ -191,6 +224,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(utf8_passes, capture, restore),
         cmocka_unit_test_setup_teardown(long_line_is_cut_at_1_kb, capture, restore),
         cmocka_unit_test_setup_teardown(closed_standard_error_does_no_harm, capture, restore),
+        cmocka_unit_test_setup_teardown(lines_without_room_are_lost_and_counted, capture, restore),
         cmocka_unit_test(level_parse_knows_four_words),
         cmocka_unit_test(log_id_shows_six_characters),
         cmocka_unit_test(four_log_ids_fit_one_line),
