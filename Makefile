@@ -160,7 +160,7 @@ $(VENDOR)/node_modules/.fetched: $(VENDOR)/package.json $(VENDOR)/package-lock.j
 
 # ---- run ----------------------------------------------------------------------
 # A second make, because packages that were missing a moment ago change the flags.
-.PHONY: run up down redis-cli ctl
+.PHONY: run up down redis-cli redis-repair ctl
 run: deps ## build and run everything in the foreground; Ctrl-C stops it
 	@$(MAKE) -s all
 	@fcgi/stack/run.sh
@@ -171,6 +171,8 @@ down: ## stop what `make up` started; orders are kept
 	@fcgi/stack/down.sh
 redis-cli: ## look into the running Redis: make redis-cli ARGS="DBSIZE"
 	@fcgi/stack/redis-cli.sh $(ARGS)
+redis-repair: ## after a power cut, when Redis does not load its file: mend it, keeping a copy
+	@fcgi/stack/redis-repair.sh
 ctl: ## look at the queue and put things right: make ctl ARGS="status"
 	@$(MAKE) -s $(BIN)/tiffin-ctl >&2
 	@$(BIN)/tiffin-ctl $(ARGS)

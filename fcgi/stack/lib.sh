@@ -167,6 +167,12 @@ last_lines() {
     tail -n 5 "$TIFFIN_RUN_DIR/$1.log" 2>/dev/null | sed "s/^/  $1 | /" >&2
 }
 
+# hint_redis: what to do when the end of Redis' log says that its file is damaged.
+hint_redis() {
+    ! tail -n 5 "$TIFFIN_RUN_DIR/redis.log" 2>/dev/null | grep -qE 'Bad file format|AOF MANIFEST' ||
+        warn "Redis' append-only file is damaged, as after a power cut: make down, then make redis-repair mends it"
+}
+
 # ---- stopping -----------------------------------------------------------------
 
 # stop_services NAME...: ask all of them at once, wait for all; s6 kills the ones

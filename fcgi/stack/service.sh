@@ -80,6 +80,7 @@ finish() {
         warn "$name was ended by signal $2"
     else
         warn "$name ended with code $1"
+        [[ $name != redis ]] || (($1 == 0)) || hint_redis
     fi
     end_leftovers
     fails=$(read_number data/fails)

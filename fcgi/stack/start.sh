@@ -182,6 +182,7 @@ fail_if_dying() {
         if (($(read_number "$SVC/$name/data/fails") >= 3)); then
             warn "$name dies again and again; the end of its log:"
             last_lines "$name"
+            [[ $name != redis ]] || hint_redis
             exit 1
         fi
     done

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from tiffin_http import Client
-from tiffin_stack import Stack, eventually, is_alive
+from tiffin_stack import BIN_DIR, SCRIPTS, Stack, eventually, is_alive
 
 
 @pytest.fixture
@@ -218,3 +218,61 @@ def test_no_line_is_lost_while_somebody_reads(new_stack):
     assert stack.down().returncode == 0
     seen = stack.log("nginx")
     assert not [f"{t}/{i}" for t in range(8) for i in range(500) if f"/nobody/{t}/{i}/end" not in seen]
+
+
+# ---- Redis' file after a power cut --------------------------------------------------------------
+
+TORN = b"*3\r\n$3\r\nset\r\n$9\r\nha"
+
+
+@pytest.fixture
+def cut_off(new_stack):
+    """A stack whose Redis was killed, with 20 orders; and its append-only file."""
+    stack = new_stack.up()
+    ids = [Client(stack.port).place().json["order_id"] for _ in range(20)]
+    kill_all(stack)
+    return stack, ids, next((stack.folder / "redis" / "appendonlydir").glob("*.incr.aof"))
+
+
+@pytest.mark.parametrize("tail, cut", [(bytes(12), 12), (bytes(5000), 5000), (TORN + bytes(4096), 4096)],
+                         ids=["NULs", "many NULs", "torn, then NULs"])
+def test_nuls_at_the_end_are_mended(cut_off, tail, cut):
+    stack, ids, path = cut_off
+    before = path.read_bytes()
+    path.write_bytes(before + tail)
+    refused = stack.script("up.sh")
+    assert refused.returncode == 1 and "make redis-repair" in refused.stderr
+    repaired = stack.script("redis-repair.sh")
+    assert repaired.returncode == 0 and f"{cut} NUL bytes" in repaired.stdout, repaired.stderr
+    copy, = (stack.folder / "redis").glob("appendonlydir.before-repair-*")
+    assert (copy / path.name).read_bytes() == before + tail
+    stack.up()
+    eventually(lambda: all(Client(stack.port).order(id_)["status"] == "delivered" for id_ in ids), "all orders")
+    fsck = subprocess.run([BIN_DIR / "tiffin-ctl", "fsck"], env=stack.environment(), capture_output=True)
+    assert fsck.returncode == 0, fsck.stdout
+    running = stack.script("redis-repair.sh")
+    assert running.returncode == 1 and "make down" in running.stderr
+
+
+def test_damage_elsewhere_is_cut_when_it_is_said_so(cut_off):
+    stack, _, path = cut_off
+    before = path.read_bytes()
+    place = before.rindex(b"*", 0, len(before) * 2 // 3)
+    damaged = before[:place] + b"X" + before[place + 1:] + bytes(16)
+    path.write_bytes(damaged)
+    refused = stack.script("redis-repair.sh")
+    assert refused.returncode == 1 and "FORCE=1" in refused.stderr and str(len(before)) in refused.stderr
+    assert path.read_bytes() == damaged[:-16], "NULs alone were cut off"
+    done = subprocess.run([SCRIPTS / "redis-repair.sh"], capture_output=True, text=True,
+                          env={**stack.environment(), "FORCE": "1"})
+    assert done.returncode == 0 and "were cut off" in done.stdout, done.stderr
+    stack.up()
+
+
+def test_nothing_to_repair(cut_off):
+    stack, _, path = cut_off
+    before = path.read_bytes()
+    done = stack.script("redis-repair.sh")
+    assert done.returncode == 0 and "nothing was changed" in done.stdout
+    assert path.read_bytes() == before
+    assert not list((stack.folder / "redis").glob("*.before-repair-*"))
