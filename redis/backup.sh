@@ -11,9 +11,9 @@ die() {
     exit 1
 }
 
-# Redis holds this lock as long as it lives (service.sh, container/entrypoint.sh).
+# The folder is the lock: Redis holds it as long as it lives (service.sh, container/entrypoint.sh).
 cd "$data" || die "there is no folder $data"
-exec 9>>lock || die "cannot write to $data"
+exec 9<.
 flock -n 9 || die "Redis is using $data: stop it first"
 [ -f appendonlydir/tiffin.aof.manifest ] || die "there are no orders in $data"
 tar -cf - appendonlydir || die "the backup is not whole"

@@ -16,9 +16,9 @@ die() {
     exit 1
 }
 
-# Redis holds this lock as long as it lives (service.sh, container/entrypoint.sh).
+# The folder is the lock: Redis holds it as long as it lives (service.sh, container/entrypoint.sh).
 cd "$data" || die "there is no folder $data"
-exec 9>>lock || die "cannot write to $data"
+exec 9<.
 flock -n 9 || die "Redis is using $data: stop it first"
 [ ! -t 0 ] || die "the backup is read from standard input"
 
@@ -45,7 +45,7 @@ if [ ! -s "$manifest" ] || grep -qvE '^file [^/ ]+ seq [0-9]+ type [bhi]' "$mani
 fi
 said=$(redis-check-aof "$manifest" 2>&1 </dev/null) ||
     die "the backup is damaged (redis-check-aof: $(echo "$said" | tail -n 1))"
-if [ "$(id -u)" -eq 0 ]; then chown -R --reference=. lock "$new"; fi
+if [ "$(id -u)" -eq 0 ]; then chown -R --reference=. "$new"; fi
 sync "$new"/* "$new" || die "cannot write to $data"
 
 # ---- swap ---------------------------------------------------------------------------

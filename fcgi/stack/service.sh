@@ -56,7 +56,7 @@ run() {
     case $name in
     redis) # redis.conf says how Redis behaves, the arguments where it lives
         # Held for as long as a process of it lives: redis/restore.sh does nothing meanwhile.
-        exec 9>>"$TIFFIN_RUN_DIR/redis/lock"
+        exec 9<"$TIFFIN_RUN_DIR/redis"
         flock -w 10 9 || die "another Redis, a backup or a restore uses $TIFFIN_RUN_DIR/redis"
         become redis-server "$TIFFIN_ROOT/redis/redis.conf" --port 0 --daemonize no \
             --dir "$TIFFIN_RUN_DIR/redis" --unixsocket "$TIFFIN_RUN_DIR/redis.sock" --unixsocketperm 600 \

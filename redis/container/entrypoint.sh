@@ -18,7 +18,7 @@ esac
 
 # Whoever holds this lock uses the data: a second Redis would ruin them, a restore under a running one
 # too. It is held by the descriptor, so for as long as a process of this Redis lives.
-exec 9>>/data/lock
+exec 9</data
 flock -w 10 9 || {
     echo "redis: another Redis, a backup or a restore uses /data" >&2
     exit 1

@@ -23,9 +23,9 @@ def script(name, data, given=b"", before=()):
 
 
 def content(folder):
-    """{path: bytes} of all files, but for the lock, which says nothing."""
+    """{path: bytes} of all files."""
     return {str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "lock"}
+            for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_into_an_empty_folder(shop, tmp_path):
     assert script("backup.sh", tmp_path).returncode == 1
     assert script("restore.sh", tmp_path, shop[1]).returncode == 0
     assert script("backup.sh", tmp_path).returncode == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"lock", "appendonlydir"}
+    assert {path.name for path in tmp_path.iterdir()} == {"appendonlydir"}
 
 
 def test_a_backup_of_the_whole_folder_is_one_too(shop, data):
@@ -101,7 +101,7 @@ def is_refused(data, given, before=()):
     print(done.stderr.decode())
     return (done.returncode == 1 and content(data) == was and
             b"nothing was changed" in done.stderr.splitlines()[-1] and
-            {path.name for path in data.iterdir()} == {"lock", "appendonlydir"})
+            {path.name for path in data.iterdir()} == {"appendonlydir"})
 
 
 def test_a_backup_cut_anywhere(shop, data):
