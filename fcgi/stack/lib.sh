@@ -7,7 +7,8 @@
 #   log/<name>/      bounded log files; <name>.log points at the current one
 #   <name>.pid       process id of the service, for people; nothing here believes it
 #   redis/           Redis' append-only file: the orders. Nothing here deletes it.
-#   redis.sock, api/<i>.sock, ws/ws.sock, ws/ws-<i>.sock    sockets
+#   redis.sock, api/<i>.sock, ws/ws.sock, ws/ws-<i>.sock    sockets; the first is a link into redis/,
+#                    where Redis may write
 #   secrets/, users.acl                     generated passwords, never in argv
 
 set -u
@@ -43,6 +44,9 @@ read_number() {
     [[ $value =~ ^[0-9]{1,15}$ ]] || value=0
     say $((10#$value))
 }
+
+# Who runs what.
+. "$TIFFIN_ROOT/fcgi/stack/user.sh"
 
 # ---- settings ---------------------------------------------------------------
 
@@ -81,7 +85,7 @@ load_settings() {
     export TIFFIN_REDIS_DIR=$TIFFIN_ROOT/redis
 
     local path
-    for path in "$run/redis.sock" "$run/api/$TIFFIN_API_PROCESSES.sock.new" "$run/ws/ws.sock.new"; do
+    for path in "$run/redis/redis.sock" "$run/api/$TIFFIN_API_PROCESSES.sock.new" "$run/ws/ws.sock.new"; do
         if (($(LC_ALL=C; echo ${#path}) > SOCKET_PATH_MAX)); then
             die "TIFFIN_RUN_DIR is too long: the socket path $path has more than" \
                 "$SOCKET_PATH_MAX bytes; choose a shorter one, e.g. TIFFIN_RUN_DIR=/tmp/tiffin"
@@ -121,9 +125,14 @@ supervisor_runs() {
 }
 
 # working_folders: "/proc/<pid> <working directory>" of all processes, each ended by a NUL:
-# a folder's name may hold anything.
+# a folder's name may hold anything. Root may be one that sees its own alone (in a container),
+# so each user of ours looks too.
 working_folders() {
-    find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -printf '%h %l\0' 2>/dev/null
+    local look=(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -printf '%h %l\0')
+    "${look[@]}" 2>/dev/null
+    ((EUID == 0)) || return 0
+    as_other "$SYSTEM_USER" "${look[@]}"
+    as_other www-data "${look[@]}"
 }
 
 # stack_processes [FOLDER]: "pid command" of each process of this stack, or of those
@@ -209,7 +218,7 @@ stop_stack() {
         fi
     fi
     sweep
-    rm -f "$TIFFIN_RUN_DIR"/*.pid "$TIFFIN_RUN_DIR"/redis.sock "$TIFFIN_RUN_DIR"/{api,ws}/*.sock \
+    rm -f "$TIFFIN_RUN_DIR"/*.pid "$TIFFIN_RUN_DIR"{,/redis}/redis.sock "$TIFFIN_RUN_DIR"/{api,ws}/*.sock \
         "$TIFFIN_RUN_DIR/started"
     rm -rf "$SVC"
 }

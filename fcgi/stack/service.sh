@@ -11,6 +11,7 @@
 # service that dies again and again (2, 4, then 5 s) are added here.
 . "$(dirname "$0")/lib.sh"
 svc_dir
+privileges
 
 LOG_MEMORY_KB=65536
 
@@ -39,7 +40,8 @@ become() {
     echo $$ >"$pid_file"
     echo >&3   # "ready": lets s6 restart it without a pause
     exec 3>&-
-    exec "$@"
+    if [[ $name == nginx ]]; then exec "${KEEP_NGINX[@]}" "$@"; fi
+    exec "${DROP[@]}" "$@"
 }
 
 run() {
@@ -58,15 +60,15 @@ run() {
         # Held for as long as a process of it lives: redis/restore.sh does nothing meanwhile.
         exec 9<"$TIFFIN_RUN_DIR/redis"
         flock -w 10 9 || die "another Redis, a backup or a restore uses $TIFFIN_RUN_DIR/redis"
-        become redis-server "$TIFFIN_ROOT/redis/redis.conf" --port 0 --daemonize no \
-            --dir "$TIFFIN_RUN_DIR/redis" --unixsocket "$TIFFIN_RUN_DIR/redis.sock" --unixsocketperm 600 \
+        become redis-server "$TIFFIN_REDIS_CONF" --port 0 --daemonize no \
+            --dir "$TIFFIN_RUN_DIR/redis" --unixsocket "$TIFFIN_RUN_DIR/redis/redis.sock" --unixsocketperm 600 \
             --aclfile "$TIFFIN_RUN_DIR/users.acl" --maxmemory "${TIFFIN_REDIS_MAXMEMORY:-512mb}"
         ;;
-    api) become "$TIFFIN_BIN_DIR/tiffin-api" ;;
-    worker*) become "$TIFFIN_BIN_DIR/tiffin-worker" ;;
+    api) become "$TIFFIN_SERVICE_BIN/tiffin-api" ;;
+    worker*) become "$TIFFIN_SERVICE_BIN/tiffin-worker" ;;
     ws*) # a socket each, beside the first one's
         export TIFFIN_WS_LISTEN=${TIFFIN_WS_LISTEN%/*}/$name.sock
-        become "$TIFFIN_BIN_DIR/tiffin-ws"
+        become "$TIFFIN_SERVICE_BIN/tiffin-ws"
         ;;
     nginx) become nginx -p "$TIFFIN_RUN_DIR/nginx/" -c "$TIFFIN_RUN_DIR/nginx/nginx.conf" -e stderr ;;
     *) die "unknown service $name" ;;
@@ -99,7 +101,7 @@ run) run ;;
 finish) finish "$3" "$4" ;;
 log)
     ulimit -v "$LOG_MEMORY_KB" # on a full disk it would keep all lines in memory
-    exec s6-log n4 s1000000 "$TIFFIN_RUN_DIR/log/$name"
+    exec "${DROP[@]}" s6-log n4 s1000000 "$TIFFIN_RUN_DIR/log/$name"
     ;;
 *) die "usage: service.sh run|finish|log NAME" ;;
 esac

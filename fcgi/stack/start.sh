@@ -88,21 +88,25 @@ check_tools() {
     "$TIFFIN_BIN_DIR/tiffin-api" --check </dev/null || exit 1
 }
 
-# make_run_dir: private to its user. nginx' workers must pass through as root's
-# unprivileged www-data: then the folder may be entered (not listed), and the
-# API's sockets belong to their group.
+# make_run_dir: private to its user.
 make_run_dir() {
     local d
+    (umask 022 && mkdir -p "$(dirname "$TIFFIN_RUN_DIR")") 2>/dev/null
     mkdir -p "$TIFFIN_RUN_DIR" 2>/dev/null || die "cannot make the folder $TIFFIN_RUN_DIR"
     if [[ ! -O $TIFFIN_RUN_DIR ]]; then
         die "$TIFFIN_RUN_DIR belongs to another user; choose your own with TIFFIN_RUN_DIR"
     fi
     for d in redis log api ws nginx; do mkdir -p "$TIFFIN_RUN_DIR/$d" || die "cannot write to $TIFFIN_RUN_DIR"; done
-    export TIFFIN_NGINX_USER=''
-    if ((EUID != 0)); then
-        chmod 0700 "$TIFFIN_RUN_DIR"
-        return
-    fi
+    ((EUID == 0)) || chmod 0700 "$TIFFIN_RUN_DIR"
+}
+
+# choose_nginx_user: nginx' workers must pass through as root's unprivileged www-data: then the run
+# directory may be entered (not listed), and the API's sockets belong to their group. Pages in a folder
+# that they cannot enter are copied.
+choose_nginx_user() {
+    local d
+    export TIFFIN_NGINX_USER='' TIFFIN_HTML_DIR=$TIFFIN_ROOT/html
+    ((EUID == 0)) || return 0
     TIFFIN_NGINX_USER=root
     if ! id www-data >/dev/null 2>&1; then
         warn "warning: there is no user www-data, so nginx' workers run as root"
@@ -112,13 +116,23 @@ make_run_dir() {
     for d in api ws; do
         chgrp www-data "$TIFFIN_RUN_DIR/$d" && chmod 2710 "$TIFFIN_RUN_DIR/$d"
     done
-    # shellcheck disable=SC2016,SC2153 # the inner shell expands them
-    if setpriv --reuid www-data --regid www-data --init-groups \
-        sh -c 'test -x "$1/api/." && test -r "$2/index.html"' sh "$TIFFIN_RUN_DIR" "$TIFFIN_ROOT/html" 2>/dev/null; then
+    rm -rf "$TIFFIN_RUN_DIR/html"
+    if ! www_data_reads "$TIFFIN_HTML_DIR"; then
+        TIFFIN_HTML_DIR=$TIFFIN_RUN_DIR/html
+        cp -R "$TIFFIN_ROOT/html" "$TIFFIN_HTML_DIR" || die "cannot write to $TIFFIN_RUN_DIR"
+        chmod -R a+rX "$TIFFIN_HTML_DIR"
+    fi
+    if www_data_reads "$TIFFIN_HTML_DIR"; then
         TIFFIN_NGINX_USER=www-data
     else
-        warn "warning: www-data cannot reach $TIFFIN_RUN_DIR or html/, so nginx' workers run as root"
+        warn "warning: www-data cannot reach $TIFFIN_RUN_DIR, so nginx' workers run as root"
     fi
+}
+
+# www_data_reads PAGES: can nginx' workers reach the API, and these?
+www_data_reads() {
+    # shellcheck disable=SC2016 # the inner shell expands them
+    as_other www-data sh -c 'test -x "$1/api/." && test -r "$2/index.html"' sh "$TIFFIN_RUN_DIR" "$1"
 }
 
 # write_service NAME DOWN_SIGNAL KILL_AFTER_MS
@@ -142,6 +156,7 @@ write_service() {
 write_services() {
     local name
     rm -rf "$SVC"
+    mkdir -p "$TIFFIN_RUN_DIR/log/svscan"
     while read -r name; do
         case $name in
         redis) write_service redis TERM 10000 ;;
@@ -162,12 +177,11 @@ supervisors_are_up() {
 # `make run` reaches only the script, which then stops things in order.
 start_supervisor() {
     local tries
-    mkdir -p "$TIFFIN_RUN_DIR/log/svscan"
     ulimit -Sn "$(ulimit -Hn)"
     export -f never_wait
     # shellcheck disable=SC2016 # the inner shell expands them
-    setsid -f bash -c 'cd "$1" && exec > >(exec s6-log n1 s100000 "$2") 2>&1; never_wait; exec s6-svscan "$1"' \
-        bash "$SVC" "$TIFFIN_RUN_DIR/log/svscan" </dev/null >/dev/null 2>&1 9>&-
+    setsid -f "${KEEP[@]}" bash -c 'cd "$1" && exec > >(exec "${@:2}") 2>&1; never_wait; exec s6-svscan "$1"' \
+        bash "$SVC" "${DROP[@]}" s6-log n1 s100000 "$TIFFIN_RUN_DIR/log/svscan" </dev/null >/dev/null 2>&1 9>&-
     for ((tries = 0; tries < 100; tries++)); do
         if supervisors_are_up; then return; fi
         sleep 0.05
@@ -252,10 +266,13 @@ start_stack() {
     # shellcheck disable=SC2034 # read by the script that sources this
     started=1   # from here on the caller's EXIT trap has something to stop
     "$TIFFIN_ROOT/redis/make-users.sh" "$TIFFIN_RUN_DIR" || die "the Redis users could not be made"
+    choose_nginx_user
     "$TIFFIN_ROOT/nginx/render.sh" "$TIFFIN_RUN_DIR/nginx" || die "the nginx configuration could not be made"
     complaint=$(nginx -t -q -p "$TIFFIN_RUN_DIR/nginx/" -c "$TIFFIN_RUN_DIR/nginx/nginx.conf" -e stderr 2>&1) ||
         die "nginx does not take its configuration: $complaint"
+    ln -sfn redis/redis.sock "$TIFFIN_RUN_DIR/redis.sock"
     write_services
+    give_up_root
     start_supervisor
 
     s6-svc -u "$SVC/redis"
