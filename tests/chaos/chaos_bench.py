@@ -133,8 +133,10 @@ class Bench:
 
     def crash_point(self):
         """Where a worker shall die: "<phase> <call> <k>"; "" when nowhere, or when it is dead."""
-        file = self.folder / "crash"
-        return file.read_text() if file.exists() else ""
+        try:
+            return (self.folder / "crash").read_text()
+        except FileNotFoundError:
+            return ""
 
     def log(self):
         return (self.folder / "worker.log").read_text(errors="replace")[-2000:]
