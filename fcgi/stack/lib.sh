@@ -178,7 +178,7 @@ last_lines() {
 
 # hint_redis: what to do when the end of Redis' log says that its file is damaged.
 hint_redis() {
-    ! tail -n 5 "$TIFFIN_RUN_DIR/redis.log" 2>/dev/null | grep -qE 'Bad file format|AOF MANIFEST' ||
+    ! tail -n 40 "$TIFFIN_RUN_DIR/redis.log" 2>/dev/null | grep -qE 'Bad file format|AOF MANIFEST' ||
         warn "Redis' append-only file is damaged, as after a power cut: make down, then make redis-repair mends it"
 }
 

@@ -281,6 +281,7 @@ start_stack() {
         exit 1
     fi
     if ! loaded=$("$TIFFIN_BIN_DIR/tiffin-load" </dev/null 2>&1); then
+        fail_if_dying redis   # it answers before it has loaded its file
         die "the Redis functions or the catalogue could not be loaded: $loaded"
     fi
     while read -r name; do
