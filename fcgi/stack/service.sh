@@ -14,6 +14,7 @@ svc_dir
 privileges
 
 LOG_MEMORY_KB=65536
+LOCKED=75 # EX_TEMPFAIL of sysexits.h
 
 action=$1
 name=$2
@@ -57,10 +58,9 @@ run() {
     fi
     case $name in
     redis) # redis.conf says how Redis behaves, the arguments where it lives
-        # Held for as long as a process of it lives: redis/restore.sh does nothing meanwhile.
-        exec 9<"$TIFFIN_RUN_DIR/redis"
-        flock -w 10 9 || die "another Redis, a backup or a restore uses $TIFFIN_RUN_DIR/redis"
-        become redis-server "$TIFFIN_REDIS_CONF" --port 0 --daemonize no \
+        # The lock is held for as long as a process of it lives: redis/restore.sh does nothing meanwhile.
+        become flock --no-fork -w 10 -E "$LOCKED" "$TIFFIN_RUN_DIR/redis" \
+            redis-server "$TIFFIN_REDIS_CONF" --port 0 --daemonize no \
             --dir "$TIFFIN_RUN_DIR/redis" --unixsocket "$TIFFIN_RUN_DIR/redis/redis.sock" --unixsocketperm 600 \
             --aclfile "$TIFFIN_RUN_DIR/users.acl" --maxmemory "${TIFFIN_REDIS_MAXMEMORY:-512mb}"
         ;;
@@ -83,6 +83,7 @@ finish() {
     else
         warn "$name ended with code $1"
         [[ $name != redis ]] || (($1 == 0)) || hint_redis
+        (($1 != LOCKED)) || warn "another Redis, a backup or a restore uses $TIFFIN_RUN_DIR/redis"
     fi
     end_leftovers
     fails=$(read_number data/fails)

@@ -41,6 +41,7 @@ class ApiBench:
     def __init__(self):
         self.lock = threading.Lock()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tfc-"))
+        self.folder.chmod(0o777)  # the API writes there, as whoever it runs
         self.crash = self.folder / "crash"
         self.passed_from = 0  # this line of crash.seen is the first of the present process
         self.stack = Stack(BIN_DIR=CRASH_BIN_DIR, CRASH_FILE=self.crash, API_PROCESSES=1, WORKERS=0,

@@ -27,7 +27,7 @@ ENTRYPOINT = ROOT / "nginx" / "entrypoint.sh"
 PRIVATE = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"'
 IS_ROOT = os.geteuid() == 0
 # A shell cannot trap what is ignored at its start, as both are where tests run with `&`.
-WITH_SIGNALS = ["env", "--default-signal=INT,QUIT"]
+WITH_SIGNALS = ["env", "--default-signal=INT,QUIT,HUP"]
 UNSHARE = ["unshare", "-m"] if IS_ROOT else ["unshare", "-rm"]
 UID = 10006  # as in the image
 AS_NOBODY = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--no-new-privs"]
@@ -398,7 +398,8 @@ def test_an_ipv6_network_is_one_client(edge):
                    f"ip address add {address}/128 dev lo nodad"
                    for address in ("2001:db8::1", NEAR, NEAR_TOO, FAR))]))
     edge.wait_said("tiffin-nginx: api at no address")
-    eventually(lambda: (edge.folder / "run" / "nginx.pid").exists(), "nginx")
+    pid = edge.folder / "run" / "nginx.pid"  # empty while nginx -t looks at the configuration
+    eventually(lambda: pid.exists() and pid.read_text(), "nginx")
 
     def run(script, *addresses):
         done = subprocess.run(["nsenter", "-t", str(edge.process.pid), "-n", "/usr/bin/python3",

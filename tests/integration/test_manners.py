@@ -196,7 +196,7 @@ def test_files_are_private(stack):
     for path in (run / "redis").rglob("*"):
         assert mode(path) & 0o077 == 0, path
     for path in run.glob("log/*/current"):
-        assert mode(path) & 0o007 == 0 or mode(path.parent.parent) & 0o007 == 0, path
+        assert mode(path) & 0o007 == 0 or mode(path.parent) & 0o007 == 0, path
     for path in (run / "api").iterdir():
         assert mode(path.parent) & 0o007 == 0, "only nginx may reach the API"
 

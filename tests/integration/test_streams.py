@@ -285,7 +285,7 @@ def test_while_the_api_is_away_a_stream_is_told_to_come_back(http, stack, delive
         with http.live(delivered) as stream:
             assert stream.status == 200
             assert stream.headers["Content-Type"] == "text/event-stream"
-            assert stream.headers["Cache-Control"] == "no-store"
+            assert stream.headers["Cache-Control"] == "no-store, no-transform"
             assert list(stream) == [] and stream.retry == 2000 and stream.was_complete
         problem = check_problem(http.get("/order/" + delivered), 503)
         assert "Idempotency-Key" in problem["detail"]

@@ -242,7 +242,7 @@ class Stack:
     def own_worker(self, **settings):
         """One more worker, with other settings and no supervisor. Yields its process."""
         folder = self.folder / "log" / "own-worker"
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         with open(folder / "current", "ab") as log:
             process = subprocess.Popen([BIN_DIR / "tiffin-worker"], stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log,
