@@ -77,7 +77,7 @@ static void forget(struct worker *w)
 {
     const char *ids[STORE_BATCH_MAX];
     size_t n = batch_ids(&w->retention, ids);
-    w->retention.cmd = store_forget(w->rds, ids, n, on_forgotten, w);
+    w->retention.cmd = store_forget(w->retention.rds, ids, n, on_forgotten, w);
 }
 
 static void on_ledger(void *arg, const struct rds_result *result)
@@ -132,7 +132,7 @@ static void on_oldest(void *arg, const struct rds_result *result)
     }
     if (t->n_batch) {
         size_t n = batch_ids(t, ids);
-        t->cmd = store_release(w->rds, t->is_short, ids, n, on_released, w);
+        t->cmd = store_release(t->rds, t->is_short, ids, n, on_released, w);
         return;
     }
     if (t->is_short && strcmp(store_word(result->reply), "oldest") == 0)
@@ -145,7 +145,7 @@ static void ask_oldest(struct worker *w)
     struct retention *t = &w->retention;
     int64_t age_ms = t->is_short ? conf.request_timeout_ms + REPEAT_MARGIN_MS
                                  : (int64_t)conf.retention_days * 86400000;
-    t->cmd = store_oldest(w->rds, w->id, TURN_MS, t->n_stay, age_ms, t->is_short, on_oldest, w);
+    t->cmd = store_oldest(t->rds, w->id, TURN_MS, t->n_stay, age_ms, t->is_short, on_oldest, w);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -180,7 +180,7 @@ static void on_memory(void *arg, const struct rds_result *result)
 
 static void ask_memory(struct worker *w)
 {
-    w->retention.cmd = store_info(w->rds, "memory", on_memory, w);
+    w->retention.cmd = store_info(w->retention.rds, "memory", on_memory, w);
 }
 
 static void on_round(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -188,12 +188,17 @@ static void on_round(struct ev_loop *loop, ev_timer *timer, int revents)
     (void)loop, (void)revents;
     struct worker *w = timer->data;
     w->retention.n_rounds++;
-    if (!w->retention.cmd && rds_is_up(w->rds))
+    if (!w->retention.cmd && rds_is_up(w->retention.rds))
         ask_memory(w);
 }
 
 void retention_start(struct worker *w)
 {
+    struct rds_options options = {.address = conf.redis,
+                                  .user = "worker",
+                                  .client_name = "tiffin-retention",
+                                  .timeout_ms = conf.redis_timeout_ms};
+    w->retention.rds = rds_new(w->loop, &options);
     ev_timer_init(&w->retention.timer, on_round, ROUND_S, ROUND_S);
     w->retention.timer.data = w;
     ev_timer_start(w->loop, &w->retention.timer);
@@ -204,4 +209,5 @@ void retention_stop(struct worker *w)
     ev_timer_stop(w->loop, &w->retention.timer);
     rds_cancel(w->retention.cmd);
     w->retention.cmd = NULL;
+    rds_free(w->retention.rds);
 }

@@ -11,9 +11,12 @@
 
 #include "order/store.h"
 
+struct rds;
 struct worker;
 
 struct retention {
+    struct rds
+        *rds; /* its own connection: behind a thousand jobs' commands it would come too late */
     ev_timer timer;
     struct rds_cmd *cmd; /* one at a time; NULL between two walks */
     int64_t n_rounds;
