@@ -192,7 +192,9 @@ deps-lint: ## ... those that the checks need as well
 	@fcgi/stack/deps.sh build run lint
 
 # ---- test ---------------------------------------------------------------------
-PYTEST := /usr/bin/python3 -B -m pytest -p no:cacheprovider
+# With a sanitizer, without the tests marked `once`: they run no C of ours but what others run too, or
+# programs that are built in another way.
+PYTEST := /usr/bin/python3 -B -m pytest -p no:cacheprovider $(if $(SANITIZER),-m 'not once')
 # The pages are tested once: what a sanitizer finds in C, the other tests bring about as well.
 TEST_BROWSER := $(if $(SANITIZER),,test-browser)
 

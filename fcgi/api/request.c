@@ -150,10 +150,12 @@ static const char *single_header(const struct req *r, const char *name)
 /* Another site's page must not order in the visitor's name. True when the request was answered. */
 static int refuse_foreign(struct req *r)
 {
+    if (strcmp(r->method, "POST") != 0)
+        return 0;
     const struct provenance from = {.fetch_site = single_header(r, "SEC_FETCH_SITE"),
                                     .origin = single_header(r, "ORIGIN"),
                                     .host = single_header(r, "HOST")};
-    if (strcmp(r->method, "POST") != 0 || !is_foreign(&from, conf.origins))
+    if (!is_foreign(&from, conf.origins))
         return 0;
     reply_problem(
         r, 403, "Requests from other sites are not accepted",

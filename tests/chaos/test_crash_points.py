@@ -14,6 +14,8 @@ from chaos_bench import CRASH_BIN_DIR, shared_benches, wait_until
 from crash_api import REQUESTS, ApiBench
 from crash_scenarios import SCENARIOS, alive
 
+pytestmark = pytest.mark.once
+
 PHASES = ("before", "after")
 
 

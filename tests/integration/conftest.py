@@ -29,6 +29,10 @@ def shared_world():
         world.stack.end()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "once: not again with a sanitizer")
+
+
 def pytest_collection_modifyitems(config, items):
     """With a stack that runs already: only the tests that use the shared one, and do not hurt it."""
     if not RunningStack.is_given():

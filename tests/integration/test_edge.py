@@ -42,8 +42,9 @@ def who():
 
 
 may_unshare = subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
-pytestmark = pytest.mark.skipif(not may_unshare, reason="unshare -m is not allowed here, so names "
-                                                        "cannot be given to the entrypoint")
+pytestmark = [pytest.mark.once,
+              pytest.mark.skipif(not may_unshare, reason="unshare -m is not allowed here, so names "
+                                                        "cannot be given to the entrypoint")]
 
 
 def free_ports(n):

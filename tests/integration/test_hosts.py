@@ -11,6 +11,8 @@ from tiffin_nginx import Nginx
 from tiffin_stack import free_port
 from tiffin_tls import TlsClient, make_certificate
 
+pytestmark = pytest.mark.once
+
 OURS = "shop.test"
 
 

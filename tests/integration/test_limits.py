@@ -6,6 +6,8 @@ from shapes import check_headers, check_problem
 from tiffin_nginx import Nginx
 from tiffin_stack import eventually
 
+pytestmark = pytest.mark.once
+
 # Somebody else than loopback, by way of a proxy on it.
 WHO = "X-Forwarded-For: 192.0.2.1"
 OTHER = "X-Forwarded-For: 192.0.2.2"

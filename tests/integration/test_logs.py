@@ -10,6 +10,8 @@ from tiffin_http import Client
 from tiffin_nginx import Nginx
 from tiffin_stack import eventually
 
+pytestmark = pytest.mark.once
+
 
 def percent(text):
     return "".join(f"%{byte:02X}" for byte in text.encode())

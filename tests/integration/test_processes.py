@@ -14,6 +14,8 @@ import pytest
 from tiffin_http import Client
 from tiffin_stack import BIN_DIR, SCRIPTS, Stack, eventually, is_alive
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def new_stack():

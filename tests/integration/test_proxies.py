@@ -16,6 +16,8 @@ from tiffin_nginx import Nginx
 from tiffin_stack import DEADLINE_S, eventually, free_port
 from tiffin_tls import make_certificate
 
+pytestmark = pytest.mark.once
+
 CLIENT = "203.0.113.9"
 NO_PROXY, BY_PROXY = "127.0.0.2", "127.0.0.1"  # whom a request comes from
 

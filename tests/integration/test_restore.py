@@ -12,6 +12,8 @@ from tiffin_http import Client
 from tiffin_stack import DEADLINE_S, ROOT, Stack
 from tiffin_store import Store
 
+pytestmark = pytest.mark.once
+
 REDIS = ROOT / "redis"
 MANIFEST = "appendonlydir/tiffin.aof.manifest"
 NEWEST = "appendonlydir/tiffin.aof.1.incr.aof"

@@ -17,7 +17,8 @@ from tiffin_http import Client
 from tiffin_stack import BIN_DIR, ROOT, Stack, eventually, free_port, process_status
 from tiffin_ws import JSON, Ws
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give root up")
+pytestmark = [pytest.mark.once,
+              pytest.mark.skipif(os.geteuid() != 0, reason="only root can give root up")]
 
 CAPABILITIES = {"chown": 0, "dac_read_search": 2, "kill": 5, "setgid": 6, "setuid": 7, "setpcap": 8,
                 "net_bind_service": 10}

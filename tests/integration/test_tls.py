@@ -22,6 +22,8 @@ from tiffin_stack import DEADLINE_S, Stack, eventually, free_port
 from tiffin_store import GOOD_LIFE
 from tiffin_tls import TlsClient, TlsWorld, make_certificate
 
+pytestmark = pytest.mark.once
+
 STREAMS = 20
 
 
