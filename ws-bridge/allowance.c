@@ -34,10 +34,13 @@ struct allowance {
     struct bucket messages, bytes;
 };
 
+LIST_HEAD(allowance_chain, allowance);
+TAILQ_HEAD(allowance_queue, allowance);
+
 static struct {
     struct allowance_rules rules;
-    LIST_HEAD(, allowance) table[TABLE];
-    TAILQ_HEAD(, allowance) idle;
+    struct allowance_chain table[TABLE];
+    struct allowance_queue idle;
     struct bucket room;
     size_t n;
 } all;
