@@ -102,8 +102,7 @@ def test_full_of_what_cannot_go_is_refused_and_seen(world):
     def status():
         return http_.get("/status").json
 
-    eventually(lambda: status()["memory"]["refusing_orders"], "the API sees it")
-    seen = status()
+    seen = eventually(lambda: (now := status())["memory"]["refusing_orders"] and now, "the API sees it")
     assert seen["status"] == "degraded" and seen["redis"] == "up"
     assert 0.8 < seen["memory"]["used_bytes"] / seen["memory"]["max_bytes"] < 1
     eventually(lambda: all(http_.get("/status").json["memory"]["refusing_orders"]
@@ -125,7 +124,6 @@ def test_full_of_what_cannot_go_is_refused_and_seen(world):
     eventually(lambda: http_.place().status == 201, "orders are taken again")
     store.redis.delete(PAUSED)
     store.wait_settled(ids)
-    eventually(lambda: status()["memory"] == {**status()["memory"], "max_bytes": 0,
-                                              "refusing_orders": False}, "no limit")
-    assert status()["status"] == "ok"
+    eventually(lambda: all((now := status())["status"] == "ok" and now["memory"]["max_bytes"] == 0
+                           and not now["memory"]["refusing_orders"] for _ in range(20)), "no limit")
     is_clean(world)
