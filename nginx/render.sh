@@ -187,7 +187,7 @@ order_retry=1
 if [ "$TIFFIN_ORDER_RATE" -gt 0 ]; then
     limit orders "$TIFFIN_ORDER_BURST" >>"$work/LIMITS"
     echo "limit_req_zone \$tiffin_order_key zone=orders:10m rate=${TIFFIN_ORDER_RATE}r/m;" >>"$work/ZONES"
-    echo "    \"~^POST /(?:order|new-update-and-broadcast)\$\" \$tiffin_limit_key;" >"$work/ORDER_KEY"
+    for path in /order /new-update-and-broadcast; do echo "    $path \$tiffin_limit_key;"; done >"$work/ORDER_KEY"
     # nginx counts in whole thousandths of a request a second, so one a minute is one in 62.5 s.
     per_second=$((TIFFIN_ORDER_RATE * 1000 / 60))
     order_retry=$(((1000 + per_second - 1) / per_second))
