@@ -89,7 +89,8 @@ static void check_answers(const redisReply *reply)
     if (store_place_parse(reply, &place, id) == 0)
         MUST(place <= PLACE_FULL && strlen(id) < sizeof id);
     (void)store_cancel_parse(reply, &cancel);
-    if (store_begin_parse(reply, &job) == 0)
+    const char *reason;
+    if (store_begin_parse(reply, &job, &reason) == 0)
         MUST(job.step < STEP_COUNT && strlen(job.payment_key) < sizeof job.payment_key);
     if (store_intent_parse(reply, key) == 0)
         MUST(strlen(key) < sizeof key);
