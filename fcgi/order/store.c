@@ -416,11 +416,6 @@ struct rds_cmd *store_workers_alive(struct rds *r, const char *const workers[], 
     return call_with_workers(r, 1, HEAD, heartbeat_key, workers, n, fn, arg);
 }
 
-struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_fn fn, void *arg)
-{
-    return rds_call(r, fn, arg, "EXISTS", heartbeat_key(worker).text);
-}
-
 /* FCALL name <fixed keys> <job keys> <arguments> <ids>: what reap, leave, release and forget
  * share. */
 static struct rds_cmd *call_with_jobs(struct rds *r, const char *name, const char *const fixed[],

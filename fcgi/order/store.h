@@ -180,8 +180,6 @@ struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg);
 /* How many of these have a heartbeat; n is at least 1. */
 struct rds_cmd *store_workers_alive(struct rds *r, const char *const workers[], size_t n,
                                     rds_reply_fn fn, void *arg);
-/* 1 while that worker's heartbeat stands. */
-struct rds_cmd *store_worker_alive(struct rds *r, const char *worker, rds_reply_fn fn, void *arg);
 
 #define STORE_BATCH_MAX 100 /* ids of one reap or leave */
 #define CRASHES_ALLOWED 8   /* without progress; then dead */

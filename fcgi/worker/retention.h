@@ -15,8 +15,8 @@ struct rds;
 struct worker;
 
 struct retention {
-    struct rds
-        *rds; /* its own connection: behind a thousand jobs' commands it would come too late */
+    /* Its own connection: behind a thousand jobs' commands it would come too late. */
+    struct rds *rds;
     ev_timer timer;
     struct rds_cmd *cmd; /* one at a time; NULL between two walks */
     int64_t n_rounds;
