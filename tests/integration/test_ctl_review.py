@@ -4,23 +4,11 @@ import contextlib
 
 import pytest
 
-from test_ctl import (DEAD, DELAYED, FAILED, NOBODY, OK, READY, USAGE, Ctl, bury, dead_order, order_key,
-                      paused, place, settled_order)
+from test_ctl import (DEAD, DELAYED, FAILED, NOBODY, OK, READY, USAGE, bury, ctl, dead_order, order_key,  # noqa: F401
+                      paused, place, settled_order, world)
 from tiffin_stack import eventually
 
 OLD = "2020-01-01T00:00:00.000Z"
-
-
-@pytest.fixture
-def world(own_world):
-    yield own_world
-    own_world.store.redis.delete("jobs:{s00}:paused")
-    own_world.store.check_everything()
-
-
-@pytest.fixture
-def ctl(world):
-    return Ctl(world)
 
 
 def ledger_key(world, id_):
