@@ -22,7 +22,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/utf8.h"
-#include "order/live.h"
+#include "order/process_metrics.h"
 #include "ws-bridge/allowance.h"
 #include "ws-bridge/announce.h"
 #include "ws-bridge/catchup.h"
@@ -173,7 +173,7 @@ static void run(struct ev_loop *loop, int listen_fd)
     room_start(loop);
     announce_start(loop);
     feed_start(loop);
-    live_start(loop, feed_rds(), "ws");
+    process_metrics_start(loop, feed_rds(), "ws");
     door_open(loop, listen_fd);
     log_info("listening on %s; messages up to %d bytes, %d a second of an address; Redis at %s",
              conf.ws_listen, conf.chat_max_bytes, conf.chat_rate, conf.redis);

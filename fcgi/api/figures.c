@@ -159,7 +159,7 @@ static void on_live(void *arg, const struct rds_result *result)
 {
     struct gathering *g = arg;
     if (arrived(g, result))
-        live_add(&g->figures.live, result->reply);
+        process_metrics_add(&g->figures.live, result->reply);
     finish_if_last(g);
 }
 
@@ -171,7 +171,7 @@ static void on_processes(void *arg, const struct rds_result *result)
         for (size_t i = 0; i < rds_len(result->reply); i++) {
             const char *process = rds_str(rds_at(result->reply, i));
             if (process)
-                store_live(api.rds, process, on_live, asking(g));
+                store_process_metrics(api.rds, process, on_live, asking(g));
         }
     }
     finish_if_last(g);
@@ -191,7 +191,7 @@ struct gathering *figures_gather(figures_fn fn, void *arg)
     store_placed_since(api.rds, rds_now_ms(api.rds) - 60000, on_last_minute, asking(g));
     store_oldest_ready(api.rds, on_oldest, asking(g));
     store_workers(api.rds, on_workers, asking(g));
-    store_live_processes(api.rds, on_processes, asking(g));
+    store_processes(api.rds, on_processes, asking(g));
     return g;
 }
 

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "order/live.h"
 #include "order/memory.h"
+#include "order/process_metrics.h"
 #include "order/store.h"
 
 struct gathering;
@@ -18,7 +18,7 @@ struct figures {
     int64_t oldest_ready_ms; /* age; 0 = none waits */
     int64_t workers;         /* alive */
     int64_t processes;       /* that report figures */
-    struct live_sum live;
+    struct process_metrics_sum live;
     struct memory memory; /* Redis', as this process saw it last */
     int is_refusing;      /* new orders and updates, for want of memory */
 };

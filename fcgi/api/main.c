@@ -1,7 +1,7 @@
 /* tiffin-api: the FastCGI application behind nginx. A master (pool.c) and its children; each child
  * is one event loop:
  *
- *   nginx -> gateway.c (FastCGI) -> request.c -> routes.c -> a handler -> reply.c -> nginx
+ *   nginx -> fastcgi.c (FastCGI) -> request.c -> routes.c -> a handler -> reply.c -> nginx
  *                                                   |
  *                              order/store.c over base/rds.c -> Redis
  *
@@ -9,10 +9,10 @@
 #include <ev.h>
 #include <signal.h>
 
+#include "api/fastcgi.h"
 #include "api/figures.h"
-#include "api/gateway.h"
 #include "api/handlers.h"
-#include "api/health.h"
+#include "api/healthcheck.h"
 #include "api/live_status.h"
 #include "api/memory.h"
 #include "api/monitor.h"
@@ -25,7 +25,7 @@
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/rds.h"
-#include "order/live.h"
+#include "order/process_metrics.h"
 
 /* ---- Redis ---------------------------------------------------------------------------------- */
 
@@ -43,13 +43,13 @@ static void on_redis_state(void *arg, int is_up)
 /* What is under way is finished. */
 static void stop(void)
 {
-    gateway_stop();
+    fastcgi_stop();
     sse_shutdown(conf.drain_ms * 9 / 10);
 }
 
 static size_t left(void)
 {
-    return (size_t)gateway_busy();
+    return (size_t)fastcgi_busy();
 }
 
 static const struct drain DRAIN = {stop, left, "requests were not finished in time"};
@@ -76,9 +76,9 @@ static int run_child(int listen_fd)
     live_status_start(loop);
     monitor_start(loop);
     tail_start(loop, &TAIL);
-    live_start(loop, api.rds, "api");
+    process_metrics_start(loop, api.rds, "api");
     memory_watch_start(loop);
-    gateway_start(loop, listen_fd, req_start);
+    fastcgi_start(loop, listen_fd, req_start);
     signal(SIGPIPE, SIG_IGN); /* after libfcgi's own handlers */
     drain_on_signals(loop, &DRAIN);
     ev_run(loop, 0);
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
 {
     conf_main(argc, argv, "tiffin-api",
               "Answers nginx's FastCGI requests from a pool of event-driven processes.",
-              health_of_pool);
+              healthcheck_pool);
     if (listen_raise_file_limit())
         log_warn("cannot raise the limit of open files");
     details_init();

@@ -60,7 +60,7 @@ static void stored_lines(struct buf *page, const struct figures *f)
                    (long long)s->dead);
 }
 
-static void latency_lines(struct buf *page, const struct live_sum *live)
+static void latency_lines(struct buf *page, const struct process_metrics_sum *live)
 {
     static const char NAME[] = "tiffin_request_duration_seconds";
     int64_t total = 0;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/gateway.h"
+#include "api/fastcgi.h"
 #include "api/request.h"
 #include "api/routes.h"
 #include "base/clock.h"
@@ -79,7 +79,7 @@ static void send_reply(struct req *r, int status, const char *content_type, cons
     struct conn *conn = r->conn;
     int is_head = strcmp(r->method, "HEAD") == 0;
     req_free(r);
-    gateway_reply(conn, head, (size_t)head_n, body, is_head ? 0 : n);
+    fastcgi_reply(conn, head, (size_t)head_n, body, is_head ? 0 : n);
 }
 
 void reply_text(struct req *r, int status, const char *content_type, const char *body, size_t n)
@@ -122,7 +122,7 @@ void reply_problem(struct req *r, int status, const char *error, const char *det
     json_object_object_add(body, "detail", json_object_new_string(detail ? text : error));
     json_object_object_add(body, "error", json_object_new_string(error));
     json_object_object_add(body, "request_id",
-                           json_object_new_string(gateway_param(r->conn, "REQUEST_ID")));
+                           json_object_new_string(fastcgi_param(r->conn, "REQUEST_ID")));
     send_object(r, status, "application/problem+json", body);
 }
 
@@ -158,6 +158,6 @@ struct conn *reply_stream(struct req *r)
     struct conn *conn = r->conn;
     count(r, 200);
     req_free(r);
-    gateway_stream(conn, HEAD, sizeof HEAD - 1);
+    fastcgi_stream(conn, HEAD, sizeof HEAD - 1);
     return conn;
 }

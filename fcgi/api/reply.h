@@ -34,7 +34,7 @@ struct rds_result;
 int reply_redis_failure(struct req *r, const struct rds_result *result, const char *consequence);
 
 /* Turns the request into an event stream: sends the head, frees the request, returns its
- * connection, which has no owner until gateway_set_owner(). */
+ * connection, which has no owner until fastcgi_set_owner(). */
 struct conn *reply_stream(struct req *r);
 
 #endif

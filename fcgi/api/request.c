@@ -4,8 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/fastcgi.h"
 #include "api/foreign.h"
-#include "api/gateway.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/clock.h"
@@ -132,12 +132,12 @@ static struct header_param param_of(const char *header)
 
 const char *req_header(const struct req *r, const char *name)
 {
-    return gateway_param(r->conn, param_of(name).name);
+    return fastcgi_param(r->conn, param_of(name).name);
 }
 
 int req_header_times(const struct req *r, const char *name)
 {
-    return gateway_param_times(r->conn, param_of(name).name);
+    return fastcgi_param_times(r->conn, param_of(name).name);
 }
 
 /* NULL when it is absent, "" when it came several times. */
@@ -179,17 +179,17 @@ static int refuse_encoding(struct req *r)
 static int refuse_params(struct req *r)
 {
     size_t n;
-    const char *body = gateway_body(r->conn, &n);
+    const char *body = fastcgi_body(r->conn, &n);
     if (!body) {
-        reply_problem(r, 413, "Body too large", "At most %d bytes.", GATEWAY_BODY_MAX);
+        reply_problem(r, 413, "Body too large", "At most %d bytes.", FASTCGI_BODY_MAX);
         return 1;
     }
     if (n > 0 && refuse_encoding(r))
         return 1;
     params_init(&r->params, r->route->params);
-    int status = params_add_query(&r->params, gateway_param(r->conn, "QUERY_STRING"));
+    int status = params_add_query(&r->params, fastcgi_param(r->conn, "QUERY_STRING"));
     if (!status && strcmp(r->method, "POST") == 0)
-        status = params_add_body(&r->params, gateway_param(r->conn, "CONTENT_TYPE"), body, n);
+        status = params_add_body(&r->params, fastcgi_param(r->conn, "CONTENT_TYPE"), body, n);
     if (status)
         reply_problem(r, status, r->params.error, NULL);
     return status != 0;
@@ -214,15 +214,15 @@ static int refuse(struct req *r)
 
 void req_start(struct conn *conn)
 {
-    static const struct gateway_owner OWNER = {.on_hangup = on_hangup};
+    static const struct fastcgi_owner OWNER = {.on_hangup = on_hangup};
     struct req *r = mem_calloc(1, sizeof *r);
     r->conn = conn;
     r->headers.max = HEADERS_MAX;
     r->started_us = clock_mono_us();
-    r->method = gateway_param(conn, "REQUEST_METHOD");
-    r->path = gateway_param(conn, "DOCUMENT_URI");
+    r->method = fastcgi_param(conn, "REQUEST_METHOD");
+    r->path = fastcgi_param(conn, "DOCUMENT_URI");
     LIST_INIT(&r->ops);
-    gateway_set_owner(conn, &OWNER, r);
+    fastcgi_set_owner(conn, &OWNER, r);
     if (refuse(r))
         return;
 

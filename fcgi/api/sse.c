@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "api/gateway.h"
+#include "api/fastcgi.h"
 #include "api/reply.h"
 #include "api/request.h"
 #include "base/buf.h"
@@ -45,10 +45,10 @@ static struct {
 
 static struct sse_record *encode(const char *text, size_t n)
 {
-    struct sse_record *record = mem_alloc(sizeof *record + GATEWAY_RECORD_HEADER + n);
-    record->n = GATEWAY_RECORD_HEADER + n;
-    gateway_record_header(record->bytes, n);
-    memcpy(record->bytes + GATEWAY_RECORD_HEADER, text, n);
+    struct sse_record *record = mem_alloc(sizeof *record + FASTCGI_RECORD_HEADER + n);
+    record->n = FASTCGI_RECORD_HEADER + n;
+    fastcgi_record_header(record->bytes, n);
+    memcpy(record->bytes + FASTCGI_RECORD_HEADER, text, n);
     return record;
 }
 
@@ -96,14 +96,14 @@ static void on_drained(void *stream)
 
 struct sse *sse_open(struct req *r, const struct sse_owner *owner, void *arg)
 {
-    static const struct gateway_owner OWNER = {.on_hangup = on_hangup, .on_drained = on_drained};
+    static const struct fastcgi_owner OWNER = {.on_hangup = on_hangup, .on_drained = on_drained};
     char retry[32];
     struct sse *s = mem_calloc(1, sizeof *s);
 
     s->owner = owner;
     s->arg = arg;
     s->conn = reply_stream(r);
-    gateway_set_owner(s->conn, &OWNER, s);
+    fastcgi_set_owner(s->conn, &OWNER, s);
     TAILQ_INSERT_TAIL(&hub.all, s, link);
     hub.n++;
     s->sent_at_ms = clock_mono_ms();
@@ -112,14 +112,14 @@ struct sse *sse_open(struct req *r, const struct sse_owner *owner, void *arg)
     int retry_ms = RETRY_MIN_MS + (int)(random_unit() * RETRY_SPREAD_MS);
     int n = snprintf(retry, sizeof retry, "retry: %d\n\n", retry_ms);
     struct sse_record *record = encode(retry, (size_t)n);
-    (void)gateway_send(s->conn, record->bytes, record->n);
+    (void)fastcgi_send(s->conn, record->bytes, record->n);
     free(record);
     return s;
 }
 
 int sse_send(struct sse *s, const struct sse_record *record)
 {
-    if (gateway_send(s->conn, record->bytes, record->n) == -EAGAIN)
+    if (fastcgi_send(s->conn, record->bytes, record->n) == -EAGAIN)
         return -EAGAIN;
     metric_add(M_SSE_EVENTS, 1);
     touch(s);
@@ -131,7 +131,7 @@ void sse_end(struct sse *s)
     TAILQ_REMOVE(&hub.all, s, link);
     hub.n--;
     metric_add(M_SSE, -1);
-    gateway_stream_end(s->conn);
+    fastcgi_stream_end(s->conn);
     free(s);
 }
 
@@ -142,7 +142,7 @@ static void on_heartbeat(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop, (void)w, (void)revents;
     struct sse *s;
     while ((s = TAILQ_FIRST(&hub.all)) && clock_mono_ms() - s->sent_at_ms >= HEARTBEAT_MS) {
-        (void)gateway_send(s->conn, hub.heartbeat_record->bytes, hub.heartbeat_record->n);
+        (void)fastcgi_send(s->conn, hub.heartbeat_record->bytes, hub.heartbeat_record->n);
         touch(s); /* a reader too slow for a heartbeat has bytes under way anyway */
     }
 }

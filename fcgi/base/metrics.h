@@ -1,5 +1,5 @@
-/* What this process counts. One table names every counter; once a second order/live.c writes all
- * of them to Redis, where readers (status, monitor, /metrics) sum over the processes.
+/* What this process counts. One table names every counter; once a second order/process_metrics.c
+ * writes all of them to Redis, where readers (status, monitor, /metrics) sum over the processes.
  *
  * A gauge is a present number (open streams), a counter only rises. Latencies go into buckets
  * whose bounds grow by the square root of two: a quantile is never told too low, and at most 41 %

@@ -31,8 +31,8 @@
 #define KEY_CHAT_LOG "chat:" SHARD ":log"
 #define KEY_CHAT_PRESENT "chat:" SHARD ":present"
 #define KEY_CHAT_KEYS "chat:" SHARD ":keys"
-#define KEY_LIVE "live:" SHARD
-#define KEY_LIVE_PREFIX "live:" SHARD ":"
+#define KEY_PROCESSES "live:" SHARD
+#define KEY_PROCESS_METRICS_PREFIX "live:" SHARD ":"
 #define CHANNEL_CHAT "chat:" SHARD
 
 #define FN_PLACE "place"

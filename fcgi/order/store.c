@@ -285,7 +285,8 @@ static int copy_text(const struct redisReply *reply, char *out, size_t size)
     return text && text_copy(out, size, text) == 0 ? 0 : -EPROTO;
 }
 
-int store_begin_parse(const struct redisReply *reply, struct job_view *ret, const char **ret_reason)
+int store_begin_parse(const struct redisReply *reply, struct job_begun *ret,
+                      const char **ret_reason)
 {
     const char *reason = rds_str(rds_at(reply, 1));
     if (word_is(reply, "gone"))
@@ -343,7 +344,7 @@ int store_step_parse(const struct redisReply *reply, struct step_next *ret)
     if (word_is(reply, "fenced"))
         return -ESTALE;
     if (word_is(reply, "settled")) {
-        ret->place = STEP_SETTLED;
+        ret->fate = FATE_SETTLED;
         return 0;
     }
     int step = job_step_parse(rds_str(rds_at(reply, 2)));
@@ -351,12 +352,12 @@ int store_step_parse(const struct redisReply *reply, struct step_next *ret)
         return -EPROTO;
     ret->step = (enum job_step)step;
     if (word_is(reply, "delayed")) {
-        ret->place = STEP_DELAYED;
+        ret->fate = FATE_DELAYED;
         return 0;
     }
     if (!word_is(reply, "held") || rds_int(rds_at(reply, 3), &ret->epoch))
         return -EPROTO;
-    ret->place = STEP_HELD;
+    ret->fate = FATE_HELD;
     return 0;
 }
 
@@ -598,22 +599,25 @@ struct rds_cmd *store_job_created_at(struct rds *r, const char *id, rds_reply_fn
                     job_is_update(id) ? "accepted_at" : "created_at");
 }
 
-struct rds_cmd *store_live_processes(struct rds *r, rds_reply_fn fn, void *arg)
+struct rds_cmd *store_processes(struct rds *r, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_LIVE,
-                    text_of_number(rds_now_ms(r) - LIVE_TTL_MS).text, "+inf");
+    return rds_call(r, fn, arg, "ZRANGEBYSCORE", KEY_PROCESSES,
+                    text_of_number(rds_now_ms(r) - PROCESS_METRICS_TTL_MS).text, "+inf");
 }
 
-struct rds_cmd *store_live(struct rds *r, const char *process, rds_reply_fn fn, void *arg)
+struct rds_cmd *store_process_metrics(struct rds *r, const char *process, rds_reply_fn fn,
+                                      void *arg)
 {
-    return rds_call(r, fn, arg, "HGETALL", key_of(KEY_LIVE_PREFIX, process).text);
+    return rds_call(r, fn, arg, "HGETALL", key_of(KEY_PROCESS_METRICS_PREFIX, process).text);
 }
 
-void store_live_write(struct rds *r, const char *process, size_t n, const char *const figures[])
+void store_process_metrics_write(struct rds *r, const char *process, size_t n,
+                                 const char *const figures[])
 {
-    struct text_number ttl = text_of_number(LIVE_TTL_MS);
-    struct key key = key_of(KEY_LIVE_PREFIX, process);
-    const char *argv[256] = {"FCALL", FN_LIVE_WRITE, "2", KEY_LIVE, key.text, process, ttl.text};
+    struct text_number ttl = text_of_number(PROCESS_METRICS_TTL_MS);
+    struct key key = key_of(KEY_PROCESS_METRICS_PREFIX, process);
+    const char *argv[256] = {"FCALL",  FN_LIVE_WRITE, "2",     KEY_PROCESSES,
+                             key.text, process,       ttl.text};
     for (size_t i = 0; i < n; i++)
         argv[7 + i] = figures[i];
     rds_callv(r, NULL, NULL, n + 7, argv);

@@ -123,7 +123,7 @@ int job_step_parse(const char *name); /* -1 when unknown */
 #define PAYMENT_KEY_SIZE 40
 
 /* What `begin` tells of a job. */
-struct job_view {
+struct job_begun {
     int64_t epoch;
     enum job_step step;
     int tries;
@@ -139,7 +139,7 @@ struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, r
  * so it went to people, and ret_reason says it (as long as the reply lives); -EPROTO: the step is
  * unknown or the answer is malformed. Epoch and tries are set wherever they can be read, so that
  * such a job can be failed. */
-int store_begin_parse(const struct redisReply *reply, struct job_view *ret,
+int store_begin_parse(const struct redisReply *reply, struct job_begun *ret,
                       const char **ret_reason);
 
 struct rds_cmd *store_intent(struct rds *r, const char *worker, const char *id, int64_t epoch,
@@ -156,9 +156,9 @@ struct step_done {
 struct rds_cmd *store_step(struct rds *r, const char *worker, const char *id,
                            const struct step_done *done, rds_reply_fn fn, void *arg);
 
-enum step_place { STEP_HELD, STEP_DELAYED, STEP_SETTLED };
+enum job_fate { FATE_HELD, FATE_DELAYED, FATE_SETTLED };
 struct step_next {
-    enum step_place place;
+    enum job_fate fate;
     enum job_step step; /* unless settled */
     int64_t epoch;      /* when held */
 };
@@ -260,11 +260,14 @@ struct rds_cmd *store_placed_since(struct rds *r, int64_t since_ms, rds_reply_fn
 struct rds_cmd *store_oldest_ready(struct rds *r, rds_reply_fn fn, void *arg);
 struct rds_cmd *store_job_created_at(struct rds *r, const char *id, rds_reply_fn fn, void *arg);
 
-/* Processes that wrote their figures within the last LIVE_TTL_MS; HGETALL of one of them. */
-#define LIVE_TTL_MS 3000
-struct rds_cmd *store_live_processes(struct rds *r, rds_reply_fn fn, void *arg);
-struct rds_cmd *store_live(struct rds *r, const char *process, rds_reply_fn fn, void *arg);
+/* Processes that wrote their figures within the last PROCESS_METRICS_TTL_MS; HGETALL of one of
+ * them. */
+#define PROCESS_METRICS_TTL_MS 3000
+struct rds_cmd *store_processes(struct rds *r, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_process_metrics(struct rds *r, const char *process, rds_reply_fn fn,
+                                      void *arg);
 /* Writes this process' figures: field, value, field, value … (n strings). */
-void store_live_write(struct rds *r, const char *process, size_t n, const char *const figures[]);
+void store_process_metrics_write(struct rds *r, const char *process, size_t n,
+                                 const char *const figures[]);
 
 #endif

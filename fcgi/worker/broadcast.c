@@ -27,5 +27,5 @@ void broadcast_run(struct job *job)
 {
     struct worker *w = job->worker;
     job_set_state(job, JOB_STEPPING);
-    job->cmd = store_publish_update(w->rds, w->id, job->id, job->view.epoch, on_published, job);
+    job->cmd = store_publish_update(w->rds, w->id, job->id, job->begun.epoch, on_published, job);
 }

@@ -34,7 +34,7 @@ struct job {
     enum job_state state;
     int is_claimed_again; /* taken anew while an older command of it was still on its way */
     char id[ORDER_ID_SIZE];
-    struct job_view view;     /* what begin said; epoch and step follow the steps taken since */
+    struct job_begun begun;   /* what begin said; epoch and step follow the steps taken since */
     int wait_ms;              /* asked for by the step or fail on its way */
     char reason[REASON_SIZE]; /* of that fail */
     struct rds_cmd *cmd;

@@ -13,7 +13,7 @@ static void on_acknowledged(struct ev_loop *loop, ev_timer *w, int revents)
 
 void kitchen_run(struct job *job)
 {
-    if (job->view.is_cancelled) {
+    if (job->begun.is_cancelled) {
         runner_step(job, "ok", 0); /* what follows is the refund: no stage to wait for */
         return;
     }

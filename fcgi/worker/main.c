@@ -11,8 +11,8 @@
 #include "base/conf.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "order/live.h"
-#include "worker/health.h"
+#include "order/process_metrics.h"
+#include "worker/healthcheck.h"
 #include "worker/worker.h"
 
 #define CHECK_S 1.0
@@ -88,7 +88,7 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     intake_start(w);
     reaper_start(w);
     retention_start(w);
-    live_start(loop, w->rds, "worker");
+    process_metrics_start(loop, w->rds, "worker");
 }
 
 static void close_worker(struct worker *w)
@@ -118,7 +118,7 @@ int main(int argc, char **argv)
 
     conf_main(argc, argv, "tiffin-worker",
               "Runs Tiffin's background jobs: payment, kitchen, stages, broadcasts.",
-              health_of_worker);
+              healthcheck_worker);
     signal(SIGPIPE, SIG_IGN);
     struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
     if (!loop) {

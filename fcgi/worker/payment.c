@@ -44,11 +44,11 @@ static void on_intent(void *arg, const struct rds_result *result)
     struct job *job = arg;
     if (!runner_answered(job, result))
         return;
-    switch (store_intent_parse(result->reply, job->view.payment_key)) {
+    switch (store_intent_parse(result->reply, job->begun.payment_key)) {
     case 0:
         job_set_state(job, JOB_CALLING);
-        gateway_charge(job->worker->gateway, &job->call, job->view.payment_key,
-                       job->view.amount_cents, job->view.currency, on_charged, job);
+        gateway_charge(job->worker->gateway, &job->call, job->begun.payment_key,
+                       job->begun.amount_cents, job->begun.currency, on_charged, job);
         break;
     case -ECANCELED:
         runner_step(job, "not_charged", 0);
@@ -64,14 +64,14 @@ static void on_intent(void *arg, const struct rds_result *result)
 void payment_run(struct job *job)
 {
     struct worker *w = job->worker;
-    if (job->view.is_cancelled && !*job->view.payment_key) {
+    if (job->begun.is_cancelled && !*job->begun.payment_key) {
         runner_step(job, "not_charged", 0);
         return;
     }
     char proposed[PAYMENT_KEY_SIZE] = KEY_PREFIX;
     random_base32(proposed + strlen(KEY_PREFIX), KEY_RANDOM);
     job_set_state(job, JOB_INTENDING);
-    job->cmd = store_intent(w->rds, w->id, job->id, job->view.epoch, proposed, on_intent, job);
+    job->cmd = store_intent(w->rds, w->id, job->id, job->begun.epoch, proposed, on_intent, job);
 }
 
 /* ---- and back ------------------------------------------------------------------------------ */
@@ -101,10 +101,10 @@ static void on_refunded(void *arg, enum gateway_answer answer, const char *reaso
 
 void refund_run(struct job *job)
 {
-    if (!*job->view.payment_key) {
+    if (!*job->begun.payment_key) {
         runner_fail(job, "a refund without a payment key");
         return;
     }
     job_set_state(job, JOB_CALLING);
-    gateway_refund(job->worker->gateway, &job->call, job->view.payment_key, on_refunded, job);
+    gateway_refund(job->worker->gateway, &job->call, job->begun.payment_key, on_refunded, job);
 }

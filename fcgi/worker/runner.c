@@ -105,11 +105,11 @@ static void fail(struct job *job, const char *reason, int tries_allowed)
 {
     struct worker *w = job->worker;
     snprintf(job->reason, sizeof job->reason, "%s", reason);
-    job->wait_ms = retry_delay_ms(job->view.tries, random_unit());
+    job->wait_ms = retry_delay_ms(job->begun.tries, random_unit());
     log_debug("%s failed (%s); again in %d ms, of %d tries", log_id(job->id), job->reason,
               job->wait_ms, tries_allowed);
     job_set_state(job, JOB_FAILING);
-    job->cmd = store_fail(w->rds, w->id, job->id, job->view.epoch, job->wait_ms, tries_allowed,
+    job->cmd = store_fail(w->rds, w->id, job->id, job->begun.epoch, job->wait_ms, tries_allowed,
                           job->reason, on_failed, job);
 }
 
@@ -127,8 +127,8 @@ void runner_bury(struct job *job, const char *reason)
 
 static void run_step(struct job *job)
 {
-    log_debug("%s: %s", log_id(job->id), job_step_name(job->view.step));
-    switch (job->view.step) {
+    log_debug("%s: %s", log_id(job->id), job_step_name(job->begun.step));
+    switch (job->begun.step) {
     case STEP_PAYMENT:
         payment_run(job);
         break;
@@ -158,7 +158,7 @@ static void on_begun(void *arg, const struct rds_result *result)
     const char *reason;
     if (!runner_answered(job, result))
         return;
-    switch (store_begin_parse(result->reply, &job->view, &reason)) {
+    switch (store_begin_parse(result->reply, &job->begun, &reason)) {
     case 0:
         run_step(job);
         break;
@@ -200,18 +200,18 @@ static void on_stepped(void *arg, const struct rds_result *result)
         return;
     }
     metric_add(M_STEPS, 1);
-    switch (next.place) {
-    case STEP_SETTLED:
+    switch (next.fate) {
+    case FATE_SETTLED:
         runner_done(job);
         break;
-    case STEP_DELAYED:
+    case FATE_DELAYED:
         intake_due_in(job->worker, job->wait_ms);
         runner_done(job);
         break;
-    case STEP_HELD:
-        job->view.step = next.step;
-        job->view.epoch = next.epoch;
-        job->view.tries = 0;
+    case FATE_HELD:
+        job->begun.step = next.step;
+        job->begun.epoch = next.epoch;
+        job->begun.tries = 0;
         run_step(job);
         break;
     }
@@ -221,7 +221,7 @@ void runner_step(struct job *job, const char *result, int wait_ms)
 {
     struct worker *w = job->worker;
     struct step_done done = {
-        .step = job->view.step, .result = result, .epoch = job->view.epoch, .wait_ms = wait_ms};
+        .step = job->begun.step, .result = result, .epoch = job->begun.epoch, .wait_ms = wait_ms};
     job->wait_ms = wait_ms;
     job_set_state(job, JOB_STEPPING);
     job->cmd = store_step(w->rds, w->id, job->id, &done, on_stepped, job);

@@ -7,8 +7,8 @@
 
 #include "api/order_view.h"
 #include "base/rds.h"
-#include "order/live.h"
 #include "order/order.h"
+#include "order/process_metrics.h"
 #include "order/store.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -82,7 +82,7 @@ static void check_answers(const redisReply *reply)
 {
     enum place_outcome place;
     enum cancel_outcome cancel;
-    struct job_view job;
+    struct job_begun job;
     struct step_next next;
     struct store_stats stats;
     char id[ORDER_ID_SIZE] = "", key[PAYMENT_KEY_SIZE] = "";
@@ -95,7 +95,7 @@ static void check_answers(const redisReply *reply)
     if (store_intent_parse(reply, key) == 0)
         MUST(strlen(key) < sizeof key);
     if (store_step_parse(reply, &next) == 0)
-        MUST(next.place == STEP_SETTLED || next.step < STEP_COUNT);
+        MUST(next.fate == FATE_SETTLED || next.step < STEP_COUNT);
     (void)store_stats_parse(reply, &stats);
     (void)store_events_entries(reply);
     (void)store_library_version_ok(rds_at(reply, 0));
@@ -104,7 +104,7 @@ static void check_answers(const redisReply *reply)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct order_change change;
-    struct live_sum sum = {0};
+    struct process_metrics_sum sum = {0};
     const char *id = NULL;
     char *text = malloc(size + 1);
     memcpy(text, data, size);
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_change(&change);
     }
     check_answers(&reply);
-    live_add(&sum, &reply);
+    process_metrics_add(&sum, &reply);
     free(text);
     return 0;
 }

@@ -4,7 +4,7 @@
 #   base <- order <- programs (api, worker, ctl; redis/ the loader; ws-bridge)
 #
 # A program includes base/, order/ and itself, never another program. And one file
-# per foreign library: only fcgi/api/gateway.c knows FastCGI, only fcgi/base/rds*
+# per foreign library: only fcgi/api/fastcgi.c knows FastCGI, only fcgi/base/rds*
 # (and the loader) hiredis. libev may be used anywhere. Tests may include anything.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -32,7 +32,7 @@ inside() {
 # outside FILE HEADER: may it include that library?
 outside() {
     case $2 in
-    fcgi*.h | fastcgi.h) [ "$1" = fcgi/api/gateway.c ] ;;
+    fcgi*.h | fastcgi.h) [ "$1" = fcgi/api/fastcgi.c ] ;;
     hiredis*)
         case $1 in fcgi/base/rds*.[ch] | redis/*) ;; *) return 1 ;; esac
         ;;

@@ -131,7 +131,7 @@ static void query_by_table(void **state)
     }
 }
 
-/* A body is bytes and a NUL, as the gateway gives it. */
+/* A body is bytes and a NUL, as fastcgi.c gives it. */
 static int add_body(const char *type, const char *body, size_t n)
 {
     char *copy = malloc(n + 1);

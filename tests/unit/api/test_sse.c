@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/gateway.h"
+#include "api/fastcgi.h"
 #include "api/sse.h"
 
 static void assert_record(struct sse_record *record, const char *text)
@@ -76,8 +76,8 @@ static void record_headers(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(TABLE); i++) {
         const unsigned char expected[] = {1, 6, 0, 1, TABLE[i].high, TABLE[i].low, 0, 0};
-        unsigned char *out = (unsigned char *)guarded("????????", GATEWAY_RECORD_HEADER);
-        gateway_record_header(out, TABLE[i].n);
+        unsigned char *out = (unsigned char *)guarded("????????", FASTCGI_RECORD_HEADER);
+        fastcgi_record_header(out, TABLE[i].n);
         assert_memory_equal(out, expected, sizeof expected);
     }
 }

@@ -47,7 +47,7 @@ static void nonsense_is_refused_by_every_parser(void **state)
     for (size_t i = 0; i < LENGTH(NONSENSE); i++) {
         enum place_outcome place;
         enum cancel_outcome cancel;
-        struct job_view job;
+        struct job_begun job;
         struct step_next next;
         struct store_stats stats;
         char text[64];
@@ -147,7 +147,7 @@ static redis_reply *begun(const char *step, const char *status, const char *curr
 static void begin_of_an_order(void **state)
 {
     (void)state;
-    struct job_view job;
+    struct job_begun job;
     assert_int_equal(
         store_begin_parse(begun("payment", "order_placed", "USD", "pay_abc"), &job, &reason), 0);
     assert_int_equal(job.epoch, 7);
@@ -162,7 +162,7 @@ static void begin_of_an_order(void **state)
 static void begin_of_a_cancelled_order(void **state)
 {
     (void)state;
-    struct job_view job;
+    struct job_begun job;
     assert_int_equal(store_begin_parse(begun("payment", "cancelled", "USD", ""), &job, &reason), 0);
     assert_int_equal(job.is_cancelled, 1);
     assert_string_equal(job.payment_key, "");
@@ -171,7 +171,7 @@ static void begin_of_a_cancelled_order(void **state)
 static void begin_of_an_update(void **state)
 {
     (void)state;
-    struct job_view job;
+    struct job_begun job;
     redis_reply *reply =
         reply_array(8, reply_text("begun"), reply_int(1), reply_text("broadcast"), reply_int(0),
                     reply_text(""), reply_int(0), reply_text(""), reply_text(""));
@@ -183,14 +183,14 @@ static void begin_of_an_update(void **state)
 static void begin_of_what_is_gone(void **state)
 {
     (void)state;
-    struct job_view job;
+    struct job_begun job;
     assert_int_equal(store_begin_parse(reply_words("gone"), &job, &reason), -ESTALE);
 }
 
 static void begin_of_what_is_too_old_for_the_gateway(void **state)
 {
     (void)state;
-    struct job_view job;
+    struct job_begun job;
     assert_int_equal(store_begin_parse(reply_words("dead", "too old"), &job, &reason), -ETIME);
     assert_string_equal(reason, "too old");
     assert_int_equal(store_begin_parse(reply_words("dead"), &job, &reason), -EPROTO);
@@ -199,7 +199,7 @@ static void begin_of_what_is_too_old_for_the_gateway(void **state)
 static void begin_with_an_unknown_step_tells_epoch_and_tries(void **state)
 {
     (void)state;
-    struct job_view job = {0};
+    struct job_begun job = {0};
     assert_int_equal(store_begin_parse(begun("dessert", "order_placed", "USD", ""), &job, &reason),
                      -EPROTO);
     assert_int_equal(job.epoch, 7);
@@ -209,7 +209,7 @@ static void begin_with_an_unknown_step_tells_epoch_and_tries(void **state)
 static void begin_with_texts_that_do_not_fit(void **state)
 {
     (void)state;
-    struct job_view job;
+    struct job_begun job;
     const char longest[] = "123456789012345678901234567890123456789";
     assert_int_equal(sizeof longest, PAYMENT_KEY_SIZE);
     assert_int_equal(
@@ -227,7 +227,7 @@ static void begin_with_texts_that_do_not_fit(void **state)
 static void begin_cut_short_or_of_other_types(void **state)
 {
     (void)state;
-    struct job_view job;
+    struct job_begun job;
     for (size_t n = 1; n < 8; n++) {
         redis_reply *reply = begun("payment", "order_placed", "USD", "");
         redis_reply *cut = reply_array(
@@ -267,18 +267,18 @@ static void step_answers(void **state)
     assert_int_equal(store_step_parse(reply_words("fenced"), &next), -ESTALE);
     assert_int_equal(store_step_parse(reply_array(2, reply_text("settled"), reply_int(9)), &next),
                      0);
-    assert_int_equal(next.place, STEP_SETTLED);
+    assert_int_equal(next.fate, FATE_SETTLED);
     assert_int_equal(store_step_parse(reply_array(3, reply_text("delayed"), reply_int(3),
                                                   reply_text("quality_check")),
                                       &next),
                      0);
-    assert_int_equal(next.place, STEP_DELAYED);
+    assert_int_equal(next.fate, FATE_DELAYED);
     assert_int_equal(next.step, STEP_QUALITY_CHECK);
     assert_int_equal(store_step_parse(reply_array(4, reply_text("held"), reply_int(2),
                                                   reply_text("kitchen"), reply_int(12)),
                                       &next),
                      0);
-    assert_int_equal(next.place, STEP_HELD);
+    assert_int_equal(next.fate, FATE_HELD);
     assert_int_equal(next.step, STEP_KITCHEN);
     assert_int_equal(next.epoch, 12);
 }

@@ -67,15 +67,15 @@ static void a_job_begins_clean_in_used_memory(void **state)
     struct worker *w = *state;
     struct job *old = jobs_add(&w->jobs, id_of(1));
     old->is_claimed_again = 1;
-    old->view.epoch = 7;
-    strcpy(old->view.payment_key, "pay_old");
+    old->begun.epoch = 7;
+    strcpy(old->begun.payment_key, "pay_old");
     job_close(old);
     struct job *job = jobs_add(&w->jobs, id_of(2));
     assert_ptr_equal(job, old); /* else this test shows nothing */
     assert_int_equal(job->state, JOB_CLAIMED);
     assert_int_equal(job->is_claimed_again, 0);
-    assert_int_equal(job->view.epoch, 0);
-    assert_string_equal(job->view.payment_key, "");
+    assert_int_equal(job->begun.epoch, 0);
+    assert_string_equal(job->begun.payment_key, "");
 }
 
 static void holds_more_than_expected(void **state)

@@ -13,7 +13,7 @@
  *  - a stream sends its head through libfcgi, then frees libfcgi's three buffers (16 KB) and
  *    writes FCGI_STDOUT records itself, without blocking. At its end: an empty STDOUT record and
  *    END_REQUEST by hand, since FCGX_Finish_r() sends nothing once its streams are gone. */
-#include "api/gateway.h"
+#include "api/fastcgi.h"
 
 #include <errno.h>
 #include <ev.h>
@@ -41,20 +41,20 @@ struct conn {
     int fd;
     ev_io io;
     FCGX_Request fcgi;
-    const struct gateway_owner *owner; /* NULL: nobody is told */
+    const struct fastcgi_owner *owner; /* NULL: nobody is told */
     void *user;
     char *body; /* of the present request */
     size_t body_n;
     unsigned char *queue; /* a stream's bytes that the socket did not take yet */
     size_t queue_n, queue_sent;
-    int ends_after_queue; /* gateway_stream_end() while bytes are queued */
+    int ends_after_queue; /* fastcgi_stream_end() while bytes are queued */
 };
 
 LIST_HEAD(conn_list, conn);
 
 static struct {
     struct ev_loop *loop;
-    gateway_request_fn on_request;
+    fastcgi_request_fn on_request;
     ev_io listener;
     ev_timer accept_pause;
     ev_prepare sweep; /* fed, never started: frees closed connections at the end of the turn */
@@ -132,7 +132,7 @@ static void conn_idle(struct conn *c)
 
 static void hang_up(struct conn *c)
 {
-    const struct gateway_owner *owner = c->owner;
+    const struct fastcgi_owner *owner = c->owner;
     conn_close(c);
     if (owner)
         owner->on_hangup(c->user); /* c itself lives until the turn ends */
@@ -159,12 +159,12 @@ static void conn_new(int fd)
 
 /* ---- reading a request ---------------------------------------------------------------------- */
 
-/* Reads stdin to its end, keeping at most GATEWAY_BODY_MAX bytes; more leaves body NULL. */
+/* Reads stdin to its end, keeping at most FASTCGI_BODY_MAX bytes; more leaves body NULL. */
 static void read_body(struct conn *c)
 {
-    size_t announced = (size_t)strtoul(gateway_param(c, "CONTENT_LENGTH"), NULL, 10);
+    size_t announced = (size_t)strtoul(fastcgi_param(c, "CONTENT_LENGTH"), NULL, 10);
     char spill[4096];
-    size_t room = announced <= GATEWAY_BODY_MAX ? announced : 0;
+    size_t room = announced <= FASTCGI_BODY_MAX ? announced : 0;
     char *body = mem_alloc(room + 1);
     size_t n = 0;
     int got;
@@ -175,7 +175,7 @@ static void read_body(struct conn *c)
         ;
     body[n] = '\0';
     c->body_n = n;
-    if (announced > GATEWAY_BODY_MAX) {
+    if (announced > FASTCGI_BODY_MAX) {
         free(body);
         body = NULL;
     }
@@ -208,13 +208,13 @@ static void read_request(struct conn *c)
     gw.on_request(c);
 }
 
-const char *gateway_param(const struct conn *c, const char *name)
+const char *fastcgi_param(const struct conn *c, const char *name)
 {
     const char *value = FCGX_GetParam(name, c->fcgi.envp);
     return value ? value : "";
 }
 
-int gateway_param_times(const struct conn *c, const char *name)
+int fastcgi_param_times(const struct conn *c, const char *name)
 {
     int times = 0;
     size_t n = strlen(name);
@@ -223,13 +223,13 @@ int gateway_param_times(const struct conn *c, const char *name)
     return times;
 }
 
-const char *gateway_body(const struct conn *c, size_t *n)
+const char *fastcgi_body(const struct conn *c, size_t *n)
 {
     *n = c->body_n;
     return c->body;
 }
 
-void gateway_set_owner(struct conn *c, const struct gateway_owner *owner, void *user)
+void fastcgi_set_owner(struct conn *c, const struct fastcgi_owner *owner, void *user)
 {
     c->owner = owner;
     c->user = user;
@@ -237,7 +237,7 @@ void gateway_set_owner(struct conn *c, const struct gateway_owner *owner, void *
 
 /* ---- answering ------------------------------------------------------------------------------ */
 
-void gateway_reply(struct conn *c, const char *head, size_t head_n, const char *body, size_t body_n)
+void fastcgi_reply(struct conn *c, const char *head, size_t head_n, const char *body, size_t body_n)
 {
     FCGX_PutStr(head, (int)head_n, c->fcgi.out);
     FCGX_PutStr("\r\n", 2, c->fcgi.out);
@@ -248,7 +248,7 @@ void gateway_reply(struct conn *c, const char *head, size_t head_n, const char *
     conn_idle(c);
 }
 
-void gateway_stream(struct conn *c, const char *head, size_t head_n)
+void fastcgi_stream(struct conn *c, const char *head, size_t head_n)
 {
     FCGX_PutStr(head, (int)head_n, c->fcgi.out);
     FCGX_PutStr("\r\n", 2, c->fcgi.out);
@@ -260,7 +260,7 @@ void gateway_stream(struct conn *c, const char *head, size_t head_n)
     set_state(c, CONN_STREAM);
 }
 
-void gateway_record_header(unsigned char out[GATEWAY_RECORD_HEADER], size_t n)
+void fastcgi_record_header(unsigned char out[FASTCGI_RECORD_HEADER], size_t n)
 {
     out[0] = FCGI_VERSION_1;
     out[1] = FCGI_STDOUT;
@@ -297,7 +297,7 @@ static int send_or_queue(struct conn *c, const unsigned char *bytes, size_t n)
     return 0;
 }
 
-int gateway_send(struct conn *c, const unsigned char *record, size_t n)
+int fastcgi_send(struct conn *c, const unsigned char *record, size_t n)
 {
     if (c->queue_n)
         return -EAGAIN;
@@ -313,7 +313,7 @@ static void finish_stream(struct conn *c)
     conn_idle(c);
 }
 
-void gateway_stream_end(struct conn *c)
+void fastcgi_stream_end(struct conn *c)
 {
     FCGI_EndRequestRecord end = {
         .header = {.version = FCGI_VERSION_1,
@@ -322,9 +322,9 @@ void gateway_stream_end(struct conn *c)
                    .contentLengthB0 = sizeof end.body},
         .body = {.protocolStatus = FCGI_REQUEST_COMPLETE},
     };
-    unsigned char tail[GATEWAY_RECORD_HEADER + sizeof end];
-    gateway_record_header(tail, 0);
-    memcpy(tail + GATEWAY_RECORD_HEADER, &end, sizeof end);
+    unsigned char tail[FASTCGI_RECORD_HEADER + sizeof end];
+    fastcgi_record_header(tail, 0);
+    memcpy(tail + FASTCGI_RECORD_HEADER, &end, sizeof end);
 
     c->owner = NULL;
     if (send_or_queue(c, tail, sizeof tail))
@@ -408,7 +408,7 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- start and stop ------------------------------------------------------------------------- */
 
-void gateway_start(struct ev_loop *loop, int listen_fd, gateway_request_fn on_request)
+void fastcgi_start(struct ev_loop *loop, int listen_fd, fastcgi_request_fn on_request)
 {
     gw.loop = loop;
     gw.on_request = on_request;
@@ -422,7 +422,7 @@ void gateway_start(struct ev_loop *loop, int listen_fd, gateway_request_fn on_re
     ev_io_start(loop, &gw.listener);
 }
 
-void gateway_stop(void)
+void fastcgi_stop(void)
 {
     gw.is_stopping = 1;
     ev_io_stop(gw.loop, &gw.listener);
@@ -435,7 +435,7 @@ void gateway_stop(void)
     }
 }
 
-int gateway_busy(void)
+int fastcgi_busy(void)
 {
     return gw.busy;
 }

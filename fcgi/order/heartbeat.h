@@ -1,11 +1,11 @@
 /* Do workers live? A synchronous question, for tools. */
-#ifndef TIFFIN_ORDER_BEATING_H
-#define TIFFIN_ORDER_BEATING_H
+#ifndef TIFFIN_ORDER_HEARTBEAT_H
+#define TIFFIN_ORDER_HEARTBEAT_H
 
 struct rds_sync;
 
 /* 0 when the heartbeat of a worker stands whose id begins with the prefix; -ENOENT when none does;
  * -EIO when Redis does not say (rds_sync_error() has why). */
-int beating_workers(struct rds_sync *redis, const char *prefix);
+int heartbeat_of_workers(struct rds_sync *redis, const char *prefix);
 
 #endif

@@ -1,4 +1,4 @@
-#include "worker/health.h"
+#include "worker/healthcheck.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,12 +7,12 @@
 #include "base/conf.h"
 #include "base/host.h"
 #include "base/rds_sync.h"
-#include "order/beating.h"
+#include "order/heartbeat.h"
 #include "worker/worker.h"
 
 #define PASSWORD_SIZE 128
 
-int health_of_worker(char *why, size_t size)
+int healthcheck_worker(char *why, size_t size)
 {
     char host[WORKER_HOST_SIZE], prefix[WORKER_ID_SIZE], password[PASSWORD_SIZE];
     struct rds_sync *redis;
@@ -28,7 +28,7 @@ int health_of_worker(char *why, size_t size)
         return err;
     host_name(host, sizeof host);
     worker_id_host(prefix, host);
-    err = beating_workers(redis, prefix);
+    err = heartbeat_of_workers(redis, prefix);
     if (err == -ENOENT)
         snprintf(why, size, "no worker of this host has sent a heartbeat in the last %d ms",
                  conf.worker_ttl_ms);

@@ -1,6 +1,6 @@
 /* One FastCGI request by hand (libfcgi has only the other end of it): begin, parameters, no body;
  * and of the answer the record's header and the status line that reply.c writes first. */
-#include "api/health.h"
+#include "api/healthcheck.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static size_t make_request(unsigned char out[REQUEST_MAX])
     return (size_t)(add_record(to, STDIN, "", 0) - out);
 }
 
-int health_of_pool(char *why, size_t size)
+int healthcheck_pool(char *why, size_t size)
 {
     unsigned char request[REQUEST_MAX];
     char answer[HEADER + sizeof STATUS_OK]; /* the NUL is no part of it */

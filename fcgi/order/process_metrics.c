@@ -1,4 +1,4 @@
-#include "order/live.h"
+#include "order/process_metrics.h"
 
 #include <ev.h>
 #include <stdio.h>
@@ -48,10 +48,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
     snprintf(values[v], sizeof values[v], "%lld", (long long)latency_sum_us);
     figures[n++] = FIELD_LATENCY_SUM;
     figures[n++] = values[v];
-    store_live_write(connection, process_name, n, figures);
+    store_process_metrics_write(connection, process_name, n, figures);
 }
 
-void live_start(struct ev_loop *loop, struct rds *r, const char *program)
+void process_metrics_start(struct ev_loop *loop, struct rds *r, const char *program)
 {
     char host[48], chance[9];
     host_name(host, sizeof host);
@@ -78,7 +78,7 @@ static int bucket_of(const char *field)
     return bucket < LATENCY_BUCKETS ? (int)bucket : -1;
 }
 
-void live_add(struct live_sum *sum, const struct redisReply *reply)
+void process_metrics_add(struct process_metrics_sum *sum, const struct redisReply *reply)
 {
     for (size_t i = 0; i + 1 < rds_len(reply); i += 2) {
         const char *field = rds_str(rds_at(reply, i));

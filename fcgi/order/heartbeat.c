@@ -1,4 +1,4 @@
-#include "order/beating.h"
+#include "order/heartbeat.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static int is_beating(struct rds_sync *redis, const char *worker)
     return is_there;
 }
 
-int beating_workers(struct rds_sync *redis, const char *prefix)
+int heartbeat_of_workers(struct rds_sync *redis, const char *prefix)
 {
     struct redisReply *workers = rds_sync_ask(redis, "SMEMBERS", KEY_WORKERS);
     int found = workers ? 0 : -EIO;
