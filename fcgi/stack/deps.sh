@@ -19,7 +19,7 @@ packages() {
         prometheus ;; # for promtool
     docker) echo docker.io docker-compose mmdebstrap iptables iproute2 ;;
     browser) echo chromium chromium-driver python3-selenium python3-jsonschema ;;
-    lint) echo openssl clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck lua-check ;;
+    lint) echo openssl binutils python3 python3-pytest clang libclang-rt-dev clang-format clang-tidy cppcheck shellcheck lua-check ;;
     *)
         echo "deps.sh: unknown group $1" >&2
         exit 2
