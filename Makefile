@@ -310,7 +310,7 @@ FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch] tests/integration
 
 .PHONY: lint format check-format check-tidy check-cppcheck check-scripts
 lint: deps-lint all ## every check of the sources, the scripts and the nginx configuration
-	@code=0; for check in check-format check-layers check-cycles check-lints check-scripts check-nginx check-lua check-readme check-openapi \
+	@code=0; for check in check-format check-layers check-cycles check-lints check-scripts check-nginx check-lua check-pages check-openapi \
 			check-cppcheck check-tidy; do \
 		$(MAKE) -s $$check || { echo "lint: $$check failed" >&2; code=1; }; done; \
 		[ $$code -ne 0 ] || echo 'lint: clean'; exit $$code
@@ -320,11 +320,11 @@ format: ## format the C sources
 check-format: ## are they formatted?
 	@clang-format --dry-run -Werror $(FORMATTED)
 
-.PHONY: check-layers check-cycles check-lints check-nginx check-lua check-openapi check-readme readme
-check-readme: all
-	@tests/lint/readme.sh
-readme: all ## write the table of settings into the README
-	@tests/lint/readme.sh --write
+.PHONY: check-layers check-cycles check-lints check-nginx check-lua check-openapi check-pages readme
+check-pages: all
+	@tests/lint/pages.sh
+readme: all ## write the table of settings into fcgi/stack/README.md
+	@tests/lint/pages.sh --write
 check-layers:
 	@tests/lint/layers.sh
 check-cycles: all ## do no two source files need each other?

@@ -1,6 +1,6 @@
 /* Settings: environment variables TIFFIN_…, read once at start into `conf`, read-only afterwards.
  * One table (conf.c) gives name, unit, default, bounds and meaning, and prints --help and the
- * README's table. A bad value stops the start with one clear line. */
+ * the table in fcgi/stack/README.md. A bad value stops the start with one clear line. */
 #ifndef TIFFIN_BASE_CONF_H
 #define TIFFIN_BASE_CONF_H
 
@@ -58,7 +58,7 @@ extern struct conf conf;
  * `error` (at least 256 bytes) that names the setting, its value and what it may be. */
 int conf_load(char *error, size_t error_size);
 
-/* The table, for people (--help) and for the README (--settings). */
+/* The table, for people (--help) and for fcgi/stack/README.md (--settings). */
 void conf_print_help(FILE *out);
 void conf_print_markdown(FILE *out);
 

@@ -1,4 +1,4 @@
-"""What docker compose up promises: see README.md, "Docker"."""
+"""What docker compose up promises: see fcgi/stack/README.md, "In containers"."""
 import contextlib
 import gzip
 import json
@@ -237,12 +237,12 @@ def test_up_loads_the_functions_again(project, store):
 
 
 class Commands:
-    """The README's for backup and restore, in a folder of their own."""
+    """Those of redis/README.md for backup and restore, in a folder of their own."""
 
     def __init__(self, project, folder):
         self.project, self.folder = project, folder
         self.lines = {word: line.strip().removeprefix("docker compose ")
-                      for line in (ROOT / "README.md").read_text().splitlines()
+                      for line in (ROOT / "redis" / "README.md").read_text().splitlines()
                       for word in ("backup", "restore")
                       if line.strip().startswith("docker compose run") and f"# {word}" in line}
 

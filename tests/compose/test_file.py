@@ -16,7 +16,7 @@ ELSEWHERE = {"RUN_DIR", "WORKERS", "BRIDGES", "LIMIT_LOOPBACK", "UP_TIMEOUT_S", 
              "TLS_KEY", "TLS_PUBLIC_PORT", "PUBLIC_PORT", "HSTS_S"}
 
 
-# What compose itself makes use of: README.md, "Docker".
+# What compose itself makes use of: fcgi/stack/README.md.
 OF_COMPOSE = {"REDIS_MEMORY", "STOP_GRACE", "TAG", "BASE_IMAGE", "VERSION", "REVISION"}
 # The port that is published; nginx itself listens on 8000 in its container.
 PUBLISHED = {"PORT"}
