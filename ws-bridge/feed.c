@@ -319,7 +319,8 @@ static void send_beat(int ttl_ms)
 {
     feed.reported = room_here();
     feed.last_at_beat = feed.last;
-    chat_beat(feed.commands, feed.bridge, feed.reported, ++feed.beat_sent, ttl_ms, on_beaten, NULL);
+    const struct chat_beat beat = {feed.bridge, feed.reported, ++feed.beat_sent, ttl_ms};
+    chat_beat(feed.commands, &beat, on_beaten, NULL);
 }
 
 static void on_soon(struct ev_loop *loop, ev_timer *w, int revents)

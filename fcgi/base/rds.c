@@ -11,6 +11,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/command.h"
 #include "base/conf.h"
 #include "base/crash.h"
 #include "base/mem.h"
@@ -146,16 +147,14 @@ static void on_reply(redisAsyncContext *context, void *reply_, void *privdata)
     }
 }
 
-static void send_now(struct rds *r, struct rds_cmd *cmd, size_t n, const char *const argv[],
-                     const size_t lengths[])
+static void send_now(struct rds *r, struct rds_cmd *cmd, const struct redis_command *args)
 {
 #ifdef TIFFIN_CRASH_POINTS
-    snprintf(cmd->name, sizeof cmd->name, "%s", crash_name(n, argv));
+    snprintf(cmd->name, sizeof cmd->name, "%s", crash_name(args->n, args->argv));
     flush(r); /* what was called before this point has been sent */
     crash_point("before", cmd->name);
 #endif
-    /* hiredis' parameter lacks a const; it only reads. Without lengths it takes strlen itself. */
-    if (redisAsyncCommandArgv(r->context, on_reply, cmd, (int)n, (const char **)argv, lengths)) {
+    if (redisAsyncCommandArgv(r->context, on_reply, cmd, (int)args->n, args->argv, args->lengths)) {
         TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
         return;
     }
@@ -164,17 +163,17 @@ static void send_now(struct rds *r, struct rds_cmd *cmd, size_t n, const char *c
     arm_deadline(r);
 }
 
-struct rds_cmd *rds_callb(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
-                          const char *const argv[], const size_t lengths[])
+struct rds_cmd *rds_send(struct rds *r, struct redis_command *command, rds_reply_fn fn, void *arg)
 {
     struct rds_cmd *cmd = mem_calloc(1, sizeof *cmd);
     cmd->owner = r;
     cmd->fn = fn;
     cmd->arg = arg;
     if (r->state == RDS_UP && r->context)
-        send_now(r, cmd, n, argv, lengths);
+        send_now(r, cmd, command);
     else
         TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
+    command_release(command);
     settle_soon(r);
     return cmd;
 }
@@ -182,7 +181,9 @@ struct rds_cmd *rds_callb(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
 struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
                           const char *const argv[])
 {
-    return rds_callb(r, fn, arg, n, argv, NULL);
+    struct redis_command command;
+    command_set(&command, n, argv);
+    return rds_send(r, &command, fn, arg);
 }
 
 void rds_cancel(struct rds_cmd *cmd)
@@ -571,6 +572,11 @@ void rds_free(struct rds *r)
     ev_timer_stop(r->loop, &r->retry);
     ev_clear_pending(r->loop, &r->settle);
     free(r);
+}
+
+int rds_shard(const struct rds *r)
+{
+    return r->options.shard;
 }
 
 int rds_is_up(const struct rds *r)

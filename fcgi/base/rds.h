@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct redis_command;
 struct ev_loop;
 struct rds;
 struct rds_cmd;
@@ -52,6 +53,7 @@ struct rds_options {
     const char *client_name; /* shown by CLIENT LIST; no spaces; by reference */
     int timeout_ms;
     int blocking;          /* 1: only for blocking commands */
+    int shard;             /* told by rds_shard(); means nothing here */
     rds_state_fn on_state; /* may be NULL */
     void *arg;
 };
@@ -62,6 +64,8 @@ struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options);
  * rds_cancel() any more. NULL ok. */
 void rds_free(struct rds *r);
 
+/* What options.shard said. */
+int rds_shard(const struct rds *r);
 int rds_is_up(const struct rds *r);
 /* Why it is down, in one line; "" while up. Valid until the next state change. */
 const char *rds_reason(const struct rds *r);
@@ -73,18 +77,17 @@ int64_t rds_now_ms(const struct rds *r);
  * not, so Redis' clock was set. */
 void rds_ask_time(struct rds *r);
 
-/* Sends a command of n arguments, each a C string. The result is owned by rds; it may be passed
- * to rds_cancel() until its callback has been called. */
+/* Sends a command and releases it; its arguments have been copied on return. The result is owned by
+ * rds; it may be passed to rds_cancel() until its callback has been called. fn NULL: nobody waits
+ * for the answer. */
+struct rds_cmd *rds_send(struct rds *r, struct redis_command *command, rds_reply_fn fn, void *arg);
+/* The same for n arguments at hand, each a C string. */
 struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
                           const char *const argv[]);
 /* The same with the arguments listed: rds_call(r, fn, arg, "HGET", key, field). */
 #define rds_call(r, fn, arg, ...) \
     rds_callv((r), (fn), (arg), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \
               (const char *const[]){__VA_ARGS__})
-
-/* The same for arguments that may hold any bytes: lengths[i] is that of argv[i]. */
-struct rds_cmd *rds_callb(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
-                          const char *const argv[], const size_t lengths[]);
 
 /* A message on the channel of a subscription; the bytes die when it returns. */
 typedef void (*rds_message_fn)(void *arg, const char *bytes, size_t n);

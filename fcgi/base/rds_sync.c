@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <hiredis/hiredis.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/command.h"
 #include "base/mem.h"
 
 #define CONNECT_TIMEOUT_S 2
@@ -22,35 +22,6 @@ struct rds_sync {
     redisContext *redis;
     char error[ERROR_SIZE];
 };
-
-/* ---- commands in the making ---------------------------------------------------------------- */
-
-void rds_arg(struct rds_args *cmd, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (len < 0)
-        len = 0;
-    char *arg = mem_alloc((size_t)len + 1);
-    va_start(args, format);
-    (void)vsnprintf(arg, (size_t)len + 1, format, args);
-    va_end(args);
-    if (cmd->n == cmd->capacity) {
-        cmd->capacity = cmd->capacity ? 2 * cmd->capacity : 8;
-        cmd->args = mem_realloc(cmd->args, cmd->capacity * sizeof *cmd->args);
-    }
-    cmd->args[cmd->n++] = arg;
-}
-
-void rds_args_release(struct rds_args *cmd)
-{
-    for (size_t i = 0; i < cmd->n; i++)
-        free(cmd->args[i]);
-    free(cmd->args);
-    *cmd = (struct rds_args)RDS_ARGS_INIT;
-}
 
 /* ---- commands and answers ------------------------------------------------------------------ */
 
@@ -64,16 +35,17 @@ static redisReply *judge(struct rds_sync *r, redisReply *reply)
     return NULL;
 }
 
-void rds_sync_queuev(struct rds_sync *r, size_t n, const char *const argv[])
+void rds_sync_queue(struct rds_sync *r, struct redis_command *cmd)
 {
-    /* hiredis does not write through it */
-    (void)redisAppendCommandArgv(r->redis, (int)n, (const char **)argv, NULL);
+    (void)redisAppendCommandArgv(r->redis, (int)cmd->n, cmd->argv, cmd->lengths);
+    command_release(cmd);
 }
 
-void rds_sync_queue(struct rds_sync *r, struct rds_args *cmd)
+void rds_sync_queuev(struct rds_sync *r, size_t n, const char *const argv[])
 {
-    rds_sync_queuev(r, cmd->n, (const char *const *)cmd->args);
-    rds_args_release(cmd);
+    struct redis_command cmd;
+    command_set(&cmd, n, argv);
+    rds_sync_queue(r, &cmd);
 }
 
 struct redisReply *rds_sync_next(struct rds_sync *r)
@@ -90,7 +62,7 @@ struct redisReply *rds_sync_callv(struct rds_sync *r, size_t n, const char *cons
     return rds_sync_next(r);
 }
 
-struct redisReply *rds_sync_call(struct rds_sync *r, struct rds_args *cmd)
+struct redisReply *rds_sync_call(struct rds_sync *r, struct redis_command *cmd)
 {
     rds_sync_queue(r, cmd);
     return rds_sync_next(r);

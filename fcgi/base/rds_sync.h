@@ -2,33 +2,27 @@
  * (tiffin-load, tiffin-ctl): every call waits for its answer. No server may use this; rds.h is
  * theirs. Replies are read with the typed accessors of rds.h and freed with rds_sync_free().
  *
- *   struct rds_args cmd = RDS_ARGS_INIT;
- *   rds_arg(&cmd, "GET");
- *   rds_arg(&cmd, "order:%s", id);
- *   reply = rds_sync_call(r, &cmd);         sent, and cmd emptied; or, with the words at hand:
+ *   struct redis_command cmd;                     built as base/command.h says;
+ *   reply = rds_sync_call(r, &cmd);         sent, and released; or, with the words at hand:
  *   reply = rds_sync_ask(r, "GET", key); */
 #ifndef TIFFIN_BASE_RDS_SYNC_H
 #define TIFFIN_BASE_RDS_SYNC_H
 
 #include <stddef.h>
 
+#include "base/command.h"
+
 struct redisReply;
 struct rds_sync;
 
-/* A command in the making. */
-struct rds_args {
-    char **args;
-    size_t n, capacity;
-};
+/* Older names of the builder. */
+#define rds_args redis_command
 #define RDS_ARGS_INIT \
     { \
-        NULL, 0, 0 \
+        .n = 0 \
     }
-
-/* Adds one argument, made by a printf format. */
-void rds_arg(struct rds_args *cmd, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Forgets a command that was not sent. */
-void rds_args_release(struct rds_args *cmd);
+#define rds_arg command_add_format
+#define rds_args_release command_release
 
 struct rds_sync_options {
     const char *address; /* path of a unix socket, or host:port */
@@ -45,14 +39,14 @@ void rds_sync_close(struct rds_sync *r);
 
 /* Send a command and wait. NULL when Redis answered with an error, or the connection is lost: then
  * rds_sync_error() says why in one line, and every later call is lost too. */
-struct redisReply *rds_sync_call(struct rds_sync *r, struct rds_args *cmd); /* empties cmd */
+struct redisReply *rds_sync_call(struct rds_sync *r, struct redis_command *cmd); /* releases cmd */
 struct redisReply *rds_sync_callv(struct rds_sync *r, size_t n, const char *const argv[]);
 #define rds_sync_ask(r, ...) \
     rds_sync_callv((r), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \
                    (const char *const[]){__VA_ARGS__})
 
 /* Many commands, one journey: queue them, then take their answers in the same order. */
-void rds_sync_queue(struct rds_sync *r, struct rds_args *cmd); /* empties cmd */
+void rds_sync_queue(struct rds_sync *r, struct redis_command *cmd); /* releases cmd */
 void rds_sync_queuev(struct rds_sync *r, size_t n, const char *const argv[]);
 #define rds_sync_put(r, ...) \
     rds_sync_queuev((r), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \

@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
-#include "order/keys.h"
+#include "order/commands.h"
 #include "order/store.h"
 
 #define JSON_DEPTH 3
@@ -163,34 +163,30 @@ int64_t chat_entries_end(const struct redisReply *entries)
 
 void chat_subscribe(struct rds *r, rds_message_fn fn, void *arg)
 {
-    rds_subscribe(r, CHANNEL_CHAT, fn, arg);
+    rds_subscribe(r, chat_channel(rds_shard(r)), fn, arg);
 }
 
 struct rds_cmd *chat_newest(struct rds *r, int n, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "XREVRANGE", KEY_CHAT_LOG, "+", "-", "COUNT",
-                    text_of_number(n).text);
+    struct redis_command cmd;
+    command_chat_newest(&cmd, rds_shard(r), n);
+    return rds_send(r, &cmd, fn, arg);
 }
 
 struct rds_cmd *chat_after(struct rds *r, int64_t id, int n, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "XRANGE", KEY_CHAT_LOG, text_of_number(id + 1).text, "+", "COUNT",
-                    text_of_number(n).text);
+    struct redis_command cmd;
+    command_chat_after(&cmd, rds_shard(r), id, n);
+    return rds_send(r, &cmd, fn, arg);
 }
 
 /* ---- saying --------------------------------------------------------------------------------- */
 
 struct rds_cmd *chat_post(struct rds *r, const struct chat_post *post, rds_reply_fn fn, void *arg)
 {
-    struct text_number kept = text_of_number(post->kept),
-                       deadline = text_of_number(post->deadline_ms);
-    const char *argv[] = {"FCALL",       FN_CHAT_POST, "3",       KEY_COUNT,     KEY_CHAT_LOG,
-                          KEY_CHAT_KEYS, CHANNEL_CHAT, kept.text, deadline.text, post->text,
-                          post->user,    post->color,  post->key};
-    size_t lengths[sizeof argv / sizeof argv[0]];
-    for (size_t i = 0; i < sizeof argv / sizeof argv[0]; i++)
-        lengths[i] = argv[i] == post->text ? post->text_len : strlen(argv[i]);
-    return rds_callb(r, fn, arg, sizeof argv / sizeof argv[0], argv, lengths);
+    struct redis_command cmd;
+    command_chat_post(&cmd, rds_shard(r), post);
+    return rds_send(r, &cmd, fn, arg);
 }
 
 int chat_post_parse(const struct redisReply *reply, int64_t *ret_id, int *ret_repeated)
@@ -209,15 +205,16 @@ void chat_announce(struct rds *r, enum chat_kind kind, int64_t n)
 {
     char json[80];
     snprintf(json, sizeof json, "{\"type\":\"%s\",\"n\":%lld}", KIND_NAMES[kind], (long long)n);
-    rds_call(r, NULL, NULL, "PUBLISH", CHANNEL_CHAT, json);
+    struct redis_command cmd;
+    command_chat_publish(&cmd, rds_shard(r), json);
+    rds_send(r, &cmd, NULL, NULL);
 }
 
-struct rds_cmd *chat_beat(struct rds *r, const char *bridge, int64_t clients, int64_t beat,
-                          int ttl_ms, rds_reply_fn fn, void *arg)
+struct rds_cmd *chat_beat(struct rds *r, const struct chat_beat *beat, rds_reply_fn fn, void *arg)
 {
-    return rds_call(r, fn, arg, "FCALL", FN_CHAT_BEAT, "2", KEY_CHAT_PRESENT, KEY_COUNT,
-                    CHANNEL_CHAT, bridge, text_of_number(clients).text, text_of_number(beat).text,
-                    text_of_number(ttl_ms).text);
+    struct redis_command cmd;
+    command_chat_beat(&cmd, rds_shard(r), beat);
+    return rds_send(r, &cmd, fn, arg);
 }
 
 int chat_beat_parse(const struct redisReply *reply, int64_t *ret_present, int64_t *ret_newest_id)

@@ -65,10 +65,15 @@ int chat_post_parse(const struct redisReply *reply, int64_t *ret_id, int *ret_re
 /* Tells all bridges that so many clients came (CHAT_JOIN) or went (CHAT_LEAVE). */
 void chat_announce(struct rds *r, enum chat_kind kind, int64_t n);
 
-/* This bridge lives and has so many clients; forgotten after ttl_ms, at once if that is 0. Comes
- * back over the channel as CHAT_BEAT with the same number. */
-struct rds_cmd *chat_beat(struct rds *r, const char *bridge, int64_t clients, int64_t beat,
-                          int ttl_ms, rds_reply_fn fn, void *arg);
+/* The heartbeat of a bridge. */
+struct chat_beat {
+    const char *bridge;
+    int64_t clients;
+    int64_t number; /* of this beat: rising */
+    int ttl_ms;     /* then it is forgotten; 0 = at once */
+};
+/* This bridge lives. Comes back over the channel as CHAT_BEAT with the same number. */
+struct rds_cmd *chat_beat(struct rds *r, const struct chat_beat *beat, rds_reply_fn fn, void *arg);
 /* 0 or -EPROTO. */
 int chat_beat_parse(const struct redisReply *reply, int64_t *ret_present, int64_t *ret_newest_id);
 

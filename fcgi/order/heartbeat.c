@@ -5,16 +5,16 @@
 
 #include "base/rds.h"
 #include "base/rds_sync.h"
-#include "order/keys.h"
+#include "order/commands.h"
+#include "order/shard.h"
 
 /* 1, 0 or -EIO. */
 static int is_beating(struct rds_sync *redis, const char *worker)
 {
-    struct rds_args exists = RDS_ARGS_INIT;
+    struct redis_command cmd;
     int64_t n;
-    rds_arg(&exists, "EXISTS");
-    rds_arg(&exists, KEY_WORKER_PREFIX "%s", worker);
-    struct redisReply *reply = rds_sync_call(redis, &exists);
+    command_workers_alive(&cmd, SHARD_HOME, &(struct id_list){&worker, 1});
+    struct redisReply *reply = rds_sync_call(redis, &cmd);
     int is_there = reply && rds_int(reply, &n) == 0 ? n > 0 : -EIO;
     rds_sync_free(reply);
     return is_there;
@@ -22,7 +22,9 @@ static int is_beating(struct rds_sync *redis, const char *worker)
 
 int heartbeat_of_workers(struct rds_sync *redis, const char *prefix)
 {
-    struct redisReply *workers = rds_sync_ask(redis, "SMEMBERS", KEY_WORKERS);
+    struct redis_command cmd;
+    command_workers(&cmd, SHARD_HOME);
+    struct redisReply *workers = rds_sync_call(redis, &cmd);
     int found = workers ? 0 : -EIO;
     for (size_t i = 0; i < rds_len(workers) && found == 0; i++) {
         const char *id = rds_str(rds_at(workers, i));

@@ -1,11 +1,15 @@
-/* Every Redis key, channel and function name of Tiffin, once. Only order/ and the tools that handle
- * the whole store (tiffin-load, tiffin-ctl) include this; a test compares the function names with
- * redis/functions/. The tag {s00} is the shard: all that one function touches lies in one Redis
- * Cluster slot. */
+/* Every Redis key, channel and function name of Tiffin, once. Who asks Redis takes a command from
+ * commands.h instead; besides order/, only tiffin-load writes keys of its own (the catalogue). A
+ * test compares the function names with redis/functions/. */
 #ifndef TIFFIN_ORDER_KEYS_H
 #define TIFFIN_ORDER_KEYS_H
 
-#define SHARD "{s00}"
+#include <stddef.h>
+
+#include "order/shard.h"
+
+/* The tag of a shard's keys: Redis Cluster hashes only what stands in the braces. */
+#define SHARD "{s" SHARD_DIGITS "}"
 
 #define KEY_READY "jobs:" SHARD ":ready"
 #define KEY_DELAYED "jobs:" SHARD ":delayed"
@@ -34,6 +38,26 @@
 #define KEY_PROCESSES "live:" SHARD
 #define KEY_PROCESS_METRICS_PREFIX "live:" SHARD ":"
 #define CHANNEL_CHAT "chat:" SHARD
+
+/* The keys of one shard. Those called …_of lack what they are of: a worker, an id, a key. */
+struct keys {
+    const char *tag; /* stands in each of them */
+    const char *ready, *delayed, *dead, *paused, *active_of;
+    const char *workers, *pulse, *heartbeat_of;
+    const char *order_of, *update_of, *idempotency_of;
+    const char *index, *count, *facts, *retention, *events;
+    const char *user_of, *restaurants, *restaurant_of;
+    const char *ledger_of;
+    const char *chat, *chat_log, *chat_present, *chat_keys; /* chat: the channel */
+    const char *processes, *process_metrics_of;
+};
+
+/* shard: 0 to SHARD_COUNT - 1. */
+const struct keys *keys_of(int shard);
+const struct keys *keys_of_id(const char *id);
+
+/* What stands before the id in the key of an order or update. */
+const char *keys_job_prefix(const char *id);
 
 #define FN_PLACE "place"
 #define FN_ACCEPT_UPDATE "accept_update"

@@ -8,9 +8,9 @@
 #include "base/random.h"
 #include "base/rds.h"
 #include "base/text.h"
+#include "order/shard.h"
 
-#define SHARD_DIGITS "00" /* one shard today */
-#define ID_RANDOM 20      /* characters of 5 bits */
+#define ID_RANDOM 20 /* characters of 5 bits */
 
 static const char *const STATUS_NAMES[ORDER_STATUS_COUNT] = {
     [ORDER_PLACED] = "order_placed",         [ORDER_PREPARING_FOOD] = "preparing_food",
@@ -29,6 +29,17 @@ static const char *const KITCHEN_NAMES[KITCHEN_STATUS_COUNT] = {
     [KITCHEN_PENDING] = "pending",
     [KITCHEN_ACKNOWLEDGED] = "acknowledged",
     [KITCHEN_CANCELLED] = "cancelled",
+};
+
+static const char *const STEP_NAMES[STEP_COUNT] = {
+    [STEP_PAYMENT] = "payment",
+    [STEP_KITCHEN] = "kitchen",
+    [STEP_PREPARING_FOOD] = "preparing_food",
+    [STEP_QUALITY_CHECK] = "quality_check",
+    [STEP_OUT_FOR_DELIVERY] = "out_for_delivery",
+    [STEP_DELIVERED] = "delivered",
+    [STEP_REFUND] = "refund",
+    [STEP_BROADCAST] = "broadcast",
 };
 
 static int parse_name(const char *const *names, int n, const char *text)
@@ -67,6 +78,16 @@ int payment_status_parse(const char *text)
 int kitchen_status_parse(const char *text)
 {
     return parse_name(KITCHEN_NAMES, KITCHEN_STATUS_COUNT, text);
+}
+
+const char *job_step_name(enum job_step step)
+{
+    return STEP_NAMES[step];
+}
+
+int job_step_parse(const char *name)
+{
+    return parse_name(STEP_NAMES, STEP_COUNT, name);
 }
 
 int order_is_settled(const struct order_change *now)

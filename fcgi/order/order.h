@@ -46,6 +46,21 @@ int order_status_parse(const char *text);
 int payment_status_parse(const char *text);
 int kitchen_status_parse(const char *text);
 
+/* The steps of an order in order, then what is outside of its normal life. */
+enum job_step {
+    STEP_PAYMENT,
+    STEP_KITCHEN,
+    STEP_PREPARING_FOOD,
+    STEP_QUALITY_CHECK,
+    STEP_OUT_FOR_DELIVERY,
+    STEP_DELIVERED,
+    STEP_REFUND,
+    STEP_BROADCAST, /* of an update */
+    STEP_COUNT
+};
+const char *job_step_name(enum job_step step);
+int job_step_parse(const char *name); /* -1 when unknown */
+
 #define ORDER_TIME_SIZE 25 /* 2026-11-22T11:00:58.123Z and the NUL */
 
 /* One version of an order. */

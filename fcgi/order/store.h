@@ -1,8 +1,9 @@
-/* Everything Tiffin asks of Redis: the only C that knows key and function names (keys.h).
+/* Redis from inside an event loop: sends the commands that commands.h builds, and reads the
+ * answers.
  *
  * store_<what>() sends one command and returns it for rds_cancel(); its answer comes to `fn` as
  * rds.h promises. store_<what>_parse() reads the answer where it is more than text. Arguments are
- * copied before the call returns. What each function does is said in redis/functions/tiffin.lua. */
+ * copied before the call returns. What each function does is said in redis/functions/. */
 #ifndef TIFFIN_ORDER_STORE_H
 #define TIFFIN_ORDER_STORE_H
 
@@ -10,18 +11,10 @@
 #include <stdint.h>
 
 #include "base/rds.h"
+#include "order/commands.h"
 #include "order/order.h"
 
 /* ---- new work (API) ------------------------------------------------------------------------ */
-
-struct order_request {
-    char id[ORDER_ID_SIZE];
-    const char *restaurant_id, *item;
-    int quantity;
-    const char *user_id;         /* "" = none */
-    const char *idempotency_key; /* "" = none */
-    int64_t deadline_ms;         /* by Redis' clock; later it stores nothing */
-};
 
 enum place_outcome {
     PLACE_DONE,          /* the order is stored, on disk; also when this id was stored before */
@@ -39,16 +32,6 @@ struct rds_cmd *store_place(struct rds *r, const struct order_request *order, rd
 /* 0, or -EPROTO. ret_id is set by PLACE_DONE and PLACE_REPLAY. */
 int store_place_parse(const struct redisReply *reply, enum place_outcome *ret,
                       char ret_id[ORDER_ID_SIZE]);
-
-struct update_request {
-    char id[ORDER_ID_SIZE];
-    const char *message;
-    int delay_ms;
-    const char *idempotency_key; /* "" = none */
-    int64_t deadline_ms;
-};
-
-#define UPDATES_PENDING_MAX 1000 /* the dead not counted, up to a bound: accept_update */
 
 /* Parsed by store_place_parse(). */
 struct rds_cmd *store_accept_update(struct rds *r, const struct update_request *update,
@@ -97,28 +80,13 @@ struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_re
  * Answer: ["put_off" or "known", Redis' time in ms]. */
 struct rds_cmd *store_clock_set(struct rds *r, int64_t agreed_ms, int64_t by_ms, rds_reply_fn fn,
                                 void *arg);
-/* now_ms: what Redis' clock must show at least. Answer: [ms until the next delayed job is due or
- * -1, id, ...], ["unregistered"], or ["late"]: its clock shows far more. */
-struct rds_cmd *store_take(struct rds *r, const char *worker, int n, int64_t now_ms,
-                           rds_reply_fn fn, void *arg);
+/* Answer: [ms until the next delayed job is due or -1, id, ...], ["unregistered"], or ["late"]: its
+ * clock shows far more than now_ms. */
+struct rds_cmd *store_take(struct rds *r, const struct take_request *take, rds_reply_fn fn,
+                           void *arg);
 /* Waits until the ready list is not empty, without taking anything: the list's last element is
  * moved onto itself. Its own connection. */
 struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, void *arg);
-
-/* The steps of an order in order, then what is outside of its normal life. */
-enum job_step {
-    STEP_PAYMENT,
-    STEP_KITCHEN,
-    STEP_PREPARING_FOOD,
-    STEP_QUALITY_CHECK,
-    STEP_OUT_FOR_DELIVERY,
-    STEP_DELIVERED,
-    STEP_REFUND,
-    STEP_BROADCAST, /* of an update */
-    STEP_COUNT
-};
-const char *job_step_name(enum job_step step);
-int job_step_parse(const char *name); /* -1 when unknown */
 
 #define PAYMENT_KEY_SIZE 40
 
@@ -142,19 +110,13 @@ struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, r
 int store_begin_parse(const struct redisReply *reply, struct job_begun *ret,
                       const char **ret_reason);
 
-struct rds_cmd *store_intent(struct rds *r, const char *worker, const char *id, int64_t epoch,
-                             const char *proposed_key, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_intent(struct rds *r, const struct held_job *job, const char *proposed_key,
+                             rds_reply_fn fn, void *arg);
 /* 0 and the key to use; -ECANCELED: cancelled before any intent; -ESTALE; -EPROTO. */
 int store_intent_parse(const struct redisReply *reply, char ret_key[PAYMENT_KEY_SIZE]);
 
-struct step_done {
-    enum job_step step;
-    const char *result; /* "ok"; of a payment also "declined", "not_charged" */
-    int64_t epoch;
-    int wait_ms; /* before the next step; 0 = keep the job in hand */
-};
-struct rds_cmd *store_step(struct rds *r, const char *worker, const char *id,
-                           const struct step_done *done, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_step(struct rds *r, const struct held_job *job, const struct step_done *done,
+                           rds_reply_fn fn, void *arg);
 
 enum job_fate { FATE_HELD, FATE_DELAYED, FATE_SETTLED };
 struct step_next {
@@ -166,12 +128,11 @@ struct step_next {
 int store_step_parse(const struct redisReply *reply, struct step_next *ret);
 
 /* Answer: ["delayed", tries], ["dead", tries] or ["fenced"]; read with store_word(). */
-struct rds_cmd *store_fail(struct rds *r, const char *worker, const char *id, int64_t epoch,
-                           int wait_ms, int tries_allowed, const char *reason, rds_reply_fn fn,
-                           void *arg);
+struct rds_cmd *store_fail(struct rds *r, const struct held_job *job,
+                           const struct step_failed *failed, rds_reply_fn fn, void *arg);
 /* Answer: ["published", n] or ["fenced"]. */
-struct rds_cmd *store_publish_update(struct rds *r, const char *worker, const char *id,
-                                     int64_t epoch, rds_reply_fn fn, void *arg);
+struct rds_cmd *store_publish_update(struct rds *r, const struct held_job *job, rds_reply_fn fn,
+                                     void *arg);
 
 /* Up to `limit` ids that a worker's active list holds, oldest claim first (-1 = all). */
 struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_reply_fn fn,
@@ -181,44 +142,31 @@ struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg);
 struct rds_cmd *store_workers_alive(struct rds *r, const char *const workers[], size_t n,
                                     rds_reply_fn fn, void *arg);
 
-#define STORE_BATCH_MAX 100 /* ids of one reap or leave */
-#define CRASHES_ALLOWED 8   /* without progress; then dead */
-
-/* now_ms: as in store_take(). Answer: ["reaped", moved, left], or ["alive"], also when that cannot
- * be known because clocks were set or heartbeats have not been steady. */
-struct rds_cmd *store_reap(struct rds *r, const char *dead_worker, int64_t now_ms,
-                           const char *const ids[], size_t n, rds_reply_fn fn, void *arg);
+/* Answer: ["reaped", moved, left], or ["alive"], also when that cannot be known because clocks were
+ * set or heartbeats have not been steady. */
+struct rds_cmd *store_reap(struct rds *r, const struct reap_request *reap, rds_reply_fn fn,
+                           void *arg);
 /* Answer: ["left", given back, still held]. */
-struct rds_cmd *store_leave(struct rds *r, const char *worker, const char *const ids[], size_t n,
+struct rds_cmd *store_leave(struct rds *r, const char *worker, const struct id_list *ids,
                             rds_reply_fn fn, void *arg);
 
 /* The first word of an answer like ["placed", …]; "" when there is none. */
 const char *store_word(const struct redisReply *reply);
 
-/* ---- room (worker; the round is drawn in tiffin.lua, "worker: room") --------------------------
- */
+/* ---- retention (worker; the round is drawn in redis/functions/) ------------------------------ */
 
-/* The oldest orders from rank `first` of the index on, at most STORE_BATCH_MAX, none placed within
- * the last age_ms; it is this worker's turn then for turn_ms. Answer: ["oldest", id, ...], or
- * ["waiting"] when it is another one's. */
-struct rds_cmd *store_oldest(struct rds *r, const char *worker, int turn_ms, size_t first,
-                             int64_t age_ms, int is_short, rds_reply_fn fn, void *arg);
+/* Answer: ["oldest", id, ...], at most STORE_BATCH_MAX, or ["waiting"] when it is another worker's
+ * turn. */
+struct rds_cmd *store_oldest(struct rds *r, const struct oldest_request *oldest, rds_reply_fn fn,
+                             void *arg);
 /* Answer: ["released", how many of these stay, payment key, ...]. */
-struct rds_cmd *store_release(struct rds *r, int is_short, const char *const ids[], size_t n,
+struct rds_cmd *store_release(struct rds *r, int is_short, const struct id_list *ids,
                               rds_reply_fn fn, void *arg);
 /* Answer: ["forgotten", n]. */
 struct rds_cmd *store_forget(struct rds *r, const char *const ids[], size_t n, rds_reply_fn fn,
                              void *arg);
 
-/* ---- the simulated gateway's ledger --------------------------------------------------------- */
-
-/* A charge as the ledger is asked for it. */
-struct charge {
-    const char *payment_key;
-    int64_t amount_cents;
-    const char *currency;
-    int64_t deadline_ms; /* by Redis' clock: a new key is not charged after it; 0 = none */
-};
+/* ---- the simulated payment gateway's ledger ------------------------------------------------- */
 
 /* outcome: "captured" or "declined", if the key is new. Answer: [first result, requests so far], or
  * ["late"]. */
@@ -235,6 +183,8 @@ struct rds_cmd *store_gateway_forget(struct rds *r, const char *const payment_ke
 
 struct rds_cmd *store_library_version(struct rds *r, rds_reply_fn fn, void *arg);
 int store_library_version_ok(const struct redisReply *reply);
+/* The version that this program is made for. */
+const char *store_library_version_expected(void);
 /* INFO persistence / memory, as text. */
 struct rds_cmd *store_info(struct rds *r, const char *section, rds_reply_fn fn, void *arg);
 /* HGETALL of the counters. */
@@ -262,7 +212,6 @@ struct rds_cmd *store_job_created_at(struct rds *r, const char *id, rds_reply_fn
 
 /* Processes that wrote their figures within the last PROCESS_METRICS_TTL_MS; HGETALL of one of
  * them. */
-#define PROCESS_METRICS_TTL_MS 3000
 struct rds_cmd *store_processes(struct rds *r, rds_reply_fn fn, void *arg);
 struct rds_cmd *store_process_metrics(struct rds *r, const char *process, rds_reply_fn fn,
                                       void *arg);

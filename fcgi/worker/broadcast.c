@@ -27,5 +27,6 @@ void broadcast_run(struct job *job)
 {
     struct worker *w = job->worker;
     job_set_state(job, JOB_STEPPING);
-    job->cmd = store_publish_update(w->rds, w->id, job->id, job->begun.epoch, on_published, job);
+    const struct held_job held = {w->id, job->id, job->begun.epoch};
+    job->cmd = store_publish_update(w->rds, &held, on_published, job);
 }

@@ -273,8 +273,8 @@ void intake_turn(struct worker *w)
         return;
     if (in->may_have_more) {
         in->n_asked = n;
-        in->take = store_take(w->rds, w->id, n, agreement_now(&in->agreement, clock_mono_ms()),
-                              on_taken, w);
+        const struct take_request take = {w->id, n, agreement_now(&in->agreement, clock_mono_ms())};
+        in->take = store_take(w->rds, &take, on_taken, w);
     } else if (!in->wait && !ev_is_active(&in->rest_timer) && rds_is_up(in->waker)) {
         in->wait = store_wait_ready(in->waker, WAIT_S, on_woken, w);
     }

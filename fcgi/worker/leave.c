@@ -50,7 +50,7 @@ static void on_listed(void *arg, const struct rds_result *result)
     if (result->outcome != RDS_OK)
         return;
     size_t n = worker_batch(result->reply, ids);
-    w->leave.cmd = store_leave(w->rds, w->id, ids, n, on_left, w);
+    w->leave.cmd = store_leave(w->rds, w->id, &(struct id_list){ids, n}, on_left, w);
 }
 
 /* Everything of ours that is still on its way was sent before what follows, so it comes first. */

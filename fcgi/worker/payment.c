@@ -71,7 +71,8 @@ void payment_run(struct job *job)
     char proposed[PAYMENT_KEY_SIZE] = KEY_PREFIX;
     random_base32(proposed + strlen(KEY_PREFIX), KEY_RANDOM);
     job_set_state(job, JOB_INTENDING);
-    job->cmd = store_intent(w->rds, w->id, job->id, job->begun.epoch, proposed, on_intent, job);
+    const struct held_job held = {w->id, job->id, job->begun.epoch};
+    job->cmd = store_intent(w->rds, &held, proposed, on_intent, job);
 }
 
 /* ---- and back ------------------------------------------------------------------------------ */

@@ -86,7 +86,8 @@ static void reap(struct worker *w, const char *const ids[], size_t n)
 {
     struct reaper *r = &w->reaper;
     int64_t now_ms = agreement_now(&w->intake.agreement, clock_mono_ms());
-    r->cmd = store_reap(w->rds, r->suspects[r->at], now_ms, ids, n, on_reaped, w);
+    const struct reap_request dead = {r->suspects[r->at], now_ms, {ids, n}};
+    r->cmd = store_reap(w->rds, &dead, on_reaped, w);
 }
 
 static void on_listed(void *arg, const struct rds_result *result)

@@ -132,7 +132,7 @@ static void on_oldest(void *arg, const struct rds_result *result)
     }
     if (t->n_batch) {
         size_t n = batch_ids(t, ids);
-        t->cmd = store_release(t->rds, t->is_short, ids, n, on_released, w);
+        t->cmd = store_release(t->rds, t->is_short, &(struct id_list){ids, n}, on_released, w);
         return;
     }
     if (t->is_short && strcmp(store_word(result->reply), "oldest") == 0)
@@ -145,7 +145,8 @@ static void ask_oldest(struct worker *w)
     struct retention *t = &w->retention;
     int64_t age_ms = t->is_short ? conf.request_timeout_ms + REPEAT_MARGIN_MS
                                  : (int64_t)conf.retention_days * 86400000;
-    t->cmd = store_oldest(t->rds, w->id, TURN_MS, t->n_stay, age_ms, t->is_short, on_oldest, w);
+    const struct oldest_request oldest = {w->id, TURN_MS, t->n_stay, age_ms, t->is_short};
+    t->cmd = store_oldest(t->rds, &oldest, on_oldest, w);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */

@@ -109,8 +109,9 @@ static void fail(struct job *job, const char *reason, int tries_allowed)
     log_debug("%s failed (%s); again in %d ms, of %d tries", log_id(job->id), job->reason,
               job->wait_ms, tries_allowed);
     job_set_state(job, JOB_FAILING);
-    job->cmd = store_fail(w->rds, w->id, job->id, job->begun.epoch, job->wait_ms, tries_allowed,
-                          job->reason, on_failed, job);
+    const struct held_job held = {w->id, job->id, job->begun.epoch};
+    const struct step_failed failed = {job->wait_ms, tries_allowed, job->reason};
+    job->cmd = store_fail(w->rds, &held, &failed, on_failed, job);
 }
 
 void runner_fail(struct job *job, const char *reason)
@@ -220,11 +221,11 @@ static void on_stepped(void *arg, const struct rds_result *result)
 void runner_step(struct job *job, const char *result, int wait_ms)
 {
     struct worker *w = job->worker;
-    struct step_done done = {
-        .step = job->begun.step, .result = result, .epoch = job->begun.epoch, .wait_ms = wait_ms};
+    const struct held_job held = {w->id, job->id, job->begun.epoch};
+    const struct step_done done = {job->begun.step, result, wait_ms};
     job->wait_ms = wait_ms;
     job_set_state(job, JOB_STEPPING);
-    job->cmd = store_step(w->rds, w->id, job->id, &done, on_stepped, job);
+    job->cmd = store_step(w->rds, &held, &done, on_stepped, job);
 }
 
 void runner_claimed(struct worker *w, const char *id)

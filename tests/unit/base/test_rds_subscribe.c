@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/command.h"
 #include "base/conf.h"
 #include "tests/unit/support/rds_client.h"
 #include "tests/unit/support/redis_server.h"
@@ -104,10 +105,12 @@ static void messages_come_in_order(void **state)
 static void any_bytes(void **state)
 {
     static const char BYTES[] = "a\0b\r\n$5";
-    const char *argv[] = {"PUBLISH", CHANNEL, BYTES};
-    const size_t lengths[] = {7, strlen(CHANNEL), sizeof BYTES - 1};
+    struct redis_command publish_bytes;
     (void)state;
-    rds_callb(client.rds, NULL, NULL, 3, argv, lengths);
+    command_begin(&publish_bytes, "PUBLISH");
+    command_add(&publish_bytes, CHANNEL);
+    command_add_bytes(&publish_bytes, BYTES, sizeof BYTES - 1);
+    rds_send(client.rds, &publish_bytes, NULL, NULL);
     WAIT_FOR(&client, heard.n == 1);
     assert_int_equal(heard.len, sizeof BYTES - 1);
 }

@@ -400,11 +400,11 @@ static void largest_batches_fit_their_arrays(void **state)
         list[i] = ids[i];
     }
     for (int extra = 0; extra <= 10; extra += 10) {
-        store_reap(nobody.rds, "worker", INT64_MAX, list, (size_t)(STORE_BATCH_MAX + extra),
-                   seen_fill, &seen[0]);
-        store_leave(nobody.rds, "worker", list, (size_t)(STORE_BATCH_MAX + extra), seen_fill,
-                    &seen[1]);
-        store_release(nobody.rds, 1, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill, &seen[2]);
+        const struct id_list batch = {list, (size_t)(STORE_BATCH_MAX + extra)};
+        const struct reap_request reap = {"worker", INT64_MAX, batch};
+        store_reap(nobody.rds, &reap, seen_fill, &seen[0]);
+        store_leave(nobody.rds, "worker", &batch, seen_fill, &seen[1]);
+        store_release(nobody.rds, 1, &batch, seen_fill, &seen[2]);
         store_forget(nobody.rds, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill, &seen[4]);
         store_gateway_forget(nobody.rds, list, (size_t)(STORE_BATCH_MAX + extra), seen_fill,
                              &seen[5]);
