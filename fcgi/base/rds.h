@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/rds_reply.h"
+
 struct redis_command;
 struct ev_loop;
 struct rds;
@@ -110,15 +112,5 @@ void rds_cancel(struct rds_cmd *cmd);
 int rds_is_unavailable(const struct rds_result *result);
 /* True when the command may have been executed although no answer came. */
 int rds_is_unknown(const struct rds_result *result);
-
-/* Typed access to replies. A NULL reply is taken for nil everywhere. */
-size_t rds_len(const struct redisReply *reply); /* elements of an array, else 0 */
-const struct redisReply *rds_at(const struct redisReply *reply, size_t i); /* NULL beyond */
-const char *rds_str(const struct redisReply *reply); /* string or status; NULL for all else */
-size_t rds_str_len(const struct redisReply *reply);  /* its bytes, else 0 */
-/* Integer, or a string that is one. 0, or -EPROTO and *ret untouched. */
-int rds_int(const struct redisReply *reply, int64_t *ret);
-/* The value of a field in a flat field-value array (HGETALL), NULL when absent. */
-const char *rds_field(const struct redisReply *reply, const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /* A synchronous conversation with Redis, for tools that have nothing else to do meanwhile
  * (tiffin-load, tiffin-ctl): every call waits for its answer. No server may use this; rds.h is
- * theirs. Replies are read with the typed accessors of rds.h and freed with rds_sync_free().
+ * theirs. Replies are read with the typed accessors of rds_reply.h and freed with rds_sync_free().
  *
  *   struct redis_command cmd;                     built as base/command.h says;
  *   reply = rds_sync_call(r, &cmd);         sent, and released; or, with the words at hand:
@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/command.h"
+#include "base/rds_reply.h"
 
 struct redisReply;
 struct rds_sync;

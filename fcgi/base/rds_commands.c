@@ -1,0 +1,169 @@
+/* The commands of a connection: from rds_send() to the one callback that completes each. */
+#include "base/rds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/command.h"
+#include "base/crash.h"
+#include "base/mem.h"
+#include "base/rds_internal.h"
+
+void rds_settle_soon(struct rds *r)
+{
+    ev_feed_event(r->loop, &r->settle, EV_CUSTOM);
+}
+
+void rds_flush(struct rds *r)
+{
+    if (!r->context || !r->wants_write || ev_is_active(&r->write_watcher))
+        return;
+    r->wants_write = 0;
+    redisAsyncHandleWrite(r->context);
+    if (r->context && r->wants_write)
+        ev_io_start(r->loop, &r->write_watcher); /* the socket is full */
+}
+
+static void complete(struct rds_cmd *cmd, enum rds_outcome outcome, const redisReply *reply,
+                     const char *text)
+{
+    if (cmd->fn && !cmd->owner->is_freed) {
+        struct rds_result result = {.outcome = outcome, .reply = reply, .text = text};
+        cmd->fn(cmd->arg, &result);
+    }
+    free(cmd);
+}
+
+/* These mean that the server behind this connection cannot serve us: a new connection may. */
+static int means_reconnect(const char *error)
+{
+    static const char *const PREFIXES[] = {"LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN",
+                                           "UNBLOCKED"};
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++)
+        if (strncmp(error, PREFIXES[i], strlen(PREFIXES[i])) == 0)
+            return 1;
+    return 0;
+}
+
+void rds_refuse(struct rds *r, const char *why)
+{
+    snprintf(r->refusal, sizeof r->refusal, "%s", why);
+    r->must_drop = 1;
+    rds_settle_soon(r);
+}
+
+void rds_arm_deadline(struct rds *r)
+{
+    struct rds_cmd *oldest = TAILQ_FIRST(&r->pending);
+    if (!oldest) {
+        ev_timer_stop(r->loop, &r->deadline);
+    } else if (!ev_is_active(&r->deadline)) {
+        int64_t left_ms = oldest->sent_at_ms + r->options.timeout_ms - clock_mono_ms();
+        ev_timer_set(&r->deadline, left_ms > 0 ? (double)left_ms / 1000 : 0, 0.);
+        ev_timer_start(r->loop, &r->deadline);
+    }
+}
+
+/* hiredis calls this exactly once for each command: with NULL when the connection is lost. */
+static void on_reply(redisAsyncContext *context, void *reply_, void *privdata)
+{
+    (void)context;
+    struct rds_cmd *cmd = privdata;
+    struct rds *r = cmd->owner;
+    const redisReply *reply = reply_;
+
+    TAILQ_REMOVE(&r->pending, cmd, link);
+#ifdef TIFFIN_CRASH_POINTS
+    if (reply)
+        crash_point("after", cmd->name);
+#endif
+    if (!reply) {
+        complete(cmd, r->failing_as, NULL, r->reason);
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        if (means_reconnect(reply->str))
+            rds_refuse(r, reply->str);
+        complete(cmd, RDS_ERROR, NULL, reply->str);
+    } else {
+        complete(cmd, RDS_OK, reply, "");
+    }
+}
+
+static void send_now(struct rds *r, struct rds_cmd *cmd, const struct redis_command *args)
+{
+#ifdef TIFFIN_CRASH_POINTS
+    snprintf(cmd->name, sizeof cmd->name, "%s", crash_name(args->n, args->argv));
+    rds_flush(r); /* what was called before this point has been sent */
+    crash_point("before", cmd->name);
+#endif
+    if (redisAsyncCommandArgv(r->context, on_reply, cmd, (int)args->n, args->argv, args->lengths)) {
+        TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
+        return;
+    }
+    cmd->sent_at_ms = clock_mono_ms();
+    TAILQ_INSERT_TAIL(&r->pending, cmd, link);
+    rds_arm_deadline(r);
+}
+
+struct rds_cmd *rds_send(struct rds *r, struct redis_command *command, rds_reply_fn fn, void *arg)
+{
+    struct rds_cmd *cmd = mem_calloc(1, sizeof *cmd);
+    cmd->owner = r;
+    cmd->fn = fn;
+    cmd->arg = arg;
+    if (r->state == RDS_UP && r->context)
+        send_now(r, cmd, command);
+    else
+        TAILQ_INSERT_TAIL(&r->unsent, cmd, link);
+    command_release(command);
+    rds_settle_soon(r);
+    return cmd;
+}
+
+struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
+                          const char *const argv[])
+{
+    struct redis_command command;
+    command_set(&command, n, argv);
+    return rds_send(r, &command, fn, arg);
+}
+
+void rds_cancel(struct rds_cmd *cmd)
+{
+    if (cmd)
+        cmd->fn = NULL;
+}
+
+void rds_fail_unsent(struct rds *r)
+{
+    struct cmd_list batch = TAILQ_HEAD_INITIALIZER(batch);
+    TAILQ_CONCAT(&batch, &r->unsent, link);
+    struct rds_cmd *cmd;
+    while ((cmd = TAILQ_FIRST(&batch))) {
+        TAILQ_REMOVE(&batch, cmd, link);
+        complete(cmd, RDS_UNSENT, NULL, r->reason);
+    }
+}
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+int rds_is_unknown(const struct rds_result *result)
+{
+    return result->outcome == RDS_LOST || result->outcome == RDS_TIMEOUT;
+}
+
+int rds_is_unavailable(const struct rds_result *result)
+{
+    /* A Redis that was emptied has no functions until somebody loads them. */
+    static const char *const PREFIXES[] = {"OOM",         "MISCONF",  "BUSY",
+                                           "CLUSTERDOWN", "TRYAGAIN", "ERR Function not found"};
+    if (result->outcome == RDS_OK)
+        return 0;
+    if (result->outcome != RDS_ERROR || means_reconnect(result->text))
+        return 1;
+    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++)
+        if (strncmp(result->text, PREFIXES[i], strlen(PREFIXES[i])) == 0)
+            return 1;
+    return 0;
+}

@@ -1,0 +1,73 @@
+/* What the two halves of rds.h share: rds.c (the connection) and rds_commands.c (what is sent over
+ * it and comes back). Nobody else includes this. */
+#ifndef TIFFIN_BASE_RDS_INTERNAL_H
+#define TIFFIN_BASE_RDS_INTERNAL_H
+
+#include <ev.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/address.h"
+#include "base/rds.h"
+#include "base/resolve.h"
+
+enum rds_state { RDS_DOWN, RDS_CONNECTING, RDS_UP };
+
+struct rds_cmd {
+    TAILQ_ENTRY(rds_cmd) link;
+    struct rds *owner;
+    rds_reply_fn fn; /* NULL once cancelled */
+    void *arg;
+    int64_t sent_at_ms; /* by a clock that never jumps; ev_now() would */
+#ifdef TIFFIN_CRASH_POINTS
+    char name[32];
+#endif
+};
+
+TAILQ_HEAD(cmd_list, rds_cmd);
+
+struct rds {
+    struct ev_loop *loop;
+    struct rds_options options;
+    struct address to;
+    enum rds_state state;
+    struct resolve *lookup;     /* of Redis' host, between two connections; else NULL */
+    redisAsyncContext *context; /* NULL while DOWN */
+    char reason[160];
+    enum rds_outcome failing_as; /* what a NULL reply means now */
+    int backoff_ms;
+    unsigned failures;       /* in a row: each tries another address of the host */
+    int is_freed;            /* rds_free() runs: nothing is completed any more */
+    int must_drop;           /* the server refused us: give the connection up when this turn ends */
+    char refusal[160];       /* its words */
+    int64_t clock_offset_ms; /* of Redis' clock from our monotonic one */
+    const char *channel;     /* of a subscription, else NULL */
+    rds_message_fn on_message;
+    void *message_arg;
+
+    struct cmd_list pending; /* sent, in order of their answers */
+    struct cmd_list unsent;  /* to be completed at the loop boundary */
+
+    ev_io read_watcher, write_watcher;
+    int wants_write;
+    ev_prepare settle; /* never started, only fed: runs last in this loop turn, see settle_soon */
+    ev_timer deadline; /* of the oldest pending command, or of connecting */
+    ev_timer retry;
+    ev_timer probe;
+};
+
+/* Has on_settle() run at the end of this loop turn. The watcher has the lowest priority, so all
+ * other callbacks of the turn come first: their commands leave in one write. */
+void rds_settle_soon(struct rds *r);
+/* Starts or stops the deadline of the oldest pending command. */
+void rds_arm_deadline(struct rds *r);
+/* Has the connection given up at the end of this turn: the server behind it does not serve us. */
+void rds_refuse(struct rds *r, const char *why);
+/* Writes all commands of this loop turn with one write, without asking epoll first. */
+void rds_flush(struct rds *r);
+/* Completes those that could not be sent; their callbacks run before it returns. */
+void rds_fail_unsent(struct rds *r);
+
+#endif

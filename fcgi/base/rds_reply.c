@@ -1,0 +1,47 @@
+#include "base/rds_reply.h"
+
+#include <hiredis/hiredis.h>
+#include <string.h>
+
+#include "base/text.h"
+
+size_t rds_len(const struct redisReply *reply)
+{
+    return reply && reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+}
+
+const struct redisReply *rds_at(const struct redisReply *reply, size_t i)
+{
+    return i < rds_len(reply) ? reply->element[i] : NULL;
+}
+
+const char *rds_str(const struct redisReply *reply)
+{
+    if (!reply || (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS))
+        return NULL;
+    return reply->str;
+}
+
+size_t rds_str_len(const struct redisReply *reply)
+{
+    return rds_str(reply) ? (size_t)reply->len : 0;
+}
+
+int rds_int(const struct redisReply *reply, int64_t *ret)
+{
+    if (reply && reply->type == REDIS_REPLY_INTEGER) {
+        *ret = reply->integer;
+        return 0;
+    }
+    return text_to_int(rds_str(reply), ret);
+}
+
+const char *rds_field(const struct redisReply *reply, const char *name)
+{
+    for (size_t i = 0; i + 1 < rds_len(reply); i += 2) {
+        const char *field = rds_str(rds_at(reply, i));
+        if (field && strcmp(field, name) == 0)
+            return rds_str(rds_at(reply, i + 1));
+    }
+    return NULL;
+}
