@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_build.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -53,9 +54,8 @@ char *lines_plain_text(const struct chat_line *line, size_t *ret_len)
 /* The text of an object, which is freed. */
 static char *finish(struct json_object *o, size_t *ret_len)
 {
-    static const int PLAIN = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
     size_t len;
-    const char *text = json_object_to_json_string_length(o, PLAIN, &len);
+    const char *text = json_write(o, &len);
     char *out = mem_strndup(text, len);
     json_object_put(o);
     if (ret_len)
@@ -63,21 +63,10 @@ static char *finish(struct json_object *o, size_t *ret_len)
     return out;
 }
 
-static void add_text(struct json_object *o, const char *name, const char *text)
-{
-    if (*text)
-        json_object_object_add(o, name, json_object_new_string(text));
-}
-
-static void add_int(struct json_object *o, const char *name, int64_t n)
-{
-    json_object_object_add(o, name, json_object_new_int64(n));
-}
-
 static struct json_object *begin(const char *type)
 {
     struct json_object *o = json_object_new_object();
-    add_text(o, "type", type);
+    json_add_text_if_any(o, "type", type);
     return o;
 }
 
@@ -90,7 +79,7 @@ static void add_now(struct json_object *o)
     gmtime_r(&seconds, &tm);
     size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(text + n, sizeof text - n, ".%03dZ", (int)(now % 1000));
-    add_text(o, "at", text);
+    json_add_text_if_any(o, "at", text);
 }
 
 char *lines_json(const struct chat_line *line, size_t *ret_len)
@@ -98,21 +87,21 @@ char *lines_json(const struct chat_line *line, size_t *ret_len)
     struct json_object *o = begin(line->kind == CHAT_UPDATE ? "update" : "message");
     size_t text_len;
     char *text = cleaned(line, LINES_KEPT, &text_len);
-    add_int(o, "id", line->id);
-    add_text(o, "user", line->user);
-    add_text(o, "color", line->color);
+    json_add_int(o, "id", line->id);
+    json_add_text_if_any(o, "user", line->user);
+    json_add_text_if_any(o, "color", line->color);
     json_object_object_add(o, "text", json_object_new_string_len(text, (int)text_len));
     free(text);
-    add_text(o, "at", line->at);
+    json_add_text_if_any(o, "at", line->at);
     return finish(o, ret_len);
 }
 
 char *lines_json_crowd(enum chat_kind kind, int64_t n, int64_t present)
 {
     struct json_object *o = begin(kind == CHAT_JOIN ? "join" : "leave");
-    add_text(o, "text", lines_crowd(kind, n));
-    add_int(o, "n", n);
-    add_int(o, "present", present);
+    json_add_text_if_any(o, "text", lines_crowd(kind, n));
+    json_add_int(o, "n", n);
+    json_add_int(o, "present", present);
     add_now(o);
     return finish(o, NULL);
 }
@@ -120,7 +109,7 @@ char *lines_json_crowd(enum chat_kind kind, int64_t n, int64_t present)
 char *lines_json_present(int64_t present)
 {
     struct json_object *o = begin("presence");
-    add_int(o, "present", present);
+    json_add_int(o, "present", present);
     add_now(o);
     return finish(o, NULL);
 }
@@ -128,9 +117,9 @@ char *lines_json_present(int64_t present)
 char *lines_json_error(const char *code, const char *text, const char *key)
 {
     struct json_object *o = begin("error");
-    add_text(o, "error", code);
-    add_text(o, "text", text);
-    add_text(o, "key", key);
+    json_add_text_if_any(o, "error", code);
+    json_add_text_if_any(o, "text", text);
+    json_add_text_if_any(o, "key", key);
     add_now(o);
     return finish(o, NULL);
 }
@@ -138,19 +127,19 @@ char *lines_json_error(const char *code, const char *text, const char *key)
 char *lines_json_accepted(const char *key, int64_t id, int is_repeated)
 {
     struct json_object *o = begin("accepted");
-    add_text(o, "key", key);
-    add_int(o, "id", id);
-    json_object_object_add(o, "repeated", json_object_new_boolean(is_repeated));
+    json_add_text_if_any(o, "key", key);
+    json_add_int(o, "id", id);
+    json_add_bool(o, "repeated", is_repeated);
     return finish(o, NULL);
 }
 
 char *lines_json_missed(int64_t from, int64_t to)
 {
     struct json_object *o = begin("error");
-    add_text(o, "error", "missed");
-    add_text(o, "text", "some messages are not to be had any more");
-    add_int(o, "from", from);
-    add_int(o, "to", to);
+    json_add_text_if_any(o, "error", "missed");
+    json_add_text_if_any(o, "text", "some messages are not to be had any more");
+    json_add_int(o, "from", from);
+    json_add_int(o, "to", to);
     add_now(o);
     return finish(o, NULL);
 }

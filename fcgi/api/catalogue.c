@@ -3,17 +3,13 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "base/json_build.h"
 #include "base/rds.h"
 #include "base/text.h"
 
 int catalogue_id_is_valid(const char *id)
 {
     return text_is_token(id, 1, 64);
-}
-
-struct json_object *json_text(const char *text)
-{
-    return text ? json_object_new_string(text) : NULL;
 }
 
 struct json_object *catalogue_info(const struct redisReply *reply)

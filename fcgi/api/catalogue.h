@@ -16,7 +16,4 @@ struct json_object *catalogue_info(const struct redisReply *reply); /* {id,name,
 struct json_object *catalogue_menu(const struct redisReply *reply); /* {menu,items,currency} */
 struct json_object *catalogue_reviews(const struct redisReply *reply); /* {reviews} */
 
-/* A new string value, null for NULL. */
-struct json_object *json_text(const char *text);
-
 #endif

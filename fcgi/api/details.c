@@ -11,6 +11,7 @@
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/json_build.h"
 #include "base/mem.h"
 #include "order/store.h"
 

@@ -12,6 +12,7 @@
 #include "api/sse.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/json_build.h"
 #include "base/mem.h"
 
 #define WAITS_MAX 200
@@ -44,8 +45,7 @@ static void release(struct exhibit *e)
 /* True when the reader took it. */
 static int send_object(struct exhibit *e, const char *event, struct json_object *data)
 {
-    struct sse_record *record =
-        sse_encode(-1, event, json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+    struct sse_record *record = sse_encode(-1, event, json_write(data, NULL));
     int err = sse_send(e->stream, record);
     free(record);
     json_object_put(data);

@@ -32,6 +32,7 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/sse.h"
+#include "base/json_build.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -127,8 +128,7 @@ static int send_word(struct live *l, const char *event, const char *name, const 
 {
     struct json_object *data = json_object_new_object();
     json_object_object_add(data, name, json_object_new_string(value));
-    struct sse_record *record =
-        sse_encode(-1, event, json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+    struct sse_record *record = sse_encode(-1, event, json_write(data, NULL));
     int err = sse_send(l->stream, record);
     free(record);
     json_object_put(data);
@@ -233,8 +233,7 @@ static int send_change(struct live *l, const struct order_change *change,
 static struct sse_record *encode_change(const char *id, const struct order_change *change)
 {
     struct json_object *data = order_event_view(id, change);
-    struct sse_record *record = sse_encode(
-        change->version, NULL, json_object_to_json_string_ext(data, JSON_C_TO_STRING_PLAIN));
+    struct sse_record *record = sse_encode(change->version, NULL, json_write(data, NULL));
     json_object_put(data);
     return record;
 }

@@ -17,6 +17,7 @@
 #include "api/sse.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_build.h"
 #include "base/mem.h"
 
 #define TICK_S 1.0
@@ -97,8 +98,7 @@ static void on_figures(void *arg, const struct figures *f)
                                json_object_new_int64(f->placed_last_minute));
         add_rates(event);
     }
-    struct sse_record *record =
-        sse_encode(-1, NULL, json_object_to_json_string_ext(event, JSON_C_TO_STRING_PLAIN));
+    struct sse_record *record = sse_encode(-1, NULL, json_write(event, NULL));
     struct viewer *v;
     LIST_FOREACH(v, &monitor.viewers, link)
     (void)sse_send(v->stream, record);

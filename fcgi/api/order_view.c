@@ -4,23 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_build.h"
 #include "order/order.h"
-
-static void add_text(struct json_object *object, const char *name, const char *text)
-{
-    json_object_object_add(object, name, json_object_new_string(text));
-}
-
-static void add_number(struct json_object *object, const char *name, int64_t number)
-{
-    json_object_object_add(object, name, json_object_new_int64(number));
-}
 
 static void add_statuses(struct json_object *object, const struct order_change *c)
 {
-    add_text(object, "status", order_status_name(c->status));
-    add_text(object, "payment_status", payment_status_name(c->payment));
-    add_text(object, "kitchen_status", kitchen_status_name(c->kitchen));
+    json_add_text(object, "status", order_status_name(c->status));
+    json_add_text(object, "payment_status", payment_status_name(c->payment));
+    json_add_text(object, "kitchen_status", kitchen_status_name(c->kitchen));
 }
 
 static struct json_object *history_view(const struct order *o)
@@ -28,9 +19,9 @@ static struct json_object *history_view(const struct order *o)
     struct json_object *list = json_object_new_array();
     for (int i = 0; i < o->n_history; i++) {
         struct json_object *entry = json_object_new_object();
-        add_number(entry, "version", o->history[i].version);
+        json_add_int(entry, "version", o->history[i].version);
         add_statuses(entry, &o->history[i]);
-        add_text(entry, "at", o->history[i].at);
+        json_add_text(entry, "at", o->history[i].at);
         json_object_array_add(list, entry);
     }
     return list;
@@ -39,16 +30,16 @@ static struct json_object *history_view(const struct order *o)
 struct json_object *order_view(const struct order *o)
 {
     struct json_object *body = json_object_new_object();
-    add_text(body, "id", o->id);
-    add_text(body, "item", o->item);
-    add_number(body, "quantity", o->quantity);
-    add_text(body, "restaurant", o->restaurant);
+    json_add_text(body, "id", o->id);
+    json_add_text(body, "item", o->item);
+    json_add_int(body, "quantity", o->quantity);
+    json_add_text(body, "restaurant", o->restaurant);
     add_statuses(body, &o->now);
-    add_number(body, "amount_cents", o->amount_cents);
-    add_text(body, "currency", o->currency);
-    add_text(body, "created_at", o->created_at);
-    add_text(body, "updated_at", o->now.at);
-    add_number(body, "version", o->now.version);
+    json_add_int(body, "amount_cents", o->amount_cents);
+    json_add_text(body, "currency", o->currency);
+    json_add_text(body, "created_at", o->created_at);
+    json_add_text(body, "updated_at", o->now.at);
+    json_add_int(body, "version", o->now.version);
     json_object_object_add(body, "history", history_view(o));
     return body;
 }
@@ -56,10 +47,10 @@ struct json_object *order_view(const struct order *o)
 struct json_object *order_event_view(const char *id, const struct order_change *change)
 {
     struct json_object *data = json_object_new_object();
-    add_text(data, "order_id", id);
+    json_add_text(data, "order_id", id);
     add_statuses(data, change);
-    add_text(data, "timestamp", change->at);
-    add_number(data, "version", change->version);
+    json_add_text(data, "timestamp", change->at);
+    json_add_int(data, "version", change->version);
     return data;
 }
 

@@ -9,6 +9,7 @@
 #include "api/request.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/json_build.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/rds.h"
@@ -95,8 +96,7 @@ void reply_empty(struct req *r, int status)
 static void send_object(struct req *r, int status, const char *type, struct json_object *body)
 {
     size_t n;
-    const char *text = json_object_to_json_string_length(
-        body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+    const char *text = json_write(body, &n);
     send_reply(r, status, type, text, n);
     json_object_put(body);
 }

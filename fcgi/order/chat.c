@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_build.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "order/commands.h"
@@ -203,11 +203,13 @@ int chat_post_parse(const struct redisReply *reply, int64_t *ret_id, int *ret_re
 
 void chat_announce(struct rds *r, enum chat_kind kind, int64_t n)
 {
-    char json[80];
-    snprintf(json, sizeof json, "{\"type\":\"%s\",\"n\":%lld}", KIND_NAMES[kind], (long long)n);
+    struct json_object *o = json_object_new_object();
     struct redis_command cmd;
-    command_chat_publish(&cmd, rds_shard(r), json);
+    json_add_text(o, "type", KIND_NAMES[kind]);
+    json_add_int(o, "n", n);
+    command_chat_publish(&cmd, rds_shard(r), json_write(o, NULL));
     rds_send(r, &cmd, NULL, NULL);
+    json_object_put(o);
 }
 
 struct rds_cmd *chat_beat(struct rds *r, const struct chat_beat *beat, rds_reply_fn fn, void *arg)

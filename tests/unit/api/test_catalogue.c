@@ -131,14 +131,6 @@ static void reviews_of_what_is_unknown_or_broken(void **state)
         assert_null(catalogue_reviews(reply_words(BROKEN[i])));
 }
 
-static void text_or_null(void **state)
-{
-    (void)state;
-    assert_null(json_text(NULL));
-    assert_json(json_text(""), "\"\"");
-    assert_json(json_text("a\"b"), "\"a\\\"b\"");
-}
-
 #define WITH_REPLIES(test) cmocka_unit_test_teardown(test, replies_teardown)
 
 int main(void)
@@ -152,7 +144,6 @@ int main(void)
         WITH_REPLIES(menu_exactly),
         WITH_REPLIES(menu_with_strange_dishes),
         WITH_REPLIES(reviews_exactly),
-        cmocka_unit_test(text_or_null),
         WITH_REPLIES(reviews_of_what_is_unknown_or_broken),
         WITH_REPLIES(menu_of_what_is_unknown_or_broken),
     };
