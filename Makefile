@@ -325,8 +325,9 @@ check-pages: all
 	@tests/lint/pages.sh
 readme: all ## write the table of settings into fcgi/stack/README.md
 	@tests/lint/pages.sh --write
-check-layers:
+check-layers: ## who includes what, and what only one place may write
 	@tests/lint/layers.sh
+	@tests/lint/owners.py
 check-cycles: all ## do no two source files need each other?
 	@tests/lint/cycles.py $(addprefix $(BUILD)/obj/,fcgi redis ws-bridge)
 check-lints: ## do these checks themselves find what they are for?
