@@ -142,13 +142,15 @@ void command_add_int(struct redis_command *cmd, int64_t n)
     command_add_bytes(cmd, memcpy(command_room(cmd, len + 1), at, len + 1), len);
 }
 
-void command_join(struct redis_command *cmd, const char *prefix, const char *text)
+void command_join3(struct redis_command *cmd, const char *a, const char *b, const char *c)
 {
-    size_t n_prefix = strlen(prefix), n_text = strlen(text);
-    char *joined = command_room(cmd, n_prefix + n_text + 1);
-    memcpy(joined, prefix, n_prefix);
-    memcpy(joined + n_prefix, text, n_text + 1);
-    command_add_bytes(cmd, joined, n_prefix + n_text);
+    size_t n_a = strlen(a), n_b = strlen(b), n_c = strlen(c), n = n_a + n_b + n_c;
+    char *joined = command_room(cmd, n + 1);
+    memcpy(joined, a, n_a);
+    memcpy(joined + n_a, b, n_b);
+    memcpy(joined + n_a + n_b, c, n_c);
+    joined[n] = '\0';
+    command_add_bytes(cmd, joined, n);
 }
 
 void command_add_format(struct redis_command *cmd, const char *format, ...)

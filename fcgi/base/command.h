@@ -59,7 +59,11 @@ void command_add_all(struct redis_command *cmd, size_t n, const char *const text
 
 /* These keep the text themselves. */
 void command_add_int(struct redis_command *cmd, int64_t n);
-void command_join(struct redis_command *cmd, const char *prefix, const char *text);
+void command_join3(struct redis_command *cmd, const char *a, const char *b, const char *c);
+static inline void command_join(struct redis_command *cmd, const char *prefix, const char *text)
+{
+    command_join3(cmd, prefix, text, "");
+}
 void command_add_format(struct redis_command *cmd, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

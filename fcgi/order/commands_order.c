@@ -49,13 +49,7 @@ static void add_update_fingerprint(struct redis_command *cmd, const struct updat
 
 static void add_user_orders_key(struct redis_command *cmd, const struct keys *k, const char *user)
 {
-    size_t n_prefix = strlen(k->user_of), n_user = strlen(user);
-    size_t n = n_prefix + n_user + sizeof KEY_USER_ORDERS_SUFFIX;
-    char *key = command_room(cmd, n);
-    memcpy(key, k->user_of, n_prefix);
-    memcpy(key + n_prefix, user, n_user);
-    memcpy(key + n_prefix + n_user, KEY_USER_ORDERS_SUFFIX, sizeof KEY_USER_ORDERS_SUFFIX);
-    command_add_bytes(cmd, key, n - 1);
+    command_join3(cmd, k->user_of, user, KEY_USER_ORDERS_SUFFIX);
 }
 
 void command_place(struct redis_command *cmd, const struct order_request *o)

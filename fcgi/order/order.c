@@ -109,14 +109,19 @@ int order_is_settled(const struct order_change *now)
     return 0;
 }
 
-/* Fills a change from its words. */
-static int change_set(struct order_change *c, int version, const char *status, const char *payment,
-                      const char *kitchen, const char *at)
+/* A change as the words that say it. */
+struct change_words {
+    const char *status, *payment, *kitchen, *at;
+};
+
+/* 0 or -EPROTO. */
+static int change_set(struct order_change *c, int version, const struct change_words *words)
 {
-    int s = order_status_parse(status);
-    int p = payment_status_parse(payment);
-    int k = kitchen_status_parse(kitchen);
-    if (version < 1 || s < 0 || p < 0 || k < 0 || !at || text_copy(c->at, sizeof c->at, at))
+    int s = order_status_parse(words->status);
+    int p = payment_status_parse(words->payment);
+    int k = kitchen_status_parse(words->kitchen);
+    if (version < 1 || s < 0 || p < 0 || k < 0 || !words->at ||
+        text_copy(c->at, sizeof c->at, words->at))
         return -EPROTO;
     c->version = version;
     c->status = (enum order_status)s;
@@ -133,7 +138,7 @@ static int history_parse(const char *line, int version, struct order_change *ret
     if (!line || sscanf(line, "%31s %31s %31s %24s%n", status, payment, kitchen, at, &end) != 4 ||
         line[end])
         return -EPROTO;
-    return change_set(ret, version, status, payment, kitchen, at);
+    return change_set(ret, version, &(struct change_words){status, payment, kitchen, at});
 }
 
 int order_parse(const struct redisReply *reply, struct order *ret)
@@ -174,9 +179,10 @@ int order_event_parse(const struct redisReply *fields, const char **ret_id,
     if (!id || text_to_int(rds_field(fields, "version"), &version) || version < 1 ||
         version > INT32_MAX)
         return -EPROTO;
-    int err = change_set(ret, (int)version, rds_field(fields, "status"),
-                         rds_field(fields, "payment_status"), rds_field(fields, "kitchen_status"),
-                         rds_field(fields, "at"));
+    const struct change_words words = {
+        rds_field(fields, "status"), rds_field(fields, "payment_status"),
+        rds_field(fields, "kitchen_status"), rds_field(fields, "at")};
+    int err = change_set(ret, (int)version, &words);
     if (!err)
         *ret_id = id;
     return err;

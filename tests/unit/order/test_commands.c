@@ -45,7 +45,7 @@ static void check_keys(const struct redis_command *cmd)
 {
     if (strncmp(cmd->argv[0], "FCALL", 5) != 0)
         return;
-    size_t n_keys = (size_t)atoi(cmd->argv[2]);
+    size_t n_keys = strtoul(cmd->argv[2], NULL, 10);
     for (size_t i = 3; i < cmd->n; i++) {
         int is_key = strstr(cmd->argv[i], TAG) != NULL && strcmp(cmd->argv[i], "chat:" TAG) != 0;
         if (is_key != (i < 3 + n_keys))
