@@ -29,8 +29,9 @@ def test_function_names_and_version(admin, api):
 def test_key_names():
     c = defined()
     for name in ("READY", "DELAYED", "DEAD", "PAUSED", "WORKERS", "PULSE", "COUNT", "EVENTS", "INDEX",
-                 "CHAT_LOG", "RETENTION", "LIVE"):
+                 "CHAT_LOG", "RETENTION"):
         assert c["KEY_" + name] == getattr(fc, name)
+    assert c["KEY_PROCESSES"] == fc.LIVE
     assert c["CHANNEL_CHAT"] == fc.CHAT_CHANNEL
     assert c["KEY_CHAT_PRESENT"] == fc.PRESENT
     assert c["KEY_CHAT_KEYS"] == fc.CHAT_KEYS
