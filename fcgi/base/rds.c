@@ -347,7 +347,7 @@ struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
     struct rds *r = mem_calloc(1, sizeof *r);
     r->loop = loop;
     r->options = *options;
-    (void)address_parse(options->address, &r->to); /* else nobody listens there */
+    (void)address_parse(options->address, &r->to); /* a malformed one fails to connect */
     r->backoff_ms = BACKOFF_FIRST_MS;
     r->clock_offset_ms = clock_wall_ms() - clock_mono_ms(); /* a guess, until Redis is asked */
     snprintf(r->reason, sizeof r->reason, "not connected yet");

@@ -1,5 +1,5 @@
-/* One connection to Redis inside the event loop: hiredis async behind a small module, so that
- * nobody else includes hiredis.
+/* One connection to Redis inside the event loop: hiredis async behind a small module. No
+ * hiredis header is needed beyond it (tests/lint/layers.sh).
  *
  *          connect            AUTH, CLIENT SETNAME, PING, TIME all ok
  *   DOWN ----------> CONNECTING ----------> UP
@@ -7,7 +7,7 @@
  *    +--- back-off ------+------- lost ------+     10 ms doubling to 1 s, with jitter
  *
  * Every command is completed exactly once, also when it could not be sent, and never before
- * rds_call() has returned. A command that has no answer after timeout_ms gives up the whole
+ * rds_send() has returned. A command that has no answer after timeout_ms gives up the whole
  * connection: answers come in order, so all later ones would be late too.
  *
  * Blocking commands (XREAD BLOCK, BLMOVE) need an rds of their own with a longer timeout; so does
@@ -80,8 +80,8 @@ int64_t rds_now_ms(const struct rds *r);
 void rds_ask_time(struct rds *r);
 
 /* Sends a command and releases it; its arguments have been copied on return. The result is owned by
- * rds; it may be passed to rds_cancel() until its callback has been called. fn NULL: nobody waits
- * for the answer. */
+ * rds; it may be passed to rds_cancel() until its callback has been called. fn NULL: the answer
+ * is dropped. */
 struct rds_cmd *rds_send(struct rds *r, struct redis_command *command, rds_reply_fn fn, void *arg);
 /* The same for n arguments at hand, each a C string. */
 struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
@@ -97,7 +97,7 @@ typedef void (*rds_message_fn)(void *arg, const char *bytes, size_t n);
  * rds_new() with options.blocking, and no command may be sent on it (hiredis before 1.1 takes the
  * next message for the answer). It is "up", and on_state says so, when Redis has confirmed the
  * subscription, and it subscribes again by itself after each reconnect. What was published in
- * between is lost: whoever needs all of it reads a log. The channel is kept by reference. */
+ * between is lost: a reader that needs all of it reads a log. The channel is kept by reference. */
 void rds_subscribe(struct rds *r, const char *channel, rds_message_fn fn, void *arg);
 
 /* Gives a connection up that is known to be useless (half-open, say); it comes up again by itself.

@@ -155,7 +155,7 @@ int rds_is_unknown(const struct rds_result *result)
 
 int rds_is_unavailable(const struct rds_result *result)
 {
-    /* A Redis that was emptied has no functions until somebody loads them. */
+    /* A Redis that was emptied has no functions until tiffin-load has loaded them. */
     static const char *const PREFIXES[] = {"OOM",         "MISCONF",  "BUSY",
                                            "CLUSTERDOWN", "TRYAGAIN", "ERR Function not found"};
     if (result->outcome == RDS_OK)

@@ -1,4 +1,4 @@
-/* Typed access to replies of Redis, so that nobody else includes hiredis. A NULL reply is taken for
+/* Typed access to replies of Redis, without a header of hiredis. A NULL reply is taken for
  * nil everywhere; what is returned lives as long as the reply. */
 #ifndef TIFFIN_BASE_RDS_REPLY_H
 #define TIFFIN_BASE_RDS_REPLY_H

@@ -1,7 +1,7 @@
 /* The support chat in Redis: its log, its channel, who is there. One function (chat_post, or
- * publish_update for an update) stores a message, numbers it and publishes it, so that whoever
- * knows the last number it has seen can prove that nothing was missed. Joins, leaves and beats are
- * published only.
+ * publish_update for an update) stores a message, numbers it and publishes it, so that a
+ * reader that knows the last number it has seen can prove that nothing was missed. Joins, leaves
+ * and beats are published only.
  *
  * Commands are sent and completed as store.h says. */
 #ifndef TIFFIN_ORDER_CHAT_H
@@ -12,13 +12,12 @@
 
 #include "base/rds.h"
 
-/* Messages that the log keeps, so that who was away for some minutes of a lively chat can resume.
- */
+/* Messages that the log keeps: some minutes of a lively chat, for those who resume. */
 #define CHAT_KEPT 10000
 
 enum chat_kind { CHAT_MESSAGE, CHAT_UPDATE, CHAT_JOIN, CHAT_LEAVE, CHAT_BEAT, CHAT_KIND_COUNT };
 
-/* What came over the channel, or stands in the log. Texts are valid UTF-8 and never NULL; they live
+/* A message of the channel or entry of the log. Texts are valid UTF-8 and never NULL; they live
  * until chat_line_release(), or as long as the reply. */
 struct chat_line {
     enum chat_kind kind;
@@ -41,7 +40,7 @@ int chat_entry_parse(const struct redisReply *entry, struct chat_line *ret);
 /* The id of the last entry in such an answer, whether it can be read or not; -1 = none. */
 int64_t chat_entries_end(const struct redisReply *entries);
 
-/* Hears the channel. r: directly after rds_new(), see rds_subscribe(). */
+/* Subscribes to the channel. r: directly after rds_new(), see rds_subscribe(). */
 void chat_subscribe(struct rds *r, rds_message_fn fn, void *arg);
 
 /* The newest n entries of the log, newest first. */
@@ -62,7 +61,7 @@ struct rds_cmd *chat_post(struct rds *r, const struct chat_post *post, rds_reply
  * deadline had passed, nothing is stored; -EPROTO. */
 int chat_post_parse(const struct redisReply *reply, int64_t *ret_id, int *ret_repeated);
 
-/* Tells all bridges that so many clients came (CHAT_JOIN) or went (CHAT_LEAVE). */
+/* Publishes that so many clients came (CHAT_JOIN) or went (CHAT_LEAVE); its answer is dropped. */
 void chat_announce(struct rds *r, enum chat_kind kind, int64_t n);
 
 /* The heartbeat of a bridge. */

@@ -85,7 +85,7 @@ struct take_request {
 void command_take(struct redis_command *cmd, int shard, const struct take_request *take);
 void command_begin_job(struct redis_command *cmd, const char *worker, const char *id);
 
-/* A job in the hands of a worker. A call with an older epoch is fenced: it changes nothing. */
+/* A job that a worker holds. A call with an older epoch is fenced: it changes nothing. */
 struct held_job {
     const char *worker, *id;
     int64_t epoch;

@@ -1,4 +1,4 @@
-/* Do workers live? A synchronous question, for tools. */
+/* Whether workers are alive, asked synchronously: for tools and health checks. */
 #ifndef TIFFIN_ORDER_HEARTBEAT_H
 #define TIFFIN_ORDER_HEARTBEAT_H
 

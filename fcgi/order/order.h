@@ -72,7 +72,8 @@ struct order_change {
     char at[ORDER_TIME_SIZE];
 };
 
-/* Nothing will change any more: delivered, payment_failed, or cancelled with nothing owed. */
+/* True when nothing will change any more: delivered, payment_failed, or cancelled with nothing
+ * owed. */
 int order_is_settled(const struct order_change *now);
 
 #define ORDER_HISTORY_MAX 64 /* newest kept when an order has been to review very often */
@@ -95,13 +96,14 @@ int order_event_parse(const struct redisReply *fields, const char **ret_id,
                       struct order_change *ret);
 
 /* Ids: order_ or update_, two shard digits, 20 characters of base32 (100 random bits). An order id
- * is a capability: whoever has it may see and cancel the order. */
+ * is a capability: to know it is to be allowed to see and cancel the order. */
 #define ORDER_ID_SIZE 32 /* any id with its NUL */
 
 void order_id_new(char out[ORDER_ID_SIZE]);
 void update_id_new(char out[ORDER_ID_SIZE]);
 /* Has this text the form of an order's id, on a shard we have? */
 int order_id_is_valid(const char *text);
+/* True for an update's id; whatever else is taken for an order's. */
 int job_is_update(const char *id);
 
 #endif

@@ -53,14 +53,13 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 
 void process_metrics_start(struct ev_loop *loop, struct rds *r, const char *program)
 {
-    char host[48], chance[9];
+    char host[48], nonce[9];
     host_name(host, sizeof host);
     connection = r;
-    /* A container that starts again has its host's name and its pid once more: without chance its
-     * figures would be laid over those of the one before. */
-    random_base32(chance, sizeof chance - 1);
-    snprintf(process_name, sizeof process_name, "%s-%s-%d-%s", program, host, (int)getpid(),
-             chance);
+    /* A restarted container reuses host name and pid: without a nonce it would write into the key
+     * of the process before. */
+    random_base32(nonce, sizeof nonce - 1);
+    snprintf(process_name, sizeof process_name, "%s-%s-%d-%s", program, host, (int)getpid(), nonce);
     ev_timer_init(&timer, on_tick, 0., PERIOD_S);
     ev_timer_start(loop, &timer);
 }

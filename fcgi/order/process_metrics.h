@@ -10,7 +10,7 @@ struct rds;
 struct redisReply;
 
 /* Starts writing through r, until the process ends. `program` as in "api"; a process is
- * <program>-<host>-<pid>-<chance>. */
+ * <program>-<host>-<pid>-<nonce>. */
 void process_metrics_start(struct ev_loop *loop, struct rds *r, const char *program);
 
 /* A sum over processes. */

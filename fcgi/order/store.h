@@ -104,9 +104,9 @@ struct job_begun {
 struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, rds_reply_fn fn,
                             void *arg);
 /* 0; -ESTALE: not mine any more; -ETIME: its payment is too old for the gateway to be asked about,
- * so it went to people, and ret_reason says it (as long as the reply lives); -EPROTO: the step is
- * unknown or the answer is malformed. Epoch and tries are set wherever they can be read, so that
- * such a job can be failed. */
+ * so it is dead (needs review), and ret_reason says why (as long as the reply lives); -EPROTO: the
+ * step is unknown or the answer is malformed. Epoch and tries are set wherever they can be read, so
+ * that such a job can be failed. */
 int store_begin_parse(const struct redisReply *reply, struct job_begun *ret,
                       const char **ret_reason);
 
