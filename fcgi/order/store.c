@@ -3,8 +3,7 @@
 
 #include "order/commands.h"
 
-/* ---- new work -----------------------------------------------------------------------------------
- */
+/* ---- new work ------------------------------------------------------------------------------ */
 
 struct rds_cmd *store_place(struct rds *r, const struct order_request *order, rds_reply_fn fn,
                             void *arg)
@@ -29,8 +28,7 @@ struct rds_cmd *store_cancel(struct rds *r, const char *id, rds_reply_fn fn, voi
     return rds_send(r, &cmd, fn, arg);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 struct rds_cmd *store_order(struct rds *r, const char *id, rds_reply_fn fn, void *arg)
 {
@@ -88,8 +86,7 @@ struct rds_cmd *store_user_orders(struct rds *r, const char *id, rds_reply_fn fn
     return rds_send(r, &cmd, fn, arg);
 }
 
-/* ---- events -------------------------------------------------------------------------------------
- */
+/* ---- events -------------------------------------------------------------------------------- */
 
 struct rds_cmd *store_events_last(struct rds *r, rds_reply_fn fn, void *arg)
 {
@@ -106,8 +103,7 @@ struct rds_cmd *store_events_wait(struct rds *r, const char *last_id, int block_
     return rds_send(r, &cmd, fn, arg);
 }
 
-/* ---- worker -------------------------------------------------------------------------------------
- */
+/* ---- worker -------------------------------------------------------------------------------- */
 
 struct rds_cmd *store_beat(struct rds *r, const char *worker, int ttl_ms, rds_reply_fn fn,
                            void *arg)
@@ -220,8 +216,7 @@ struct rds_cmd *store_leave(struct rds *r, const char *worker, const struct id_l
     return rds_send(r, &cmd, fn, arg);
 }
 
-/* ---- retention ----------------------------------------------------------------------------------
- */
+/* ---- retention ----------------------------------------------------------------------------- */
 
 struct rds_cmd *store_oldest(struct rds *r, const struct oldest_request *oldest, rds_reply_fn fn,
                              void *arg)
@@ -247,8 +242,7 @@ struct rds_cmd *store_forget(struct rds *r, const char *const ids[], size_t n, r
     return rds_send(r, &cmd, fn, arg);
 }
 
-/* ---- the simulated payment gateway's ledger -----------------------------------------------------
- */
+/* ---- the simulated payment gateway's ledger ------------------------------------------------ */
 
 struct rds_cmd *store_gateway_charge(struct rds *r, const struct charge *charge,
                                      const char *outcome, rds_reply_fn fn, void *arg)
@@ -274,8 +268,7 @@ struct rds_cmd *store_gateway_forget(struct rds *r, const char *const payment_ke
     return rds_send(r, &cmd, fn, arg);
 }
 
-/* ---- health and metrics -------------------------------------------------------------------------
- */
+/* ---- health and metrics -------------------------------------------------------------------- */
 
 struct rds_cmd *store_library_version(struct rds *r, rds_reply_fn fn, void *arg)
 {

@@ -56,13 +56,13 @@ static struct rds_sync *open_tester(void)
 
 static void test_calls(void **state)
 {
-    struct rds_args cmd = RDS_ARGS_INIT;
+    struct redis_command cmd;
     int64_t n;
     (void)state;
     struct rds_sync *r = open_tester();
-    rds_arg(&cmd, "SET");
-    rds_arg(&cmd, "k%d", 1);
-    rds_arg(&cmd, "%s", "7");
+    command_begin(&cmd, "SET");
+    command_add_format(&cmd, "k%d", 1);
+    command_add(&cmd, "7");
     struct redisReply *reply = rds_sync_call(r, &cmd);
     assert_string_equal(rds_str(reply), "OK");
     assert_int_equal(cmd.n, 0);
