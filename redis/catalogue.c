@@ -1,4 +1,4 @@
-#include "catalogue.h"
+#include "redis/catalogue.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "tool.h"
+#include "redis/tool.h"
 
 enum {
     MAX_JSON_DEPTH = 6,
@@ -169,23 +169,23 @@ static void check_fields(const struct entry *e, const char *prefix, struct json_
     size_t n_fields = 0;
 
     if (!json_object_is_type(object, json_type_object))
-        reject(e, prefix[0] != '\0' ? prefix : "the entry", "must be an object");
-    for (const struct field *f = fields; f->name != NULL; f++, n_fields++) {
+        reject(e, *prefix ? prefix : "the entry", "must be an object");
+    for (const struct field *f = fields; f->name; f++, n_fields++) {
         (void)snprintf(name, sizeof name, "%s%s", prefix, f->name);
         if (!json_object_object_get_ex(object, f->name, &value))
             reject(e, name, "is missing");
         const char *must = complaint(f->kind, value);
-        if (must != NULL)
+        if (must)
             reject(e, name, must);
     }
     json_object_object_foreach(object, key, unused)
     {
         const struct field *f = fields;
         (void)unused;
-        while (f->name != NULL && strcmp(f->name, key) != 0)
+        while (f->name && strcmp(f->name, key) != 0)
             f++;
         (void)snprintf(name, sizeof name, "%s%s", prefix, key);
-        if (f->name == NULL)
+        if (!f->name)
             reject(e, name, "is not a field we know");
     }
 }
@@ -254,7 +254,7 @@ struct excerpt {
     char text[EXCERPT_BEFORE + EXCERPT_AFTER + 1];
 };
 
-/* What stands around a place, for whoever has to find it: a name and its value, mostly. */
+/* What stands around a place, so that it can be found: a name and its value, mostly. */
 static struct excerpt excerpt_at(const struct text *text, size_t offset)
 {
     struct excerpt out = {""};

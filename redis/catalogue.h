@@ -1,10 +1,8 @@
-/*
- * catalogue.h - restaurants and users, from their JSON files: read, and checked to the last field.
+/* Restaurants and users, from their JSON files: read, and checked to the last field.
  *
  * The files are written by people, so a mistake must be found here, named by file, entry and field,
- * and not later by a function in Redis. Whoever holds a struct catalogue may rely on the tables of
- * fields below: every field is there and is of its kind, and there are no others.
- */
+ * and not later by a function in Redis. Of a struct catalogue the tables of fields below are true:
+ * every field is there and is of its kind, and there are no others. */
 #ifndef TIFFIN_REDIS_CATALOGUE_H
 #define TIFFIN_REDIS_CATALOGUE_H
 
@@ -36,7 +34,8 @@ struct catalogue {
     struct json_object *users_root, *users;
 };
 
-/* Reads restaurants.json and users.json of a folder; dies on the first thing that is wrong. */
+/* Reads restaurants.json and users.json of a folder; dies on the first thing that is wrong. The
+ * caller catalogue_release()s it. */
 void catalogue_read(struct catalogue *c, const char *dir);
 
 void catalogue_release(struct catalogue *c);

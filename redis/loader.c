@@ -1,5 +1,4 @@
-/*
- * tiffin-load: gets an empty Redis ready, or brings one up to date.
+/* tiffin-load: gets an empty Redis ready, or brings one up to date.
  *
  *     read and check the files --> wait for Redis --> check how it is set up
  *         --> FUNCTION LOAD REPLACE each functions/<name>.lua
@@ -10,8 +9,7 @@
  * at once are fine: FUNCTION LOAD is atomic, and WATCH lets one of them write the catalogue.
  *
  * A short-lived tool, not a server: it calls Redis synchronously and ends with one clear line and
- * exit status 1 on the first thing that is wrong.
- */
+ * exit status 1 on the first thing that is wrong. */
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
@@ -22,13 +20,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/mem.h"
+#include "base/rds.h"
 #include "base/version.h"
-#include "catalogue.h"
 #include "order/keys.h"
-#include "session.h"
-#include "tool.h"
+#include "redis/catalogue.h"
+#include "redis/session.h"
+#include "redis/tool.h"
 
-/* When the catalogue was written; only we look at it. */
+/* When the catalogue was written; only the loader reads it. */
 #define KEY_CATALOGUE "catalogue:" SHARD
 
 enum {
@@ -79,7 +79,7 @@ static int parse_seconds(const char *text)
     char *end;
     errno = 0;
     long seconds = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || seconds < 0 || seconds > MAX_WAIT_S)
+    if (errno || end == text || *end || seconds < 0 || seconds > MAX_WAIT_S)
         die("--wait must be a number of seconds from 0 to %d, not %s", MAX_WAIT_S, text);
     return (int)seconds;
 }
@@ -155,7 +155,7 @@ static void functions_read(struct functions *f, const char *dir)
         die("%s must hold 1 to %d *.lua files, it has %d", dir, MAX_FUNCTION_FILES, n);
     for (int i = 0; i < n; i++) {
         set_path(path, "%s/%s", dir, entries[i]->d_name);
-        f->names[i] = must_alloc(strdup(path));
+        f->names[i] = mem_strdup(path);
         f->code[i] = read_file(path);
         free(entries[i]);
     }
@@ -176,56 +176,41 @@ static void functions_release(struct functions *f)
 static void require_config(struct rds_sync *redis, const char *name, const char *value,
                            const char *because)
 {
-    struct rds_args cmd = RDS_ARGS_INIT;
-    rds_arg(&cmd, "CONFIG");
-    rds_arg(&cmd, "GET");
-    rds_arg(&cmd, "%s", name);
-    redisReply *reply = session_call(redis, &cmd, "reading Redis' configuration");
-    const char *found = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-                                reply->element[1]->type == REDIS_REPLY_STRING
-                            ? reply->element[1]->str
-                            : "unknown";
-    if (strcmp(found, value) != 0)
-        die("Redis has %s %s, it must be %s: %s", name, found, value, because);
-    freeReplyObject(reply);
+    struct redisReply *reply =
+        session_ask(redis, "reading Redis' configuration", "CONFIG", "GET", name);
+    const char *found = rds_field(reply, name);
+    if (!found || strcmp(found, value) != 0)
+        die("Redis has %s %s, it must be %s: %s", name, found ? found : "unknown", value, because);
+    rds_sync_free(reply);
 }
 
 /* Redis replays its AOF as the user default and checks that user's rights at each EXEC. Without
  * them a restart would skip every function's writes and go on as if nothing were missing. */
 static void require_replay(struct rds_sync *redis)
 {
-    struct rds_args cmd = RDS_ARGS_INIT;
-    rds_arg(&cmd, "ACL");
-    rds_arg(&cmd, "DRYRUN");
-    rds_arg(&cmd, "default");
-    rds_arg(&cmd, "SET");
-    rds_arg(&cmd, KEY_CATALOGUE);
-    rds_arg(&cmd, "x");
-    redisReply *reply = session_call(redis, &cmd, "asking for the rights of Redis' user default");
-    if (reply->type != REDIS_REPLY_STATUS || strcmp(reply->str, "OK") != 0)
+    struct redisReply *reply = session_ask(redis, "asking for the rights of Redis' user default",
+                                           "ACL", "DRYRUN", "default", "SET", KEY_CATALOGUE, "x");
+    const char *answer = rds_str(reply); /* OK, or which right is missing */
+    if (!answer || strcmp(answer, "OK") != 0)
         die("Redis' user default has no rights, so a restart would lose orders: "
             "it must be \"off ~* &* +@all\", as in redis/users.acl");
-    freeReplyObject(reply);
+    rds_sync_free(reply);
 }
 
 static void load_functions(struct rds_sync *redis, const struct functions *f)
 {
     for (size_t i = 0; i < f->n; i++) {
-        struct rds_args cmd = RDS_ARGS_INIT;
-        rds_arg(&cmd, "FUNCTION");
-        rds_arg(&cmd, "LOAD");
-        rds_arg(&cmd, "REPLACE");
-        rds_arg(&cmd, "%s", f->code[i].bytes);
-        redisReply *reply = session_call(redis, &cmd, f->names[i]);
-        printf("tiffin-load: functions of %s loaded\n", reply->str);
-        freeReplyObject(reply);
+        struct redisReply *reply =
+            session_ask(redis, f->names[i], "FUNCTION", "LOAD", "REPLACE", f->code[i].bytes);
+        printf("tiffin-load: functions of %s loaded\n", rds_str(reply));
+        rds_sync_free(reply);
     }
 }
 
 /* Adds each of these fields with its value; lists become JSON. */
 static void add_fields(struct rds_args *cmd, struct json_object *object, const struct field *fields)
 {
-    for (const struct field *f = fields; f->name != NULL; f++) {
+    for (const struct field *f = fields; f->name; f++) {
         struct json_object *value = json_object_object_get(object, f->name);
         rds_arg(cmd, "%s", f->name);
         if (json_object_is_type(value, json_type_array))
@@ -266,18 +251,13 @@ static void queue_user(struct rds_sync *redis, struct json_object *user)
 /* DEL of all that is written anew, and of the restaurants there are now. */
 static void make_delete(struct rds_sync *redis, const struct catalogue *c, struct rds_args *ret_cmd)
 {
-    struct rds_args list = RDS_ARGS_INIT;
-    rds_arg(&list, "LRANGE");
-    rds_arg(&list, KEY_RESTAURANTS);
-    rds_arg(&list, "0");
-    rds_arg(&list, "-1");
-    redisReply *old = session_call(redis, &list, "reading the restaurants there are");
-
+    struct redisReply *old = session_ask(redis, "reading the restaurants there are", "LRANGE",
+                                         KEY_RESTAURANTS, "0", "-1");
     rds_arg(ret_cmd, "DEL");
     rds_arg(ret_cmd, KEY_RESTAURANTS);
-    for (size_t i = 0; i < old->elements; i++)
-        rds_arg(ret_cmd, KEY_RESTAURANT_PREFIX "%s", old->element[i]->str);
-    freeReplyObject(old);
+    for (size_t i = 0; i < rds_len(old); i++)
+        rds_arg(ret_cmd, KEY_RESTAURANT_PREFIX "%s", rds_str(rds_at(old, i)));
+    rds_sync_free(old);
     for (size_t i = 0; i < json_object_array_length(c->restaurants); i++)
         rds_arg(ret_cmd, KEY_RESTAURANT_PREFIX "%s",
                 text_of(json_object_array_get_idx(c->restaurants, i), "id"));
@@ -289,7 +269,7 @@ static void make_delete(struct rds_sync *redis, const struct catalogue *c, struc
 static void queue_catalogue(struct rds_sync *redis, const struct catalogue *c,
                             struct rds_args *delete)
 {
-    struct rds_args list = RDS_ARGS_INIT, mark = RDS_ARGS_INIT;
+    struct rds_args list = RDS_ARGS_INIT;
     char now[32];
     time_t seconds = time(NULL);
     struct tm utc;
@@ -306,51 +286,43 @@ static void queue_catalogue(struct rds_sync *redis, const struct catalogue *c,
     for (size_t i = 0; i < json_object_array_length(c->users); i++)
         queue_user(redis, json_object_array_get_idx(c->users, i));
     (void)strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
-    rds_arg(&mark, "SET");
-    rds_arg(&mark, KEY_CATALOGUE);
-    rds_arg(&mark, "%s", now);
-    session_do(redis, &mark, "marking the catalogue as loaded");
+    rds_sync_free(session_ask(redis, "marking the catalogue as loaded", "SET", KEY_CATALOGUE, now));
 }
 
 /* EXEC: false when another loader was faster (WATCH); dies when a command of ours failed. */
 static bool execute(struct rds_sync *redis)
 {
-    struct rds_args exec = RDS_ARGS_INIT;
-    rds_arg(&exec, "EXEC");
-    redisReply *reply = session_call(redis, &exec, "writing the catalogue");
-    for (size_t i = 0; i < reply->elements; i++)
-        if (reply->element[i]->type == REDIS_REPLY_ERROR)
-            die("writing the catalogue: %s", reply->element[i]->str);
-    bool is_done = reply->type == REDIS_REPLY_ARRAY;
-    freeReplyObject(reply);
-    return is_done;
+    struct redisReply *reply = session_ask(redis, "writing the catalogue", "EXEC");
+    size_t n = rds_len(reply); /* 0: not executed */
+    int64_t number;
+    for (size_t i = 0; i < n; i++)
+        if (!rds_str(rds_at(reply, i)) && rds_int(rds_at(reply, i), &number))
+            die("writing the catalogue: Redis refused the command %zu of %zu", i + 1, n);
+    rds_sync_free(reply);
+    return n > 0;
 }
 
 static bool has_catalogue(struct rds_sync *redis)
 {
-    struct rds_args watch = RDS_ARGS_INIT, exists = RDS_ARGS_INIT;
-    rds_arg(&watch, "WATCH");
-    rds_arg(&watch, KEY_CATALOGUE);
-    session_do(redis, &watch, "looking for a catalogue");
-    rds_arg(&exists, "EXISTS");
-    rds_arg(&exists, KEY_CATALOGUE);
-    redisReply *reply = session_call(redis, &exists, "looking for a catalogue");
-    bool is_there = reply->integer == 1;
-    freeReplyObject(reply);
+    static const char WHAT[] = "looking for a catalogue";
+    int64_t n = 0;
+    rds_sync_free(session_ask(redis, WHAT, "WATCH", KEY_CATALOGUE));
+    struct redisReply *reply = session_ask(redis, WHAT, "EXISTS", KEY_CATALOGUE);
+    bool is_there = rds_int(reply, &n) == 0 && n == 1;
+    rds_sync_free(reply);
     return is_there;
 }
 
 static void load_catalogue(struct rds_sync *redis, const struct catalogue *c, bool is_replacing)
 {
-    struct rds_args delete = RDS_ARGS_INIT, multi = RDS_ARGS_INIT;
+    struct rds_args delete = RDS_ARGS_INIT;
 
     if (has_catalogue(redis) && !is_replacing) {
         puts("tiffin-load: there is a catalogue, it stays (--replace-catalogue writes it anew)");
         return;
     }
     make_delete(redis, c, &delete);
-    rds_arg(&multi, "MULTI");
-    session_do(redis, &multi, "writing the catalogue");
+    rds_sync_free(session_ask(redis, "writing the catalogue", "MULTI"));
     queue_catalogue(redis, c, &delete);
     if (execute(redis))
         printf("tiffin-load: catalogue written: %zu restaurants, %zu users\n",

@@ -1,20 +1,31 @@
-#include "session.h"
+#include "redis/session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool.h"
+#include "redis/tool.h"
 
 enum {
     MAX_WHY_BYTES = 512,
 };
 
-redisReply *session_call(struct rds_sync *redis, struct rds_args *cmd, const char *what)
+static struct redisReply *require(struct rds_sync *redis, struct redisReply *reply,
+                                  const char *what)
 {
-    redisReply *reply = rds_sync_call(redis, cmd);
-    if (reply == NULL)
+    if (!reply)
         die("%s: %s%s", what, rds_sync_is_lost(redis) ? "lost Redis: " : "", rds_sync_error(redis));
     return reply;
+}
+
+struct redisReply *session_call(struct rds_sync *redis, struct rds_args *cmd, const char *what)
+{
+    return require(redis, rds_sync_call(redis, cmd), what);
+}
+
+struct redisReply *session_callv(struct rds_sync *redis, const char *what, size_t n,
+                                 const char *const argv[])
+{
+    return require(redis, rds_sync_callv(redis, n, argv), what);
 }
 
 void session_do(struct rds_sync *redis, struct rds_args *cmd, const char *what)
@@ -28,7 +39,7 @@ static char *read_password(const char *secrets_dir)
     set_path(path, "%s/admin", secrets_dir);
     char *password = read_file(path).bytes;
     password[strcspn(password, "\r\n")] = '\0';
-    if (password[0] == '\0')
+    if (!*password)
         die("%s is empty: redis/make-users.sh makes it", path);
     return password;
 }
@@ -40,7 +51,7 @@ struct rds_sync *session_open(const char *target, const char *secrets_dir, int w
     struct rds_sync *redis;
     char why[MAX_WHY_BYTES];
 
-    if (rds_sync_open(&options, &redis, why, sizeof why) != 0)
+    if (rds_sync_open(&options, &redis, why, sizeof why))
         die("%s", why);
     explicit_bzero(password, strlen(password));
     free(password);

@@ -1,4 +1,4 @@
-#include "tool.h"
+#include "redis/tool.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -6,23 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void die(const char *format, ...)
-{
-    va_list args;
-    fputs("tiffin-load: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-void *must_alloc(void *memory)
-{
-    if (memory == NULL)
-        die("out of memory");
-    return memory;
-}
+#include "base/mem.h"
 
 void set_path(char path[MAX_PATH_BYTES], const char *format, ...)
 {
@@ -37,22 +21,22 @@ void set_path(char path[MAX_PATH_BYTES], const char *format, ...)
 const char *env_or(const char *name, const char *otherwise)
 {
     const char *value = getenv(name);
-    return value != NULL && value[0] != '\0' ? value : otherwise;
+    return value && *value ? value : otherwise;
 }
 
 struct text read_file(const char *path)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
+    FILE *file = fopen(path, "rbe");
+    if (!file)
         die("cannot open %s: %s", path, strerror(errno));
-    struct text text = {must_alloc(malloc(MAX_FILE_BYTES + 1)), 0};
+    struct text text = {mem_alloc(MAX_FILE_BYTES + 1), 0};
     text.len = fread(text.bytes, 1, MAX_FILE_BYTES + 1, file);
     if (ferror(file))
         die("cannot read %s: %s", path, strerror(errno));
     (void)fclose(file);
     if (text.len > MAX_FILE_BYTES)
         die("%s is larger than %d bytes", path, MAX_FILE_BYTES);
-    text.bytes = must_alloc(realloc(text.bytes, text.len + 1));
+    text.bytes = mem_realloc(text.bytes, text.len + 1);
     text.bytes[text.len] = '\0';
     return text;
 }

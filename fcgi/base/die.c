@@ -1,0 +1,21 @@
+#include "base/die.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void die_as(const char *program, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    die_as_va(program, format, args);
+    va_end(args); /* never reached; cppcheck wants the pair */
+}
+
+void die_as_va(const char *program, const char *format, va_list args)
+{
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s: ", program);
+    (void)vfprintf(stderr, format, args);
+    (void)fputc('\n', stderr);
+    exit(EXIT_FAILURE);
+}
