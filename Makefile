@@ -82,6 +82,7 @@ LIB_TIFFIN := $(BUILD)/lib/libtiffin.a
 LIB_API := $(BUILD)/lib/libapi.a
 LIB_WORKER := $(BUILD)/lib/libworker.a
 LIB_CTL := $(BUILD)/lib/libctl.a
+LIB_LOAD := $(BUILD)/lib/libload.a
 LIB_WS := $(BUILD)/lib/libws.a
 LIB_UNIT := $(BUILD)/lib/libunit.a
 
@@ -102,6 +103,7 @@ $(LIB_TIFFIN): $(call objects,$(SRC_TIFFIN))
 $(LIB_API): $(call objects,$(call without_main,$(SRC_API)))
 $(LIB_WORKER): $(call objects,$(call without_main,$(SRC_WORKER)))
 $(LIB_CTL): $(call objects,$(call without_main,$(SRC_CTL)))
+$(LIB_LOAD): $(call objects,$(call without_main,$(SRC_LOAD)))
 $(LIB_WS): $(call objects,$(call without_main,$(SRC_WS)))
 $(LIB_UNIT): $(call objects,$(SRC_UNIT_SUPPORT))
 $(BUILD)/lib/%.a:
@@ -119,7 +121,7 @@ $(BIN)/tiffin-worker: $(call objects,$(filter %/main.c,$(SRC_WORKER))) $(LIB_WOR
 $(BIN)/tiffin-ctl: $(call objects,$(filter %/main.c,$(SRC_CTL))) $(LIB_CTL) $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
-$(BIN)/tiffin-load: $(call objects,$(SRC_LOAD)) $(LIB_TIFFIN)
+$(BIN)/tiffin-load: $(call objects,$(filter %/main.c,$(SRC_LOAD))) $(LIB_LOAD) $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
 $(BIN)/tiffin-ws: $(call objects,$(filter %/main.c,$(SRC_WS))) $(LIB_WS) $(LIB_TIFFIN)
@@ -272,6 +274,7 @@ pin-base: ## write into .env which Debian image containers are built on, by toda
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \
 	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER)) \
 	$(if $(findstring /unit/ctl/,$(1)),$(LIB_CTL)) \
+	$(if $(findstring /unit/redis/,$(1)),$(LIB_LOAD)) \
 	$(if $(findstring /unit/ws-bridge/,$(1)),$(LIB_WS))
 .SECONDEXPANSION:
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call unit_libs,/unit/$$*) $(LIB_TIFFIN) \
