@@ -270,17 +270,17 @@ pin-base: ## write into .env which Debian image containers are built on, by toda
 		touch .env && sed -i -e '/^TIFFIN_BASE_IMAGE=/d' -e '$$a\' .env && \
 		echo "TIFFIN_BASE_IMAGE=$(BASE_IMAGE)@$$digest" | tee -a .env
 
-# A test links with the library of the folder that its own folder mirrors.
+# A test links with the library of the folder that its own folder mirrors, and with the loader's, which
+# joins the Redis functions.
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \
 	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER)) \
 	$(if $(findstring /unit/ctl/,$(1)),$(LIB_CTL)) \
-	$(if $(findstring /unit/redis/,$(1)),$(LIB_LOAD)) \
 	$(if $(findstring /unit/ws-bridge/,$(1)),$(LIB_WS))
 .SECONDEXPANSION:
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call unit_libs,/unit/$$*) $(LIB_TIFFIN) \
-		$(LIB_UNIT)
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call unit_libs,/unit/$$*) $(LIB_LOAD) \
+		$(LIB_TIFFIN) $(LIB_UNIT)
 	@mkdir -p $(@D)
-	$(link) $< $(LIB_UNIT) $(call unit_libs,$@) $(LIB_TIFFIN) -lcmocka \
+	$(link) $< $(LIB_UNIT) $(call unit_libs,$@) $(LIB_LOAD) $(LIB_TIFFIN) -lcmocka \
 		$(if $(findstring /unit/api/,$@),$(LIBS_API)) \
 		$(if $(findstring /unit/ws-bridge/,$@),$(LIBS_WS)) $(LIBS_BASE)
 
@@ -333,13 +333,13 @@ check-layers: ## who includes what, and what only one place may write
 	@tests/lint/owners.py
 check-cycles: all ## do no two source files need each other?
 	@tests/lint/cycles.py $(addprefix $(BUILD)/obj/,fcgi redis ws-bridge)
-check-lints: ## do these checks themselves find what they are for?
+check-lints: $(BIN)/tiffin-load ## do these checks themselves find what they are for?
 	@$(PYTEST) -q tests/lint
 check-nginx:
 	@tests/lint/nginx.sh
 check-scripts:
 	@tests/lint/scripts.sh
-check-lua:
+check-lua: $(BIN)/tiffin-load
 	@tests/lint/lua.sh
 check-openapi: ## is openapi.json sound? By Spectral and Redocly (needs npm)
 	@tests/lint/openapi.sh

@@ -1,5 +1,5 @@
 /* What must be true of one job, wherever it is in its life. Pure: it sees a struct look and says
- * what is wrong. The rules are those of redis/functions/tiffin.lua, read from outside. */
+ * what is wrong. The rules are those of redis/functions/tiffin/, read from outside. */
 #ifndef TIFFIN_CTL_JUDGE_H
 #define TIFFIN_CTL_JUDGE_H
 

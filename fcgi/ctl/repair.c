@@ -1,5 +1,5 @@
 /* What --repair does. Each call is a Redis function that looks again before it writes
- * (redis/functions/tiffin.lua, "repair"), and afterwards the job is judged once more. Money,
+ * (redis/functions/tiffin/10-repair.lua), and afterwards the job is judged once more. Money,
  * history and statuses are left to people. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -18,7 +18,7 @@
 
 #define PAGE "1000" /* keys a SCAN, ids a range: Redis serves others in between */
 #define PAGE_SIZE 1000
-#define IDEM_KEEP_MS (INT64_C(86400) * 1000) /* redis/functions/tiffin.lua: IDEMPOTENCY_SECONDS */
+#define IDEM_KEEP_MS (INT64_C(86400) * 1000) /* redis/functions/tiffin: IDEMPOTENCY_SECONDS */
 
 static const char *after(const char *key, const char *prefix)
 {

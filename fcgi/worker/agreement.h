@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define AGREEMENT_TOLERANCE_MS 1000 /* as CLOCK_TOLERANCE_MS of redis/functions/tiffin.lua */
+#define AGREEMENT_TOLERANCE_MS 1000 /* as CLOCK_TOLERANCE_MS of redis/functions */
 
 struct agreement {
     int64_t redis_ms; /* what Redis' clock showed when we last agreed; 0 = never asked */

@@ -1,7 +1,7 @@
 /* How long what is over is kept. A settled order expires by itself (EXPIRE); its entry in the index
  * cannot, so once a minute those of expired orders are dropped. And when memory is short, settled
  * orders go before their time, the oldest first: what gives way, and why the rest does not, stands
- * in redis/functions/tiffin.lua, "worker: room". Every worker does it, one at a time. */
+ * in redis/functions/tiffin/09-retention.lua. Every worker does it, one at a time. */
 #ifndef TIFFIN_WORKER_RETENTION_H
 #define TIFFIN_WORKER_RETENTION_H
 

@@ -78,22 +78,6 @@ class Server:
                  "TIFFIN_REDIS_DIR": str(REDIS_DIR), **env})
 
     def load(self):
-        """Functions and catalogue, by tiffin-load where it is built."""
-        if LOADER.exists():
-            done = self.run_loader()
-            assert done.returncode == 0, done.stderr
-            return
-        admin = self.client("admin")
-        for library in sorted((REDIS_DIR / "functions").glob("*.lua")):
-            admin.execute_command("FUNCTION", "LOAD", "REPLACE", library.read_text())
-        self._write_small_catalogue(admin)
-
-    @staticmethod
-    def _write_small_catalogue(admin):
-        admin.rpush("restaurants:{s00}", "resto_123")
-        admin.hset("restaurant:{s00}:resto_123", mapping={
-            "id": "resto_123", "name": "The Spicy Spoon", "cuisine": "Indian", "rating": "4.7",
-            "currency": "USD", "price:Curry": 1250, "price:Naan": 350})
-        for user in ("123", "124"):
-            admin.hset("user:{s00}:" + user, mapping={"id": user, "name": "Maya Fernandes"})
-        admin.set("catalogue:{s00}", "tests")
+        """Functions and catalogue, by tiffin-load."""
+        done = self.run_loader()
+        assert done.returncode == 0, done.stderr

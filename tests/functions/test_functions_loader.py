@@ -6,12 +6,10 @@ import socket
 import subprocess
 
 import pytest
+import redis
 
 import functions_client as fc
 import functions_server as fs
-
-pytestmark = pytest.mark.skipif(not fs.LOADER.exists(), reason="tiffin-load is not built")
-
 
 @pytest.fixture
 def files(tmp_path):
@@ -27,12 +25,14 @@ def edit(path, change):
     path.write_text(json.dumps(data))
 
 
-def refused(server, admin, files, *args, **env):
-    """Runs it on these files; it must fail in one line and change nothing. -> the line"""
+def refused(server, admin, files, *args, loaded=(), **env):
+    """Runs it on these files; it must fail in one line and change nothing, after it has loaded
+    these libraries. -> the line"""
     admin.delete("catalogue:{s00}")
     before = fc.snapshot(admin)
     done = server.run_loader("--wait", "0", *args, TIFFIN_REDIS_DIR=str(files), **env)
-    assert done.returncode == 1 and done.stdout == ""
+    assert done.returncode == 1
+    assert done.stdout == "".join(f"tiffin-load: functions of {name} loaded\n" for name in loaded)
     assert fc.snapshot(admin) == before
     admin.set("catalogue:{s00}", "tests")
     line, = done.stderr.splitlines()
@@ -154,8 +154,8 @@ def test_what_is_no_json_is_refused(server, admin, files, text, says):
 def test_missing_files(server, admin, files):
     (files / "catalogue" / "users.json").unlink()
     assert "cannot open catalogue/users.json" in refused(server, admin, files)
-    for library in (files / "functions").glob("*.lua"):
-        library.unlink()
+    shutil.rmtree(files / "functions")
+    (files / "functions").mkdir()
     shutil.copy(fs.REDIS_DIR / "catalogue" / "users.json", files / "catalogue")
     assert "functions must hold 1 to 32 *.lua files" in refused(server, admin, files)
 
@@ -165,6 +165,63 @@ def test_a_library_that_does_not_compile(server, admin, files):
     assert "functions/gateway.lua: " in refused(server, admin, files)
     assert fc.Functions(server.client("gateway")).charge("k") == ["captured", 1], "the old one"
     admin.delete("gateway:{s00}:k")
+
+
+def insert_line(path, text):
+    """As its second line, behind a comment."""
+    path.write_text(f"--\n{text}\n" + path.read_text())
+
+
+@pytest.mark.parametrize("text, says", [
+    ("end", "'<eof>' expected near 'end'"), ("frist()", "nonexistent global variable 'frist'")])
+def test_a_mistake_in_a_part_is_named_with_its_line(server, admin, files, text, says):
+    part = files / "functions" / "tiffin" / "08-stats.lua"
+    insert_line(part, text)
+    said = refused(server, admin, files, loaded=["gateway"])
+    assert said.startswith("tiffin-load: functions/tiffin: ")
+    assert f" {part.name}:2: " in said and says in said
+
+
+def test_an_end_that_is_missing_is_named_where_it_is_missed(server, admin, files):
+    """Lua sees it at the end of the last part, and says what it belongs to."""
+    part = files / "functions" / "tiffin" / "08-stats.lua"
+    insert_line(part, "if redis then")
+    assert f"(to close 'if' at {part.name}:2)" in refused(server, admin, files, loaded=["gateway"])
+
+
+def test_the_number_in_an_error_says_part_and_line(server, files):
+    """The line that a program logs, when a function fails while it runs."""
+    part = files / "functions" / "tiffin" / "08-stats.lua"
+    text = part.read_text()
+    part.write_text(text + "register('fails', function() return nil .. '' end, 'no-writes')\n")
+    try:
+        assert server.run_loader(TIFFIN_REDIS_DIR=str(files)).returncode == 0
+        with pytest.raises(redis.exceptions.ResponseError) as error:
+            server.client("admin").fcall("fails", 0)
+        assert f"user_function:{8000 + len(text.splitlines()) + 1}: " in str(error.value)
+    finally:
+        assert server.run_loader().returncode == 0
+
+
+@pytest.mark.parametrize("name, text, says", [
+    ("11-more.lua", "--\n" * 1000, "functions/tiffin/11-more.lua has more than 999 lines"),
+    ("more.lua", "", "functions/tiffin/more.lua is no name of a part"),
+    ("10-second.lua", "", "functions/tiffin/10-second.lua needs a higher number"),
+])
+def test_a_part_that_has_no_place_is_refused(server, admin, files, name, text, says):
+    (files / "functions" / "tiffin" / name).write_text(text)
+    assert says in refused(server, admin, files)
+
+
+def test_printing_what_is_loaded(server):
+    done = server.run_loader("--print", "tiffin")
+    [library] = server.client("admin").execute_command(
+        "FUNCTION", "LIST", "LIBRARYNAME", "tiffin", "WITHCODE")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == dict(zip(library[::2], library[1::2]))["library_code"]
+    done = server.run_loader("--print", "kitchen")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "tiffin-load: there is no library kitchen\n"
 
 
 @pytest.mark.parametrize("setting, bad, good", [

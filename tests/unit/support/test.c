@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "redis/library.h"
 
 #define GUARDED_PAGES 64
 
@@ -22,6 +23,15 @@ char *read_source(const char *path)
     assert_in_range(n, 1, room - 2);
     text[n] = '\0';
     return text;
+}
+
+char *read_functions(void)
+{
+    struct library lib;
+    library_read(&lib, "redis/functions/tiffin");
+    char *code = mem_strdup(lib.code.data);
+    library_release(&lib);
+    return code;
 }
 
 char *guarded(const void *bytes, size_t n)

@@ -139,7 +139,7 @@ static void open_redis(void)
     if (rds_sync_open(&options, &redis, error, sizeof error))
         fail_msg("%s", error);
     ASK("ACL", "SETUSER", "ws", "on", ">sesame", "~*", "&*", "+@all");
-    char *library = read_source("redis/functions/tiffin.lua");
+    char *library = read_functions();
     ASK("FUNCTION", "LOAD", "REPLACE", library);
     free(library);
 }

@@ -1,0 +1,86 @@
+-- What several functions do with a job, or with the Idempotency-Key it came with.
+
+local EVENTS_KEPT = 100000        -- XADD MAXLEN ~
+local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is remembered for 24 h
+local GATEWAY_SURE_MS = 80 * DAY_MS -- so long a payment gateway surely knows a payment key;
+                                  -- ours keeps it for 90 days (gateway.lua), so tries have time
+local KEPT_LEAST_MS = 90 * DAY_MS -- so long a shorter retention than today's shows
+
+-- Records the order's three statuses as its next version: the hash, its history line v<version>,
+-- and one event. `o` holds id, version and the three statuses; o.version is raised.
+local function record(order_key, events_key, o, at)
+    o.version = tonumber(o.version) + 1
+    redis.call('HSET', order_key, 'status', o.status, 'payment_status', o.payment_status,
+               'kitchen_status', o.kitchen_status, 'version', o.version, 'v' .. o.version,
+               o.status .. ' ' .. o.payment_status .. ' ' .. o.kitchen_status .. ' ' .. at)
+    redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, '*', 'order', o.id,
+               'version', o.version, 'status', o.status, 'payment_status', o.payment_status,
+               'kitchen_status', o.kitchen_status, 'at', at)
+end
+
+-- What a remembered Idempotency-Key says about this request: nil (never seen), 'replay' and the
+-- id of the first answer, or 'mismatch'. The key holds "<fingerprint> <id>".
+local function recall(idem_key, fingerprint)
+    if fingerprint == '' then return nil end
+    local seen = redis.call('GET', idem_key)
+    if not seen then return nil end
+    local first, id = string.match(seen, '^(%S+) (%S+)$')
+    if first ~= fingerprint then return 'mismatch' end
+    return 'replay', id
+end
+
+local function remember(idem_key, fingerprint, id)
+    if fingerprint == '' then return end
+    redis.call('SET', idem_key, fingerprint .. ' ' .. id, 'EX', IDEMPOTENCY_SECONDS)
+end
+
+-- How many broadcasts are accepted and neither published nor discarded.
+local function updates_pending(count_key)
+    local n = read(count_key, 'updates_accepted', 'updates_published', 'updates_discarded')
+    return (n.updates_accepted or 0) - (n.updates_published or 0) - (n.updates_discarded or 0)
+end
+
+-- Does the caller still own the job? Its epoch must be the latest and the id in its list.
+local function owns(job_key, active_key, id, epoch)
+    return redis.call('HGET', job_key, 'epoch') == epoch
+        and redis.call('LPOS', active_key, id) ~= false
+end
+
+-- Puts a job into the dead set. An order is then needs_review: not final, its step is kept, and
+-- resume_status is what it goes back to when somebody requeues it.
+local function bury(job_key, dead_key, events_key, id, reason, now)
+    local at = rfc3339(now)
+    redis.call('HSET', job_key, 'dead_reason', reason)
+    redis.call('ZADD', dead_key, now, id)
+    local o = read(job_key, 'id', 'version', 'status', 'payment_status', 'kitchen_status')
+    if o.version then
+        redis.call('HSET', job_key, 'resume_status', o.status)
+        o.status = 'needs_review'
+        record(job_key, events_key, o, at)
+    end
+end
+
+-- Would the next question about this order's money reach a gateway that may have forgotten its key?
+-- To it the key would be new: it would charge a second time, or find nothing to refund. A key that
+-- came more than a day after its order has a time of its own.
+local function is_past_gateway(o, now)
+    local will_ask = o.step == 'payment' or o.step == 'refund' or o.status == 'cancelled'
+    return o.payment_key and will_ask
+        and (o.payment_key_at or o.created_at or '') < rfc3339(now - GATEWAY_SURE_MS)
+end
+
+-- An order is over: counted, and kept for so long. For how long is a setting of the workers; whoever
+-- checks the store must know it as well, and finds it here: the latest, and the shortest that orders
+-- of the last 90 days were kept.
+local function finish(order_key, count_key, facts_key, status, keep_seconds, now)
+    redis.call('HINCRBY', count_key, 'settled', 1)
+    redis.call('HINCRBY', count_key, status, 1)
+    redis.call('EXPIRE', order_key, keep_seconds)
+    if not facts_key then return end
+    local kept = read(facts_key, 'keep_least', 'keep_least_at')
+    redis.call('HSET', facts_key, 'keep_seconds', keep_seconds)
+    if keep_seconds <= tonumber(kept.keep_least or keep_seconds)
+        or now - tonumber(kept.keep_least_at or 0) > KEPT_LEAST_MS then
+        redis.call('HSET', facts_key, 'keep_least', keep_seconds, 'keep_least_at', now)
+    end
+end

@@ -1,0 +1,97 @@
+-- What the API calls: new orders and updates, and the cancellation of an order.
+
+local USER_ORDERS_KEPT = 10       -- for the dashboard
+
+--[[ place: order, job, indexes, event and Idempotency-Key, all or nothing. Idempotent by order id.
+KEYS  order, ready, index, count, events, restaurant, user, user's orders, idem
+ARGV  id, restaurant id, item, quantity, user id ('' = none), fingerprint ('' = no key),
+      deadline (ms, Redis' clock): a call that arrives later stores nothing
+-> {'placed'|'replay', id} | {'mismatch'|'late'|'no_restaurant'|'no_item'|'no_user'} ]]
+local function place(keys, argv)
+    local order, ready, index, count, events = keys[1], keys[2], keys[3], keys[4], keys[5]
+    local restaurant, user, user_orders, idem = keys[6], keys[7], keys[8], keys[9]
+    local id, restaurant_id, item, quantity = argv[1], argv[2], argv[3], whole(argv[4], 1)
+    local user_id, fingerprint, deadline = argv[5], argv[6], whole(argv[7], 0)
+
+    if redis.call('EXISTS', order) == 1 then return { 'placed', id } end
+    local seen, first_id = recall(idem, fingerprint)
+    if seen then return { seen, first_id } end
+    local dish = read(restaurant, 'name', 'currency', 'price:' .. item)
+    if not dish.name then return { 'no_restaurant' } end
+    local price = tonumber(dish['price:' .. item])
+    if not price then return { 'no_item' } end
+    if user_id ~= '' and redis.call('EXISTS', user) == 0 then return { 'no_user' } end
+    local now = now_ms()
+    if now > deadline then return { 'late' } end
+
+    local at = rfc3339(now)
+    redis.call('HSET', order, 'id', id, 'restaurant_id', restaurant_id, 'restaurant', dish.name,
+               'item', item, 'quantity', quantity, 'amount_cents', price * quantity,
+               'currency', dish.currency, 'created_at', at, 'step', 'payment', 'epoch', 0)
+    if user_id ~= '' then
+        redis.call('HSET', order, 'user_id', user_id)
+        redis.call('LPUSH', user_orders, id)
+        redis.call('LTRIM', user_orders, 0, USER_ORDERS_KEPT - 1)
+    end
+    record(order, events, { id = id, version = 0, status = 'order_placed',
+                            payment_status = 'pending', kitchen_status = 'pending' }, at)
+    redis.call('ZADD', index, now, id)
+    redis.call('HINCRBY', count, 'placed', 1)
+    redis.call('LPUSH', ready, id)
+    remember(idem, fingerprint, id)
+    return { 'placed', id }
+end
+
+--[[ accept_update: a broadcast to come. Same promises as place.
+KEYS  update, ready, delayed, count, idem, dead (not given by callers of version 1)
+ARGV  id, message, delay (ms), fingerprint ('' = no key), deadline (ms), how many may be pending
+Dead ones wait for people, and must not keep the living out: as many more may be pending as jobs are
+dead, and ten times as many in all.
+-> {'accepted'|'replay', id} | {'mismatch'|'late'|'full'} ]]
+local function accept_update(keys, argv)
+    local update, ready, delayed, count, idem = keys[1], keys[2], keys[3], keys[4], keys[5]
+    local dead = keys[6]
+    local id, message, delay, fingerprint = argv[1], argv[2], whole(argv[3], 0), argv[4]
+    local deadline, limit = whole(argv[5], 0), whole(argv[6], 0)
+
+    if redis.call('EXISTS', update) == 1 then return { 'accepted', id } end
+    local seen, first_id = recall(idem, fingerprint)
+    if seen then return { seen, first_id } end
+    local pending = updates_pending(count)
+    local alive = pending - (dead and redis.call('ZCARD', dead) or 0)
+    if alive >= limit or pending >= 10 * limit then return { 'full' } end
+    local now = now_ms()
+    if now > deadline then return { 'late' } end
+
+    redis.call('HSET', update, 'id', id, 'message', message, 'accepted_at', rfc3339(now),
+               'step', 'broadcast', 'epoch', 0)
+    redis.call('HINCRBY', count, 'updates_accepted', 1)
+    if delay > 0 then
+        redis.call('ZADD', delayed, now + delay, id)
+    else
+        redis.call('LPUSH', ready, id)
+    end
+    remember(idem, fingerprint, id)
+    return { 'accepted', id }
+end
+
+--[[ cancel: marks the order; its job stays where it is and the worker settles what is owed.
+KEYS  order, events
+ARGV  (none)
+-> {'cancelled'} (again: the same) | {'not_found'} | {'too_late', status} ]]
+local function cancel(keys)
+    local order, events = keys[1], keys[2]
+    local o = read(order, 'id', 'version', 'status', 'payment_status', 'kitchen_status')
+    if not o.id then return { 'not_found' } end
+    if o.status == 'cancelled' then return { 'cancelled' } end
+    if o.status ~= 'order_placed' or o.kitchen_status ~= 'pending' then
+        return { 'too_late', o.status }
+    end
+    o.status = 'cancelled'
+    record(order, events, o, rfc3339(now_ms()))
+    return { 'cancelled' }
+end
+
+register('place', place)
+register('accept_update', accept_update)
+register('cancel', cancel, 'allow-oom')
