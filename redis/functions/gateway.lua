@@ -11,7 +11,7 @@ was captured once. One hash a payment key:
     refunds   how often money went back (0 or 1)   result    captured | declined, the first one ]]
 
 -- An entry is kept for 90 days from its last charge or refund: longer than any retry can take, also
--- one that somebody sets going again after weeks in review, and longer than an order is kept by
+-- one that is requeued after weeks in review, and longer than an order is kept by
 -- default. (Stripe keeps its idempotency keys for 30 days.)
 local KEEP_SECONDS = 90 * 86400
 

@@ -8,13 +8,13 @@ time comes from Redis' own clock, and no function ever trusts the clock of its c
 An order's job is the order's id; where it stands in the queue is one of four places:
 
     place --> ready --take--> active:<worker> --step--> delayed --take--> active ... --> settled
-                ^                |    ^  (waits 0: kept in hand)
+                ^                |    ^  (waits 0: kept)
                 +---- reap ------+    +-- fail --> delayed, after 8 tries dead
 
 Invariant: each unsettled order is in exactly one of ready, one active list, delayed, dead.
 
 Fencing (M. Kleppmann, "How to do distributed locking", 2016): `begin` raises the job's epoch and
-hands it to the worker; a later write must bring the same epoch and find the job in that worker's
+gives it to the worker; a later write must bring the same epoch and find the job in that worker's
 list, else it answers {'fenced'} and nothing is changed. Reaping raises the epoch too.
 
 The C side of each call, with the same names, is fcgi/order/store.c.
@@ -27,9 +27,9 @@ Redis reports an error in user_function:3042, that is line 42 of part 03. ]]
 
 local VERSION = '2'
 
-local CLOCK_TOLERANCE_MS = 1000   -- further apart, a caller and Redis do not agree on the time
+local CLOCK_TOLERANCE_MS = 1000 -- further apart, a caller and Redis do not agree on the time
 local DAY_MS = 86400 * 1000
-local UPDATE_DONE_SECONDS = 60    -- a published update is kept so that a late repeat finds it
+local UPDATE_DONE_SECONDS = 60  -- a published update is kept so that a late repeat finds it
 
 -- allow-oom: Redis at maxmemory refuses writes, and these only move or settle what is there.
 local function register(name, callback, ...)
@@ -62,9 +62,9 @@ local function rfc3339(ms)
                          math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, ms % 1000)
 end
 
--- A whole number from `least` on, of an argument; anything else ends the call, so ask before the
--- first write. (NaN and the infinities fail the comparisons.)
-local function whole(argument, least)
+-- An argument that must be an integer from `least` on; any other ends the call with an error, so
+-- read all arguments before the first write. (NaN and the infinities fail the comparisons.)
+local function integer_arg(argument, least)
     local n = tonumber(argument)
     if n and n >= least and n <= 1e15 and n == math.floor(n) then return n end
     error(redis.error_reply('TIFFIN not a whole number from ' .. least .. ' on: '
@@ -82,7 +82,7 @@ local function read(key, ...)
     return out
 end
 
--- The version /readyz compares with the one its program was built for.
+-- What /readyz compares with the version that its program was built for (order/keys.h).
 local function library_version()
     return VERSION
 end

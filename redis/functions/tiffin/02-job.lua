@@ -1,10 +1,12 @@
 -- What several functions do with a job, or with the Idempotency-Key it came with.
 
 local EVENTS_KEPT = 100000        -- XADD MAXLEN ~
-local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is remembered for 24 h
-local GATEWAY_SURE_MS = 80 * DAY_MS -- so long a payment gateway surely knows a payment key;
-                                  -- ours keeps it for 90 days (gateway.lua), so tries have time
-local KEPT_LEAST_MS = 90 * DAY_MS -- so long a shorter retention than today's shows
+local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is kept for 24 h
+-- For so long a payment gateway certainly knows a payment key. Ours keeps it for 90 days
+-- (gateway.lua); the rest is time for retries.
+local PAYMENT_KEY_SAFE_MS = 80 * DAY_MS
+-- For so long a retention that was shorter than today's is still reported.
+local KEEP_LEAST_WINDOW_MS = 90 * DAY_MS
 
 -- Records the order's three statuses as its next version: the hash, its history line v<version>,
 -- and one event. `o` holds id, version and the three statuses; o.version is raised.
@@ -18,9 +20,10 @@ local function record(order_key, events_key, o, at)
                'kitchen_status', o.kitchen_status, 'at', at)
 end
 
--- What a remembered Idempotency-Key says about this request: nil (never seen), 'replay' and the
--- id of the first answer, or 'mismatch'. The key holds "<fingerprint> <id>".
-local function recall(idem_key, fingerprint)
+-- What the stored Idempotency-Key says about this request: nil (not stored, or the request has
+-- none), 'replay' and the id of the first answer, or 'mismatch'. The key holds "<fingerprint>
+-- <id>".
+local function find_idempotent(idem_key, fingerprint)
     if fingerprint == '' then return nil end
     local seen = redis.call('GET', idem_key)
     if not seen then return nil end
@@ -29,26 +32,28 @@ local function recall(idem_key, fingerprint)
     return 'replay', id
 end
 
-local function remember(idem_key, fingerprint, id)
+-- Stores the key with the answer's id; nothing when the request has none (fingerprint '').
+local function store_idempotent(idem_key, fingerprint, id)
     if fingerprint == '' then return end
     redis.call('SET', idem_key, fingerprint .. ' ' .. id, 'EX', IDEMPOTENCY_SECONDS)
 end
 
--- How many broadcasts are accepted and neither published nor discarded.
+-- How many updates are accepted and neither published nor discarded.
 local function updates_pending(count_key)
     local n = read(count_key, 'updates_accepted', 'updates_published', 'updates_discarded')
     return (n.updates_accepted or 0) - (n.updates_published or 0) - (n.updates_discarded or 0)
 end
 
--- Does the caller still own the job? Its epoch must be the latest and the id in its list.
+-- Is the caller still the job's holder? Its epoch must be the latest and the id in its list; else
+-- it is fenced.
 local function owns(job_key, active_key, id, epoch)
     return redis.call('HGET', job_key, 'epoch') == epoch
         and redis.call('LPOS', active_key, id) ~= false
 end
 
--- Puts a job into the dead set. An order is then needs_review: not final, its step is kept, and
--- resume_status is what it goes back to when somebody requeues it.
-local function bury(job_key, dead_key, events_key, id, reason, now)
+-- Moves a job to the dead set: the dead letters, which wait for an operator. An order is then
+-- needs_review: not final, its step is kept, and resume_status is the status that requeue restores.
+local function move_to_dead(job_key, dead_key, events_key, id, reason, now)
     local at = rfc3339(now)
     redis.call('HSET', job_key, 'dead_reason', reason)
     redis.call('ZADD', dead_key, now, id)
@@ -66,13 +71,12 @@ end
 local function is_past_gateway(o, now)
     local will_ask = o.step == 'payment' or o.step == 'refund' or o.status == 'cancelled'
     return o.payment_key and will_ask
-        and (o.payment_key_at or o.created_at or '') < rfc3339(now - GATEWAY_SURE_MS)
+        and (o.payment_key_at or o.created_at or '') < rfc3339(now - PAYMENT_KEY_SAFE_MS)
 end
 
--- An order is over: counted, and kept for so long. For how long is a setting of the workers; whoever
--- checks the store must know it as well, and finds it here: the latest, and the shortest that orders
--- of the last 90 days were kept.
-local function finish(order_key, count_key, facts_key, status, keep_seconds, now)
+-- Counts an order that is over and makes it expire. The retention is a setting of the workers;
+-- tiffin-ctl fsck reads it from the facts: the latest one, and the shortest of the last 90 days.
+local function finish_order(order_key, count_key, facts_key, status, keep_seconds, now)
     redis.call('HINCRBY', count_key, 'settled', 1)
     redis.call('HINCRBY', count_key, status, 1)
     redis.call('EXPIRE', order_key, keep_seconds)
@@ -80,7 +84,7 @@ local function finish(order_key, count_key, facts_key, status, keep_seconds, now
     local kept = read(facts_key, 'keep_least', 'keep_least_at')
     redis.call('HSET', facts_key, 'keep_seconds', keep_seconds)
     if keep_seconds <= tonumber(kept.keep_least or keep_seconds)
-        or now - tonumber(kept.keep_least_at or 0) > KEPT_LEAST_MS then
+        or now - tonumber(kept.keep_least_at or 0) > KEEP_LEAST_WINDOW_MS then
         redis.call('HSET', facts_key, 'keep_least', keep_seconds, 'keep_least_at', now)
     end
 end

@@ -1,6 +1,6 @@
--- What the API calls: new orders and updates, and the cancellation of an order.
+-- What the API calls to write: new orders and updates, and the cancellation of an order.
 
-local USER_ORDERS_KEPT = 10       -- for the dashboard
+local USER_ORDERS_KEPT = 10 -- for the dashboard
 
 --[[ place: order, job, indexes, event and Idempotency-Key, all or nothing. Idempotent by order id.
 KEYS  order, ready, index, count, events, restaurant, user, user's orders, idem
@@ -10,11 +10,11 @@ ARGV  id, restaurant id, item, quantity, user id ('' = none), fingerprint ('' = 
 local function place(keys, argv)
     local order, ready, index, count, events = keys[1], keys[2], keys[3], keys[4], keys[5]
     local restaurant, user, user_orders, idem = keys[6], keys[7], keys[8], keys[9]
-    local id, restaurant_id, item, quantity = argv[1], argv[2], argv[3], whole(argv[4], 1)
-    local user_id, fingerprint, deadline = argv[5], argv[6], whole(argv[7], 0)
+    local id, restaurant_id, item, quantity = argv[1], argv[2], argv[3], integer_arg(argv[4], 1)
+    local user_id, fingerprint, deadline = argv[5], argv[6], integer_arg(argv[7], 0)
 
     if redis.call('EXISTS', order) == 1 then return { 'placed', id } end
-    local seen, first_id = recall(idem, fingerprint)
+    local seen, first_id = find_idempotent(idem, fingerprint)
     if seen then return { seen, first_id } end
     local dish = read(restaurant, 'name', 'currency', 'price:' .. item)
     if not dish.name then return { 'no_restaurant' } end
@@ -38,24 +38,24 @@ local function place(keys, argv)
     redis.call('ZADD', index, now, id)
     redis.call('HINCRBY', count, 'placed', 1)
     redis.call('LPUSH', ready, id)
-    remember(idem, fingerprint, id)
+    store_idempotent(idem, fingerprint, id)
     return { 'placed', id }
 end
 
 --[[ accept_update: a broadcast to come. Same promises as place.
 KEYS  update, ready, delayed, count, idem, dead (not given by callers of version 1)
 ARGV  id, message, delay (ms), fingerprint ('' = no key), deadline (ms), how many may be pending
-Dead ones wait for people, and must not keep the living out: as many more may be pending as jobs are
-dead, and ten times as many in all.
+Dead updates wait for an operator and must not block new ones: as many more may be pending as jobs
+are dead, but ten times as many at most.
 -> {'accepted'|'replay', id} | {'mismatch'|'late'|'full'} ]]
 local function accept_update(keys, argv)
     local update, ready, delayed, count, idem = keys[1], keys[2], keys[3], keys[4], keys[5]
     local dead = keys[6]
-    local id, message, delay, fingerprint = argv[1], argv[2], whole(argv[3], 0), argv[4]
-    local deadline, limit = whole(argv[5], 0), whole(argv[6], 0)
+    local id, message, delay, fingerprint = argv[1], argv[2], integer_arg(argv[3], 0), argv[4]
+    local deadline, limit = integer_arg(argv[5], 0), integer_arg(argv[6], 0)
 
     if redis.call('EXISTS', update) == 1 then return { 'accepted', id } end
-    local seen, first_id = recall(idem, fingerprint)
+    local seen, first_id = find_idempotent(idem, fingerprint)
     if seen then return { seen, first_id } end
     local pending = updates_pending(count)
     local alive = pending - (dead and redis.call('ZCARD', dead) or 0)
@@ -71,7 +71,7 @@ local function accept_update(keys, argv)
     else
         redis.call('LPUSH', ready, id)
     end
-    remember(idem, fingerprint, id)
+    store_idempotent(idem, fingerprint, id)
     return { 'accepted', id }
 end
 

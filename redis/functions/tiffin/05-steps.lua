@@ -1,9 +1,10 @@
--- A worker's way with one job: take it, begin it, say how its step went.
+-- A worker and one job: take it, begin it, report how its step went.
 
-local PAST_GATEWAY = 'the payment is older than the gateway remembers: look into its books, '
+-- The dead_reason of an order whose money must not be asked for any more (is_past_gateway).
+local PAST_GATEWAY_REASON = 'the payment is older than the gateway remembers: look into its books, '
     .. 'then tiffin-ctl settle'
 
--- Which step follows which, when all goes well and nobody cancelled.
+-- Which step follows which, when all goes well and the order is not cancelled.
 local NEXT_STEP = {
     payment = 'kitchen',
     kitchen = 'preparing_food',
@@ -14,21 +15,21 @@ local NEXT_STEP = {
     refund = 'settled',
 }
 
---[[ take: claims up to n jobs into my list: first those that are due, the oldest first, then the
-ready ones. Only a worker that is registered may: an unregistered one's list is never reaped.
-A paused queue gives nothing; what is held is finished.
+--[[ take: claims up to n jobs into the worker's list: first the delayed ones that are due, the
+oldest first, then ready ones. Only for a registered worker: another one's list would never be
+reaped. A paused queue gives nothing; jobs that are held go on.
 KEYS  ready, active, delayed, workers, paused
 ARGV  worker id, n, what time it is by Redis' clock as the caller knows it (ms; not given by callers
       of version 1)
 -> {ms until the next delayed job is due (-1 = none), id, ...} | {'unregistered'} |
-   {'late'} it comes too late, or Redis' clock was set forward: beat, and tell what you find ]]
+   {'late'} the call comes too late, or Redis' clock was set forward: beat, which shows which ]]
 local function take(keys, argv)
     local ready, active, delayed, workers, paused = keys[1], keys[2], keys[3], keys[4], keys[5]
-    local worker, n = argv[1], whole(argv[2], 0)
+    local worker, n = argv[1], integer_arg(argv[2], 0)
 
     if redis.call('SISMEMBER', workers, worker) == 0 then return { 'unregistered' } end
     local now = now_ms()
-    if now - whole(argv[3] or now, 0) > CLOCK_TOLERANCE_MS then return { 'late' } end
+    if now - integer_arg(argv[3] or now, 0) > CLOCK_TOLERANCE_MS then return { 'late' } end
     if redis.call('EXISTS', paused) == 1 then return { -1 } end
     local out = { -1 }
     local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, n)
@@ -49,13 +50,13 @@ local function take(keys, argv)
 end
 
 --[[ begin: the worker starts on a job of its list. Raises the epoch: earlier holders are fenced.
-Past the time for which the gateway surely knows the payment key, neither charge nor refund is handed
-out: the order goes to people.
+Past the time for which the gateway certainly knows the payment key, neither charge nor refund is
+begun: the order moves to dead, for an operator.
 KEYS  job (order or update), active, dead, events
 ARGV  id
 -> {'begun', epoch, step, tries, status, amount_cents, currency, payment_key} ('' where an update
-   has none, or no intent exists) | {'gone'} (not in my list any more) | {'dead', reason}
-   (a caller of version 1 gives two keys; it is told {'gone'}, and gives the job back when it leaves) ]]
+   has none, or no intent exists) | {'gone'} (no longer in the worker's list) | {'dead', reason}
+   (a caller of version 1 gives two keys; it gets {'gone'}, and gives the job back by leave) ]]
 local function begin(keys, argv)
     local job, active, dead, events, id = keys[1], keys[2], keys[3], keys[4], argv[1]
     if redis.call('LPOS', active, id) == false then return { 'gone' } end
@@ -69,8 +70,8 @@ local function begin(keys, argv)
     if is_past_gateway(j, now) then
         if not dead then return { 'gone' } end
         redis.call('LREM', active, 1, id)
-        bury(job, dead, events, id, PAST_GATEWAY, now)
-        return { 'dead', PAST_GATEWAY }
+        move_to_dead(job, dead, events, id, PAST_GATEWAY_REASON, now)
+        return { 'dead', PAST_GATEWAY_REASON }
     end
     return { 'begun', redis.call('HINCRBY', job, 'epoch', 1), j.step, tonumber(j.tries or 0),
              j.status or '', tonumber(j.amount_cents or 0), j.currency or '', j.payment_key or '' }
@@ -95,8 +96,8 @@ local function intent(keys, argv)
     return { 'ok', key }
 end
 
--- What a finished step makes of the order: changes o's statuses, returns the next step and
--- whether anything visible changed; nil when result does not fit the step.
+-- What a finished step makes of the order: changes o's statuses, returns the next step and whether
+-- a status changed; nil when the result does not fit the step.
 local function advance(o, step, result)
     local cancelled = o.status == 'cancelled'
     local is_charged = result == 'ok' or result == 'declined'
@@ -132,14 +133,14 @@ end
 --[[ step: one step is done. State, history, event, acknowledgement and next job are one fact.
 KEYS  order, active, ready, delayed, events, count, facts (not given by callers of version 1)
 ARGV  id, epoch, step, result ('ok'; payment also 'declined', 'not_charged'),
-      wait before the next step (ms; 0 = the worker keeps the job in hand, with a new epoch),
+      wait before the next step (ms; 0 = the worker keeps the job, with a new epoch),
       how long a settled order is kept (s)
 -> {'held', version, next step, new epoch} | {'delayed', version, next step} |
    {'settled', version} | {'fenced'} ]]
 local function step(keys, argv)
     local order, active, delayed, events, count = keys[1], keys[2], keys[4], keys[5], keys[6]
     local id, epoch, done, result = argv[1], argv[2], argv[3], argv[4]
-    local wait, keep_seconds = whole(argv[5], 0), whole(argv[6], 1)
+    local wait, keep_seconds = integer_arg(argv[5], 0), integer_arg(argv[6], 1)
 
     if not owns(order, active, id, epoch) then return { 'fenced' } end
     local o = read(order, 'id', 'version', 'status', 'payment_status', 'kitchen_status', 'step',
@@ -158,7 +159,7 @@ local function step(keys, argv)
     if visible then record(order, events, o, rfc3339(now)) end
     if next_step == 'settled' then
         redis.call('LREM', active, 1, id)
-        finish(order, count, keys[7], o.status, keep_seconds, now)
+        finish_order(order, count, keys[7], o.status, keep_seconds, now)
         return { 'settled', tonumber(o.version) }
     end
     if wait > 0 and next_step ~= 'refund' then -- money owed does not wait for a stage
@@ -169,20 +170,22 @@ local function step(keys, argv)
     return { 'held', tonumber(o.version), next_step, redis.call('HINCRBY', order, 'epoch', 1) }
 end
 
---[[ fail: the step did not succeed. Tried again after a wait, or dead when it has had its tries.
+--[[ fail: the step failed. It is retried after a wait, or the job is dead when it has had its
+tries.
 KEYS  job, active, delayed, dead, events
 ARGV  id, epoch, wait (ms), tries allowed, reason
 -> {'delayed', tries so far} | {'dead', tries} | {'fenced'} ]]
 local function fail(keys, argv)
     local job, active, delayed, dead, events = keys[1], keys[2], keys[3], keys[4], keys[5]
-    local id, epoch, wait, allowed = argv[1], argv[2], whole(argv[3], 0), whole(argv[4], 1)
+    local id, epoch = argv[1], argv[2]
+    local wait, allowed = integer_arg(argv[3], 0), integer_arg(argv[4], 1)
 
     if not owns(job, active, id, epoch) then return { 'fenced' } end
     local now = now_ms()
     local tries = redis.call('HINCRBY', job, 'tries', 1)
     redis.call('LREM', active, 1, id)
     if tries >= allowed then
-        bury(job, dead, events, id, argv[5], now)
+        move_to_dead(job, dead, events, id, argv[5], now)
         return { 'dead', tries }
     end
     redis.call('ZADD', delayed, now + wait, id)

@@ -1,7 +1,8 @@
 -- What an operator commands: tiffin-ctl requeue, discard, settle, pause, resume.
 
--- Takes a job out of the dead set, where it must be, and clears what its failures left.
-local function revive(job_key, dead_key, id)
+-- Takes a job out of the dead set, where it must be, fences its last holder and clears what its
+-- failures left.
+local function take_from_dead(job_key, dead_key, id)
     redis.call('ZREM', dead_key, id)
     redis.call('HINCRBY', job_key, 'epoch', 1)
     redis.call('HDEL', job_key, 'tries', 'crashes', 'dead_reason')
@@ -10,8 +11,8 @@ end
 --[[ requeue: a dead job goes on at the step it had, with all its tries again.
 KEYS  job, ready, dead, events
 ARGV  id
--> {'requeued', step} | {'not_dead'} | {'past_gateway', since} the gateway may have forgotten its key:
-   see settle ]]
+-> {'requeued', step} | {'not_dead'} | {'past_gateway', since} the gateway may have forgotten its
+   key: see settle ]]
 local function requeue(keys, argv)
     local job, ready, dead, events, id = keys[1], keys[2], keys[3], keys[4], argv[1]
     if not redis.call('ZSCORE', dead, id) then return { 'not_dead' } end
@@ -25,7 +26,7 @@ local function requeue(keys, argv)
     if is_past_gateway(o, now) then
         return { 'past_gateway', o.payment_key_at or o.created_at }
     end
-    revive(job, dead, id)
+    take_from_dead(job, dead, id)
     if o.version then
         redis.call('HDEL', job, 'resume_status')
         record(job, events, o, rfc3339(now))
@@ -34,12 +35,12 @@ local function requeue(keys, argv)
     return { 'requeued', o.step }
 end
 
---[[ discard: gives a dead job up. An order goes the way of a cancelled one, so that what was paid,
-or may have been, is refunded; an update is forgotten.
+--[[ discard: gives up a dead job. An order is cancelled, so that what was paid, or may have been,
+is refunded; an update is deleted.
 KEYS  job, ready, dead, events, count
 ARGV  id
--> {'discarded', the step that settles it ('' = none)} | {'not_dead'} | {'past_gateway', since} as in
-   requeue ]]
+-> {'discarded', the step that settles it ('' = none)} | {'not_dead'} | {'past_gateway', since} as
+   in requeue ]]
 local function discard(keys, argv)
     local job, ready, dead, events, count = keys[1], keys[2], keys[3], keys[4], keys[5]
     local id = argv[1]
@@ -51,7 +52,7 @@ local function discard(keys, argv)
     if is_past_gateway(o, now) then
         return { 'past_gateway', o.payment_key_at or o.created_at }
     end
-    revive(job, dead, id)
+    take_from_dead(job, dead, id)
     if not o.version then
         redis.call('HINCRBY', count, 'updates_discarded', 1)
         redis.call('DEL', job)
@@ -65,15 +66,15 @@ local function discard(keys, argv)
     return { 'discarded', next_step }
 end
 
---[[ settle: ends a dead order by what a person found in the gateway's books, where no program may ask
-the gateway any more, or its answer contradicts ours. No money moves here.
+--[[ settle: ends a dead order by what an operator found in the gateway's books, where no program
+may ask the gateway any more, or its answer contradicts ours. No money moves here.
 KEYS  order, dead, events, count, facts
 ARGV  id, what became of the money ('refunded': it was sent back by hand; 'not_charged': none was
       taken), how long a settled order is kept (s)
 -> {'settled', version} | {'not_dead'} | {'misfit', payment_status} it cannot have become that ]]
 local function settle(keys, argv)
     local order, dead, events, count = keys[1], keys[2], keys[3], keys[4]
-    local id, payment, keep_seconds = argv[1], argv[2], whole(argv[3], 1)
+    local id, payment, keep_seconds = argv[1], argv[2], integer_arg(argv[3], 1)
     if not redis.call('ZSCORE', dead, id) then return { 'not_dead' } end
     local o = read(order, 'id', 'version', 'payment_status', 'payment_key')
     local is_open = o.payment_status == 'pending' or o.payment_status == 'paid'
@@ -82,12 +83,12 @@ local function settle(keys, argv)
         return { 'misfit', o.payment_status or '' }
     end
     local now = now_ms()
-    revive(order, dead, id)
+    take_from_dead(order, dead, id)
     redis.call('HDEL', order, 'resume_status')
     redis.call('HSET', order, 'step', 'settled', 'settled_by_hand', rfc3339(now))
     o.status, o.payment_status, o.kitchen_status = 'cancelled', payment, 'cancelled'
     record(order, events, o, rfc3339(now))
-    finish(order, count, keys[5], o.status, keep_seconds, now)
+    finish_order(order, count, keys[5], o.status, keep_seconds, now)
     return { 'settled', tonumber(o.version) }
 end
 

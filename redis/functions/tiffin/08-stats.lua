@@ -1,6 +1,6 @@
 -- Figures: of the queue, and of each process.
 
---[[ stats: one look at counters and places, so that the invariant can be checked at any moment:
+--[[ stats: a snapshot of counters and places, so that the invariant can be checked at any moment:
 placed - settled + updates pending = ready + active + delayed + dead.
 KEYS  count, ready, delayed, dead, workers, paused, active, ... (one per registered worker)
 ARGV  (none)
@@ -22,13 +22,14 @@ local function stats(keys)
              redis.call('ZCARD', dead), redis.call('EXISTS', paused) }
 end
 
---[[ live_write: what a process counts, for those who sum it up. Gone by itself `ttl` ms after the
-process is. One fact: written and never made to expire, it would stay for ever.
+--[[ live_write: the metrics of one process, which /metrics and the monitor sum up. They expire
+`ttl` ms after the last write. As one fact: written but not made to expire, they would stay for
+ever.
 KEYS  live processes, figures of this one
 ARGV  process, time to live (ms), field, value, ...
 -> {'written'} ]]
 local function live_write(keys, argv)
-    local processes, figures, process, ttl = keys[1], keys[2], argv[1], whole(argv[2], 1)
+    local processes, figures, process, ttl = keys[1], keys[2], argv[1], integer_arg(argv[2], 1)
     if #argv % 2 ~= 0 or #argv < 4 then return redis.error_reply('TIFFIN a value per field') end
     local now = now_ms()
     redis.call('HSET', figures, unpack(argv, 3))

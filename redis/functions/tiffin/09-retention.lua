@@ -1,26 +1,26 @@
---[[ What is over makes room. Memory is short from 60 % of maxmemory on, until it is below 50 %
-(fcgi/order/memory.h); then this gives way, in this order, and nothing else does:
+--[[ Retention. Memory is short from 60 % of maxmemory on, until it is below 50 %
+(fcgi/order/memory.h); then this is dropped, in this order, and nothing else is:
 
     1. events but the newest 20,000, the chat's history but the newest 1,000 messages
     2. settled orders, the oldest first, each with its entry in the gateway's ledger
 
-What strangers can make Redis hold beside that has a bound of its own: an Idempotency-Key goes after
-24 h and not before, because until then a repeat must not order twice (that its order may be gone
-by then, harms nobody: its id is answered, and GET says 404); a published update goes after a
-minute, at most 1,000 wait; a user's list has 10 ids. Where all that and unsettled orders fill
-80 %, the API takes no new orders and updates until there is room again.
+All else that clients can make Redis hold has a bound of its own: an Idempotency-Key goes after 24 h
+and not before, because until then a repeat must not order twice (its order may be gone by then; the
+repeat is answered with its id, and GET says 404); a published update goes after a minute, and at
+most 1,000 are pending; a user's list has 10 ids. Where all that and unsettled orders fill 80 %, the
+API takes no new orders and updates until there is room again.
 
-A worker whose turn it is goes through the index from its old end, some orders at a time:
+One worker at a time goes through the index from its old end, some orders per round:
 
     oldest ---> release ---> gateway_forget ---> forget
     the next    marks those  their entries in    the marked
     orders      settled      the ledger          ones go
 
-The ledger's entry goes first: killed in between, the order is still there, marked, and the next
-round begins with it again. ]]
+The ledger's entry goes first: after a crash in between, the order is still there, marked, and the
+next round begins with it. ]]
 
-local EVENTS_KEPT_SHORT = 20000   -- while memory is short; about 120 bytes each
-local CHAT_KEPT_SHORT = 1000      -- while memory is short; up to TIFFIN_CHAT_MAX_BYTES each
+local EVENTS_KEPT_SHORT = 20000 -- while memory is short; about 120 bytes each
+local CHAT_KEPT_SHORT = 1000    -- while memory is short; up to TIFFIN_CHAT_MAX_BYTES each
 
 --[[ trim: drops from the index the orders that have expired. For workers of version 1; later ones
 call release.
@@ -38,16 +38,16 @@ local function trim(keys, argv)
     return { 'trimmed', n }
 end
 
---[[ oldest: whose turn is it, and which orders come next? The turn is kept by asking again; who does
-not for `turn` ms has lost it. The key holds "<worker> <when>".
+--[[ oldest: takes or renews the lease on this work, and returns the orders that come next. The
+lease (turn) ends when it is not renewed for `turn` ms. Its key holds "<worker> <when>".
 KEYS  turn, index, events, chat log
 ARGV  worker id, turn (ms), rank in the index from which on, how many at most, placed at least how
       long ago (ms), 1 = memory is short: trim events and chat
--> {'oldest', id, ...} | {'waiting'} it is another worker's turn ]]
+-> {'oldest', id, ...} | {'waiting'} another worker has the lease ]]
 local function oldest(keys, argv)
     local turn, index, events, log = keys[1], keys[2], keys[3], keys[4]
-    local worker, turn_ms, first = argv[1], whole(argv[2], 1), whole(argv[3], 0)
-    local n, age, is_short = whole(argv[4], 1), whole(argv[5], 0), argv[6] == '1'
+    local worker, turn_ms, first = argv[1], integer_arg(argv[2], 1), integer_arg(argv[3], 0)
+    local n, age, is_short = integer_arg(argv[4], 1), integer_arg(argv[5], 0), argv[6] == '1'
     local now = now_ms()
 
     local holder, at = string.match(redis.call('GET', turn) or '', '^(%S+) (%d+)$')
@@ -89,8 +89,9 @@ local function release(keys, argv)
     return out
 end
 
---[[ forget: those that are leaving are gone. The counters say how many ever were, and which the
-youngest was (forgotten_to, ms): whoever misses an order can tell whether it may have been let go.
+--[[ forget: deletes the orders that are marked as leaving. The counters say how many ever were, and
+when the youngest of them was placed (forgotten_to, ms): so fsck knows whether a missing order may
+be one.
 KEYS  index, count, order, ...
 ARGV  id, ... (one per order key)
 -> {'forgotten', how many} ]]

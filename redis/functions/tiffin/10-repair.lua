@@ -1,15 +1,16 @@
--- What tiffin-ctl fsck --repair calls. The caller found something wrong a moment ago; these look
--- again themselves, so nothing is done to a job that was moved meanwhile. A job that is at work and
--- held by one registered worker stays with it, and comes out by step, fail or reap as ever; where a
--- job is taken from a worker, its epoch is raised.
+-- What tiffin-ctl fsck --repair calls. The caller found something wrong a moment ago; these check
+-- again themselves, so nothing is done to a job that was moved meanwhile. A job that one registered
+-- worker holds stays with it, and comes out by step, fail or reap as always; where a job is taken
+-- from a worker, its holder is fenced.
 
--- Do the statuses say that nothing more is to come? (An update has none.)
+-- Are the statuses final? (An update has none.)
 local function is_final(j)
     return j.status == 'delivered' or j.status == 'payment_failed'
         or (j.status == 'cancelled' and j.payment_status ~= 'pending' and j.payment_status ~= 'paid')
 end
 
--- Is it over, by its step and its statuses? nil when the two disagree: then only people can say.
+-- Is it over, by its step and its statuses? nil when the two disagree: then an operator must
+-- decide.
 local function is_over(j)
     if not j.step or (j.version and not j.status) then return nil end
     if not j.version then return j.step == 'published' end
@@ -19,7 +20,7 @@ end
 
 -- Where the job with this hash has to stand: 'nowhere', 'dead', 'any' (ready, delayed or an active
 -- list), 'kept' (dead, or any when it is not there: an update has no status that says so); nil when
--- no program can know.
+-- an operator must decide.
 local function right_place(j, exists)
     if not exists then return 'nowhere' end
     local over = is_over(j)
@@ -35,7 +36,7 @@ KEYS  job, ready, delayed, dead, workers, then heartbeat and active list of each
       registered or has a list
 ARGV  id, worker, ... (one per pair of keys)
 -> {'repaired', what was done} | {'nothing'} it stands right | {'changed'} a worker has come since
-   the caller looked: ask again | {'undecided'} only people can say ]]
+   the caller looked: ask again | {'undecided'} an operator must decide ]]
 local function repair_place(keys, argv)
     local job, ready, delayed, dead, workers = keys[1], keys[2], keys[3], keys[4], keys[5]
     local id, named, owners, strays, owned = argv[1], {}, {}, {}, 0
@@ -91,7 +92,7 @@ local function repair_place(keys, argv)
     if keep ~= dead then redis.call('ZREM', dead, id) end
     if not keep then return { 'repaired', 'removed from the queue' } end
     if keep == ready or keep == dead then
-        redis.call('HINCRBY', job, 'epoch', 1) -- whoever held it is a stranger to it
+        redis.call('HINCRBY', job, 'epoch', 1) -- fences its last holder
     end
     if keep == ready then redis.call('RPUSH', ready, id) end
     if keep == dead and not is_dead then redis.call('ZADD', dead, now_ms(), id) end
@@ -106,7 +107,7 @@ ARGV  id, created (ms; the index sorts by it), how long a settled order is kept 
 -> {'repaired', what was done} | {'nothing'} ]]
 local function repair_record(keys, argv)
     local job, index, id = keys[1], keys[2], argv[1]
-    local created, keep_seconds, done = whole(argv[2], 0), whole(argv[3], 1), {}
+    local created, keep_seconds, done = integer_arg(argv[2], 0), integer_arg(argv[3], 1), {}
     local ttl = redis.call('TTL', job)
 
     if ttl == -2 then
@@ -131,8 +132,8 @@ local function repair_record(keys, argv)
 end
 
 --[[ repair_counts: makes the counters agree with the places. Only for a queue in which each job
-stands right; it looks at every job there is, so Redis serves nobody else meanwhile (about 0.1 s
-for 100,000). `settled` is the sum of its three kinds; `placed` is that and what is in the places.
+stands right; it reads every job there is, and Redis serves no other call meanwhile (about 0.1 s for
+100,000). `settled` is the sum of its three kinds; `placed` is that and what is in the places.
 KEYS  count, ready, delayed, dead, workers, active, ... (one per registered worker)
 ARGV  (none)
 -> {'repaired', what was done} | {'nothing'} | {'changed'} | {'undecided'} ]]
