@@ -30,24 +30,28 @@ local function right_place(j, exists)
     return j.version and 'any' or 'kept'
 end
 
---[[ repair_place: puts one job where it belongs: one that is nowhere goes to ready, of several
-places one stays, a job that is over, or never was, goes out of all of them.
-KEYS  job, ready, delayed, dead, workers, then heartbeat and active list of each worker that is
-      registered or has a list
-ARGV  id, worker, ... (one per pair of keys)
--> {'repaired', what was done} | {'nothing'} it stands right | {'changed'} a worker has come since
-   the caller looked: ask again | {'undecided'} an operator must decide ]]
-local function repair_place(keys, argv)
-    local job, ready, delayed, dead, workers = keys[1], keys[2], keys[3], keys[4], keys[5]
-    local id, named, owners, strays, owned = argv[1], {}, {}, {}, 0
-    local function times(list) return #redis.call('LPOS', list, id, 'COUNT', 0) end
+local function times_in(list_key, id)
+    return #redis.call('LPOS', list_key, id, 'COUNT', 0)
+end
 
-    if #keys - 5 ~= 2 * (#argv - 1) then return redis.error_reply('TIFFIN two keys per worker') end
+-- Has the caller named every registered worker, from argv[2] on?
+local function names_all_workers(workers_key, argv)
+    local named = {}
+    for i = 2, #argv do named[argv[i]] = true end
+    for _, worker in ipairs(redis.call('SMEMBERS', workers_key)) do
+        if not named[worker] then return false end
+    end
+    return true
+end
+
+-- The active lists that have the job, by the arguments of repair_place: of registered workers, and
+-- how often they have it together; and of others.
+local function find_holders(keys, argv)
+    local workers, id, owners, strays, owned = keys[5], argv[1], {}, {}, 0
     for i = 2, #argv do
         local heartbeat, active = keys[2 + 2 * i], keys[3 + 2 * i]
-        named[argv[i]] = true
-        local n = times(active)
-        -- One that beats will register itself with its next heartbeat.
+        local n = times_in(active, id)
+        -- A worker with a heartbeat registers itself with its next one.
         local is_known = redis.call('SISMEMBER', workers, argv[i]) == 1
             or redis.call('EXISTS', heartbeat) == 1
         if n > 0 and is_known then
@@ -56,13 +60,36 @@ local function repair_place(keys, argv)
             strays[#strays + 1] = active
         end
     end
-    for _, worker in ipairs(redis.call('SMEMBERS', workers)) do
-        if not named[worker] then return { 'changed' } end
+    return owners, owned, strays
+end
+
+-- Takes the job out of these active lists; in the one that it may keep, one entry stays.
+local function remove_from_owners(owners, owned, keep, id)
+    for _, list in ipairs(owners) do
+        if list ~= keep then
+            redis.call('LREM', list, 0, id)
+        elseif owned > 1 then
+            redis.call('LREM', list, owned - 1, id)
+        end
     end
+end
+
+--[[ repair_place: puts one job where it belongs: one that is nowhere goes to ready, of several
+places one stays, a job that is over, or never was, goes out of all of them.
+KEYS  job, ready, delayed, dead, workers, then heartbeat and active list of each worker that is
+      registered or has a list
+ARGV  id, worker, ... (one per pair of keys)
+-> {'repaired', what was done} | {'nothing'} it stands right | {'changed'} a worker has come since
+   the caller looked: ask again | {'undecided'} an operator must decide ]]
+local function repair_place(keys, argv)
+    local job, ready, delayed, dead, id = keys[1], keys[2], keys[3], keys[4], argv[1]
+    if #keys - 5 ~= 2 * (#argv - 1) then return redis.error_reply('TIFFIN two keys per worker') end
+    if not names_all_workers(keys[5], argv) then return { 'changed' } end
 
     local j = read(job, 'step', 'status', 'payment_status', 'version', 'dead_reason')
     local where = right_place(j, redis.call('EXISTS', job) == 1)
-    local n_ready = times(ready)
+    local owners, owned, strays = find_holders(keys, argv)
+    local n_ready = times_in(ready, id)
     local is_delayed = redis.call('ZSCORE', delayed, id) ~= false
     local is_dead = redis.call('ZSCORE', dead, id) ~= false
     if where == 'kept' then where = is_dead and 'dead' or 'any' end
@@ -81,13 +108,7 @@ local function repair_place(keys, argv)
     if n == (keep and 1 or 0) and (is_there or not keep) then return { 'nothing' } end
 
     for _, list in ipairs({ ready, unpack(strays) }) do redis.call('LREM', list, 0, id) end
-    for _, list in ipairs(owners) do
-        if list ~= keep then
-            redis.call('LREM', list, 0, id)
-        elseif owned > 1 then
-            redis.call('LREM', list, owned - 1, id)
-        end
-    end
+    remove_from_owners(owners, owned, keep, id)
     if keep ~= delayed then redis.call('ZREM', delayed, id) end
     if keep ~= dead then redis.call('ZREM', dead, id) end
     if not keep then return { 'repaired', 'removed from the queue' } end
