@@ -1,43 +1,59 @@
 # shellcheck shell=bash
-# The settings that nginx' configuration is made of, checked: for fcgi/stack/lib.sh (make up) and
-# for the container's entrypoint. Sourced, never run. The table for people is in
-# fcgi/base/conf.c. Who sources this has die REASON: one line, non-zero.
+# Settings for scripts: their defaults, and the checks of those that nginx' configuration is made of.
+# Sourced, never run: by render.sh, the container's entrypoint.sh and health.sh, and fcgi/stack/lib.sh.
+# The sourcing script has `die REASON`, which writes one line and exits non-zero.
+#
+# Defaults and bounds are those of fcgi/base/conf.c. `make readme` writes them to settings.txt, because
+# a container of nginx has no program of ours to ask.
 
-# setting NAME DEFAULT MIN MAX: export NAME, DEFAULT when unset or empty; a value
-# that is not a whole number within MIN..MAX ends the start. With LENIENT=1 (who stops
-# a stack must not be kept from it) the default is taken instead.
+# shellcheck disable=SC2034 # some are read by the sourcing script
+declare -A DEFAULT LEAST MOST
+# read_table: from standard input.
+read_table() {
+    local name default least most
+    while read -r name default least most; do
+        [[ $name == TIFFIN_* ]] || continue
+        DEFAULT[$name]=$default LEAST[$name]=$least MOST[$name]=$most
+    done
+}
+read_table <"$(dirname "${BASH_SOURCE[0]}")/settings.txt"
+
+# setting NAME [DEFAULT]: export NAME, with its default when unset or empty. Dies when it is not a whole
+# number within its bounds; with LENIENT=1 (a stack can be stopped whatever its settings are) it gets
+# the default instead.
 LENIENT=0
 setting() {
-    local value=${!1:-$2}
-    if ! [[ $value =~ ^(0|-?[1-9][0-9]{0,9})$ ]] || ((value < $3 || value > $4)); then
+    local default=${2-${DEFAULT[$1]}} least=${LEAST[$1]} most=${MOST[$1]}
+    local value=${!1:-$default}
+    if ! [[ $value =~ ^(0|-?[1-9][0-9]{0,9})$ ]] || ((value < least || value > most)); then
         if ((LENIENT)); then
-            export "$1=$2"
+            export "$1=$default"
             return
         fi
-        die "$1=$value is not a whole number from $3 to $4"
+        die "$1=$value is not a whole number from $least to $most"
     fi
     export "$1=$value"
 }
 
-# config_path NAME: may its value stand between quotation marks in a configuration file?
+# config_path NAME: dies when its value cannot be quoted in nginx' configuration.
 config_path() {
     case ${!1} in
     *[\"\\\$\;\{\}]* | *$'\n'*) die "$1 holds a character that a configuration file cannot carry" ;;
     esac
 }
 
-# public_port NAME: a port as browsers see it, 0 = the one that nginx listens on. Of `address:port`,
-# which docker compose knows too, the port counts.
+# public_port NAME: export a port as browsers see it, 0 = the one that nginx listens on; of
+# `address:port`, as docker compose may have it, the port.
 public_port() {
     [[ ${!1:-} != ?*:* ]] || export "$1=${!1##*:}"
-    setting "$1" 0 0 65535
+    setting "$1"
 }
 
 # words NAME: the words of its value, each once and on a line of its own.
 words() { tr -s '[:space:]' '\n' <<<"${!1:-}" | awk 'NF && !seen[$0]++'; }
 
-# word_list NAME PATTERN WHAT: each of its words must be WHAT, which is what PATTERN looks like:
-# they go into nginx' configuration as they are.
+# word_list NAME PATTERN WHAT: dies when one of its words, which go into nginx' configuration as they are,
+# does not match PATTERN, that is, is not WHAT.
 word_list() {
     local word
     while read -r word; do
@@ -48,10 +64,10 @@ word_list() {
 # Host names as RFC 1123 has them, and with the underscore of containers.
 LABEL='[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
 HOST_NAME="^(\\*\\.)?$LABEL(\\.$LABEL)*\$"
-# Roughly; nginx itself knows exactly.
+# Roughly; nginx itself checks exactly.
 NETWORK='^([0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?)$'
 
-# tls_file NAME: one of the files that TLS needs.
+# tls_file NAME: export the path of the file, made absolute; dies when it cannot be read.
 tls_file() {
     [[ -n ${!1:-} ]] || die "$1 is not set: with TIFFIN_TLS_PORT nginx needs a certificate and its key"
     [[ ${!1} == /* ]] || export "$1=$PWD/${!1}"
@@ -59,25 +75,34 @@ tls_file() {
     [[ -f ${!1} && -r ${!1} ]] || die "$1=${!1} is not a file that $(id -un 2>/dev/null || id -u) (uid $(id -u)) can read"
 }
 
+# one_a_core: how many processes that makes.
+one_a_core() {
+    local cores
+    cores=$(nproc 2>/dev/null || echo 1)
+    echo $((cores < MOST[TIFFIN_API_PROCESSES] ? cores : MOST[TIFFIN_API_PROCESSES]))
+}
+
+# nginx_settings: all of them, each exported with a value that nginx can be given.
 nginx_settings() {
-    setting TIFFIN_PORT 8000 1 65535
-    setting TIFFIN_API_PROCESSES 0 0 64
-    setting TIFFIN_BRIDGES 1 0 16
-    setting TIFFIN_CHAT_PING_MS 25000 10 3600000
-    setting TIFFIN_CHAT_PONG_MS 8000 10 3600000
-    setting TIFFIN_DRAIN_MS 5000 0 600000
-    setting TIFFIN_RATE 50 0 1000000
-    setting TIFFIN_RATE_BURST 100 0 1000000
-    setting TIFFIN_ORDER_RATE 30 0 1000000
-    setting TIFFIN_ORDER_BURST 20 0 1000000
-    setting TIFFIN_STREAMS_PER_CLIENT 64 1 65535
-    setting TIFFIN_LIMIT_LOOPBACK 0 0 1
-    setting TIFFIN_ACCESS_LOG 1 0 1
-    setting TIFFIN_BENCH 0 0 1
-    setting TIFFIN_TLS_PORT 0 0 65535
+    setting TIFFIN_PORT
+    setting TIFFIN_API_PROCESSES
+    setting TIFFIN_BRIDGES
+    setting TIFFIN_CHAT_PING_MS
+    setting TIFFIN_CHAT_PONG_MS
+    setting TIFFIN_DRAIN_MS
+    setting TIFFIN_RATE
+    setting TIFFIN_RATE_BURST
+    setting TIFFIN_ORDER_RATE
+    setting TIFFIN_ORDER_BURST
+    setting TIFFIN_STREAMS_PER_CLIENT
+    setting TIFFIN_LIMIT_LOOPBACK
+    setting TIFFIN_ACCESS_LOG
+    setting TIFFIN_BENCH
+    setting TIFFIN_TLS_PORT
+    setting TIFFIN_HSTS_S
+    ((TIFFIN_API_PROCESSES > 0)) || TIFFIN_API_PROCESSES=$(one_a_core)
     public_port TIFFIN_PUBLIC_PORT
     public_port TIFFIN_TLS_PUBLIC_PORT
-    setting TIFFIN_HSTS_S -1 -1 2000000000
     word_list TIFFIN_HOSTS "$HOST_NAME|^\\*\$" "a name (letters, digits, - and dots, no port; *.name for all below it, or *)"
     word_list TIFFIN_TRUSTED_PROXIES "$NETWORK" "an address or a network"
     word_list TIFFIN_METRICS_ALLOW "$NETWORK" "an address or a network"

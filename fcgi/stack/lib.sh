@@ -57,11 +57,7 @@ read_number() {
 # that only the programs know (the simulated waits, ...) pass through untouched
 # and are judged by `tiffin-api --check`.
 load_settings() {
-    local cores run
-    cores=$(nproc 2>/dev/null || echo 1)
-    ((cores <= 64)) || cores=64
-
-    run=${TIFFIN_RUN_DIR:-.run}
+    local run=${TIFFIN_RUN_DIR:-${DEFAULT[TIFFIN_RUN_DIR]}}
     [[ $run == /* ]] || run=$TIFFIN_ROOT/$run
     run=$(realpath -ms -- "$run") || die "TIFFIN_RUN_DIR=$run is not a usable path"
     [[ $run != / ]] || die "TIFFIN_RUN_DIR must not be /"
@@ -69,14 +65,13 @@ load_settings() {
     config_path TIFFIN_RUN_DIR
 
     nginx_settings
-    ((TIFFIN_API_PROCESSES > 0)) || export TIFFIN_API_PROCESSES=$cores
-    setting TIFFIN_WORKERS 1 0 64
+    setting TIFFIN_WORKERS
 
     export TIFFIN_BIN_DIR=${TIFFIN_BIN_DIR:-$TIFFIN_ROOT/build/release/bin}
     [[ $TIFFIN_BIN_DIR == /* ]] || TIFFIN_BIN_DIR=$TIFFIN_ROOT/$TIFFIN_BIN_DIR
     case $TIFFIN_BIN_DIR in   # instrumented programs start slowly
-    */release/bin) setting TIFFIN_UP_TIMEOUT_S 20 1 3600 ;;
-    *) setting TIFFIN_UP_TIMEOUT_S 60 1 3600 ;;
+    */release/bin) setting TIFFIN_UP_TIMEOUT_S ;;
+    *) setting TIFFIN_UP_TIMEOUT_S 60 ;;
     esac
 
     # Where the parts of this stack meet; not the caller's to choose.

@@ -62,7 +62,7 @@ run() {
         become flock --no-fork -w 10 -E "$LOCKED" "$TIFFIN_RUN_DIR/redis" \
             redis-server "$TIFFIN_REDIS_CONF" --port 0 --daemonize no \
             --dir "$TIFFIN_RUN_DIR/redis" --unixsocket "$TIFFIN_RUN_DIR/redis/redis.sock" --unixsocketperm 600 \
-            --aclfile "$TIFFIN_RUN_DIR/users.acl" --maxmemory "${TIFFIN_REDIS_MAXMEMORY:-512mb}"
+            --aclfile "$TIFFIN_RUN_DIR/users.acl" --maxmemory "${TIFFIN_REDIS_MAXMEMORY:-${DEFAULT[TIFFIN_REDIS_MAXMEMORY]}}"
         ;;
     api) become "$TIFFIN_SERVICE_BIN/tiffin-api" ;;
     worker*) become "$TIFFIN_SERVICE_BIN/tiffin-worker" ;;

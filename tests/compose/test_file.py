@@ -38,6 +38,16 @@ def test_every_setting_reaches_a_container():
     assert passed - known() == OF_COMPOSE  # a name that nobody knows is a slip of the pen
 
 
+def test_a_default_is_that_of_the_table():
+    """But of the pool: a container has its own share of the machine, and two processes are enough."""
+    table = subprocess.run([BIN_DIR / "tiffin-api", "--settings"], capture_output=True, text=True,
+                           check=True).stdout
+    defaults = dict(re.findall(r"^\| `TIFFIN_(\w+)` \| `([^`]*)`", table, re.M))
+    stated = re.findall(r"\$\{TIFFIN_(\w+):-([^}]+)\}", FILE.read_text())
+    assert {(name, value) for name, value in stated if name in known() and value != defaults[name]} == {
+        ("API_PROCESSES", "2")}
+
+
 def used(pattern):
     """The settings that these sources make use of."""
     text = "".join(path.read_text() for path in sorted(ROOT.glob(pattern)))

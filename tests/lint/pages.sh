@@ -1,26 +1,36 @@
 #!/bin/bash
-# pages.sh [--write]: do the *.md files tell the truth where that can be checked? The table of
-# settings is the one that the code has (--write makes it so), and what a link or a `path/to/file`
-# names is there.
+# pages.sh [--write]: do the pages tell the truth where that can be checked? The table of settings
+# in fcgi/stack/README.md and nginx/settings.txt are those of fcgi/base/conf.c (--write makes them
+# so), and what a link or a `path/to/file` in a *.md names is there.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-page=fcgi/stack/README.md
-bin=${TIFFIN_BIN_DIR:-build/release/bin}/tiffin-api
+settings=fcgi/stack/README.md
+table=$("${TIFFIN_BIN_DIR:-build/release/bin}/tiffin-api" --settings) || exit 1
 fresh=$(mktemp) || exit 1
 trap 'rm -f "$fresh"' EXIT
 status=0
+mode=${1-}
 
-awk -v table="$("$bin" --settings)" '
+# compare FILE: with what it should be, on standard input.
+compare() {
+    cat >"$fresh"
+    if [ "$mode" = --write ]; then
+        cat "$fresh" >"$1"
+    elif ! diff -u "$1" "$fresh" >&2; then
+        echo "the settings in $1 are not those of fcgi/base/conf.c: make readme" >&2
+        status=1
+    fi
+}
+
+compare "$settings" < <(awk -v table="$table" '
     /<!-- settings/ { print; print table; skip = 1 }
     /<!-- \/settings/ { skip = 0 }
-    !skip' "$page" >"$fresh"
-if [ "${1-}" = --write ]; then
-    cp "$fresh" "$page"
-elif ! diff -u "$page" "$fresh" >&2; then
-    echo "the settings in $page are not those of fcgi/base/conf.c: make readme" >&2
-    status=1
-fi
-
+    !skip' "$settings")
+# Name, default, and the bounds of a number. A setting without a default is not there.
+compare nginx/settings.txt < <(awk -F ' *[|] *' '
+    BEGIN { print "# Written by make readme: name, default and bounds of each row in fcgi/base/conf.c." }
+    { gsub("`", "") }
+    $2 ~ /^TIFFIN_/ && $3 != "" { print $2, $3 ($5 == "" ? "" : " " $5 " " $6) }' <<<"$table")
 # names PAGE: what its links and its paths in backquotes name, from the page's folder or the root.
 names() {
     grep -oE '\]\([^)#:]+' "$1" | cut -c3-
