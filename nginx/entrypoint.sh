@@ -2,12 +2,13 @@
 # What a container of nginx runs: nginx itself, and a watcher of names. nginx looks a name up when
 # it starts and never again, but containers of the API and of the chat come and go. So once a
 # second the watcher asks for the addresses of the two hosts; when they have changed it writes
-# upstreams.conf anew and nginx reloads it. nginx starts with none: it answers 503 and shows pages.
+# upstreams.conf anew and nginx reloads it. nginx starts without any: it answers 503 and serves pages.
 #
 #   TERM, INT, QUIT   nginx ends its requests within TIFFIN_DRAIN_MS; then this ends with its code
 #   HUP               reload, for a renewed certificate
 #
-# TIFFIN_RUN_DIR is all it writes to. A bad setting ends it with one line.
+# Settings: those of settings.sh and render.sh, the LISTEN ones as host:port. TIFFIN_RUN_DIR is all it
+# writes to. A bad setting ends it with one line.
 set -u
 umask 077
 PATH=$PATH:/usr/sbin:/sbin
@@ -15,15 +16,15 @@ PATH=$PATH:/usr/sbin:/sbin
 # A reload ends streams and chats (they come back by themselves) after the drain time, and its old
 # processes live for so long: so changes within this time are one.
 RELOAD_PAUSE_S=3
-# A name that has no address, or whose servers do not answer, for so many looks in a row: nobody is
-# there any more. Until then the last addresses count: they may well work, and if not, that is as
-# good a 503. Both are judged alike, because a container engine's name server gives either when the
-# last container has gone, and either when it has a bad moment.
-FORGET_LOOKS=10
-# An address that is missing while others are there is waited for this long: a container that was
-# killed starts again with the same one or another, and then that is one reload and not two. What is
-# sent to it goes on to another one.
-MISSING_LOOKS=3
+# After so many lookups in a row without an address, or without an answer, a name has no peers. Until
+# then the last addresses count: they may well work, and if not, the answer is 503 either way. Both
+# are treated alike, because a container engine's name server gives either when the last
+# container has gone, and either when it fails for a moment.
+EMPTY_LOOKUPS=10
+# An address that is missing while others are there is waited for, for so many lookups: a container that was
+# killed starts again with the same one or another, and then that is one reload and not two. Its
+# requests go to the next peer.
+MISSING_LOOKUPS=3
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 say() { printf 'tiffin-nginx: %s\n' "$*" >&2; }
@@ -40,33 +41,27 @@ die() {
 declare -A host=([api]='' [ws]='') answer=([api]='' [ws]='') seen=([api]='' [ws]='') peers=([api]='' [ws]='')
 declare -A silent=([api]=0 [ws]=0) missing=([api]=0 [ws]=0)
 
-# take_host WHO SETTING: of host:port the host, to be watched.
+# take_host WHO SETTING: the host of its host:port, to be resolved.
 take_host() {
-    local value=${!2}
+    local value=${!2:-}
     [[ $value =~ ^[A-Za-z0-9._-]+:[1-9][0-9]{0,4}$ ]] || die "$2=$value is not host:port"
     host[$1]=${value%:*}
 }
 
 load() {
     nginx_settings
-    export TIFFIN_RUN_DIR=${TIFFIN_RUN_DIR:-/run/tiffin}
-    [[ $TIFFIN_RUN_DIR == /* ]] || die "TIFFIN_RUN_DIR=$TIFFIN_RUN_DIR must start with /"
+    [[ ${TIFFIN_RUN_DIR:-} == /* ]] || die "TIFFIN_RUN_DIR=${TIFFIN_RUN_DIR:-} must start with /"
     config_path TIFFIN_RUN_DIR
     mkdir -p "$TIFFIN_RUN_DIR/nginx" 2>/dev/null || die "cannot write to TIFFIN_RUN_DIR=$TIFFIN_RUN_DIR"
-    export TMPDIR=$TIFFIN_RUN_DIR TIFFIN_NGINX_USER=${TIFFIN_NGINX_USER:-}
-    export TIFFIN_API_LISTEN=${TIFFIN_API_LISTEN:-api:9000} TIFFIN_WS_LISTEN=${TIFFIN_WS_LISTEN-ws-bridge:9100}
+    export TMPDIR=$TIFFIN_RUN_DIR
     take_host api TIFFIN_API_LISTEN
-    if [[ -z $TIFFIN_WS_LISTEN ]] || ((TIFFIN_BRIDGES == 0)); then
-        TIFFIN_WS_LISTEN=''
-    else
-        take_host ws TIFFIN_WS_LISTEN
-    fi
+    if [[ -n ${TIFFIN_WS_LISTEN:-} ]] && ((TIFFIN_BRIDGES > 0)); then take_host ws TIFFIN_WS_LISTEN; fi
     RUN=$TIFFIN_RUN_DIR CONFIG=$TIFFIN_RUN_DIR/nginx NEXT=$TIFFIN_RUN_DIR/nginx.next
 }
 
-# ---- who is there -------------------------------------------------------------------
+# ---- peers --------------------------------------------------------------------------
 
-# A name server gets two seconds, then the next look is due.
+# A name server gets two seconds, then the next lookup is due.
 export RES_OPTIONS='timeout:1 attempts:2'
 
 # addresses ANSWER: of what getent said, sorted (name servers take turns), IPv6 as nginx takes it.
@@ -91,21 +86,21 @@ is_part() {
     done
 }
 
-# look WHO: asks once, and decides who counts as there. Mostly the answer is the last one, and
-# getent is all that has to be started.
-look() {
+# resolve WHO: one lookup; sets peers[WHO] when they have changed. Mostly the answer is the last one,
+# and getent is all that has to be started.
+resolve() {
     local found
     [[ -n ${host[$1]} ]] || return 0
     found=$(getent ahosts "${host[$1]}")
     if [[ -z $found ]]; then
         silent[$1]=$((silent[$1] + 1)) answer[$1]=''
-        ((silent[$1] < FORGET_LOOKS)) || peers[$1]=''
+        ((silent[$1] < EMPTY_LOOKUPS)) || peers[$1]=''
     else
         silent[$1]=0
         [[ $found == "${answer[$1]}" ]] || seen[$1]=$(addresses "$found")
         answer[$1]=$found
         missing[$1]=$((missing[$1] + 1))
-        if [[ ${seen[$1]} == "${peers[$1]}" ]] || ((missing[$1] >= MISSING_LOOKS)) ||
+        if [[ ${seen[$1]} == "${peers[$1]}" ]] || ((missing[$1] >= MISSING_LOOKUPS)) ||
             ! is_part "${seen[$1]}" "${peers[$1]}"; then
             peers[$1]=${seen[$1]} missing[$1]=0
         fi
@@ -114,30 +109,39 @@ look() {
 
 say_peers() { say "$1api at ${peers[api]:-no address}; chat at ${peers[ws]:-no address}"; }
 
-# render FOLDER: the whole configuration for those who are there; is it good?
+# render FOLDER: the whole configuration for the present peers; 0 when nginx accepts it.
 render() {
     TIFFIN_API_PEERS=${peers[api]} TIFFIN_WS_PEERS=${peers[ws]} "$here/render.sh" "$1" && is_good "$1"
 }
 
 is_good() { nginx -t -q -p "$CONFIG/" -c "$1/nginx.conf" -e stderr; }
 
-# apply: let nginx know who is there. One file changes, in one step; before that nginx has said
-# that it likes the whole. (Its pid stands there once it can be signalled.)
+# apply: reload nginx with the present peers. Of its configuration one file changes, in one step, and
+# only after nginx has accepted the whole. (nginx can be signalled once it has written its pid.)
 apply() {
     [[ -s $RUN/nginx.pid ]] && render "$NEXT" && mv "$NEXT/upstreams.conf" "$CONFIG/upstreams.conf" &&
         kill -HUP "$nginx"
 }
 
-# watch APPLIED: as long as nginx lives.
+# read_uptime: sets uptime, in whole seconds: unlike the clock (and bash's SECONDS) it never jumps.
+read_uptime() {
+    read -r uptime _ </proc/uptime
+    uptime=${uptime%.*}
+}
+
+# watch APPLIED: resolve and apply, as long as nginx lives; nginx already has the peers APPLIED.
 watch() {
-    local applied=$1 last=$SECONDS never
+    local applied=$1 last uptime never
+    read_uptime
+    last=$uptime
     exec {never}<> <(:) # to wait for a second without a process for it
     while kill -0 "$nginx" 2>/dev/null; do
         read -r -t 1 -u "$never"
-        look api
-        look ws
-        if [[ "${peers[api]};${peers[ws]}" == "$applied" ]] || ((SECONDS - last < RELOAD_PAUSE_S)); then continue; fi
-        last=$SECONDS
+        resolve api
+        resolve ws
+        read_uptime
+        if [[ "${peers[api]};${peers[ws]}" == "$applied" ]] || ((uptime - last < RELOAD_PAUSE_S)); then continue; fi
+        last=$uptime
         if apply; then
             applied="${peers[api]};${peers[ws]}"
             say_peers ""
@@ -155,7 +159,7 @@ on_term() {
     [[ -n $nginx ]] || exit 0
     stopping=1
     kill "$watcher" 2>/dev/null
-    # nginx cannot be asked before it has written its pid.
+    # nginx handles signals once it has written its pid.
     until [[ -s $RUN/nginx.pid ]] || ! kill -0 "$nginx" 2>/dev/null; do sleep 0.05; done
     kill -QUIT "$nginx" 2>/dev/null
 }
@@ -170,14 +174,14 @@ on_hup() {
     fi
 }
 
-# Process 1 does not even end by TERM unless it says how.
+# To process 1 signals do nothing, unless it has a handler.
 trap on_term TERM INT QUIT
 trap on_hup HUP
 
 load
 rm -f "$RUN/nginx.pid" "$RUN/was-ready"
-look api
-look ws
+resolve api
+resolve ws
 render "$CONFIG" || die "nginx does not take this configuration"
 say_peers ""
 nginx -p "$CONFIG/" -c "$CONFIG/nginx.conf" -e stderr </dev/null &
@@ -185,7 +189,7 @@ nginx=$!
 watch "${peers[api]};${peers[ws]}" &
 watcher=$!
 
-# A signal interrupts the wait; then nobody has ended.
+# A signal interrupts the wait, and then no process has ended.
 until [[ ${ended:-} == "$nginx" ]]; do
     wait -n -p ended # unsets it first
     code=$?
