@@ -11,7 +11,7 @@ check() {
     local name=$1 out
     shift
     mkdir -p "$dir/nginx"
-    if ! env TIFFIN_RUN_DIR="$dir" TIFFIN_PORT=18999 "$@" nginx/render.sh "$dir/nginx"; then
+    if ! env TIFFIN_RUN_DIR="$dir" TIFFIN_API_LISTEN="$dir/api/%d.sock" TIFFIN_PORT=18999 "$@" nginx/render.sh "$dir/nginx"; then
         return 1
     fi
     out=$(nginx -t -q -p "$dir/nginx/" -c "$dir/nginx/nginx.conf" -e stderr 2>&1)
