@@ -1,9 +1,9 @@
-// The calm line on top of the page while something is away, and the watch for its return.
+// The banner while the service cannot be reached, and the polling that notices when it is back.
 
 import { $, say } from "./dom.js";
-import { weather, pause } from "./net.js";
+import { reachability, pause } from "./net.js";
 
-const WATCH_MS = 10000; // between two looks while all is well
+const WATCH_MS = 10000; // between two checks while all is well
 const LOOK_MS = 1500;   // while it is not
 
 const TEXTS = {
@@ -29,18 +29,18 @@ function show(kind) {
     banner.dataset.state = "fine";
     say(banner.querySelector("p"), "All is well again.");
     setTimeout(() => { if (!trouble) banner.hidden = true; }, 4000);
-    if (was) weather.dispatchEvent(new Event("back"));
+    if (was) reachability.dispatchEvent(new Event("back"));
   }
 }
 
-// What is wrong now? null when orders can be taken.
+// -> a key of TEXTS; null when orders can be placed
 async function diagnose() {
   if (!navigator.onLine) return "offline";
   try {
     const response = await fetch("/readyz", { cache: "no-store" });
-    if (response.ok || response.status === 429) return null; // asked too often is not away
+    if (response.ok || response.status === 429) return null; // over the rate limit is not away
     const body = await response.json().catch(() => ({}));
-    // nginx' own answer comes from a pool that is away; the API's own says that Redis is.
+    // A 503 of nginx itself: the API is away. One of the API: Redis is.
     return body.title === body.error ? "away" : "store";
   } catch {
     return navigator.onLine ? "away" : "offline";
@@ -59,14 +59,14 @@ async function look() {
   isLooking = false;
 }
 
-// Something looks wrong: find out what.
+// Something looks wrong: checks at once, and until it is right again.
 export const suspect = () => { if (!isLooking) look(); };
 export const isAway = () => trouble !== null;
 
-// Calls back each time after something was away and is there again.
-export const onBack = (callback) => weather.addEventListener("back", callback);
+// Calls back each time the service can be reached again.
+export const onBack = (callback) => reachability.addEventListener("back", callback);
 
-weather.addEventListener("trouble", suspect);
+reachability.addEventListener("trouble", suspect);
 addEventListener("offline", () => show("offline"));
 addEventListener("online", suspect);
 setInterval(() => { if (!document.hidden) suspect(); }, WATCH_MS);

@@ -8,7 +8,7 @@
 import { $, el, plain, say, clock } from "./dom.js";
 import { newKey, backOff } from "./net.js";
 import { browser } from "./store.js";
-import { strip } from "./strip.js";
+import { timeline } from "./timeline.js";
 import { wire } from "./wire.js";
 import { isAway, onBack, suspect } from "./banner.js";
 
@@ -27,7 +27,7 @@ export function chat() {
   const text = $("chat-text");
   const send = $("chat-send");
   const shown = wire($("chat-wire"));
-  const minute = strip($("chat-strip"), ["Line", "You say", "You hear"]);
+  const minute = timeline($("chat-timeline"), ["Line", "You say", "You hear"]);
   let socket = null;
   let last = -1;         // id of the last numbered line; -1 = none yet
   let failures = 0;

@@ -6,8 +6,8 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 dark.addEventListener("change", follow);
 follow();
 
-// Swagger UI shows an answer when it is whole, and some streams have no end: of a stream, what comes in
-// this time is the answer.
+// Swagger UI shows a response when it is complete, and some streams have no end: of a stream it is given
+// what arrives in this time.
 const LISTEN_MS = 5000;
 
 async function listen(response) {
@@ -30,7 +30,7 @@ async function ask(url, request) {
   return response.body && type.startsWith("text/event-stream") ? listen(response) : response;
 }
 
-// The order that was placed here last is the one to look at, follow and cancel.
+// Every operation on an order is filled in with the one that was placed here last.
 function fillIn(ui, id) {
   for (const [path, item] of Object.entries(ui.specSelectors.specJson().toJS().paths)) {
     if (!path.includes("{order_id}")) continue;
@@ -61,7 +61,7 @@ if (window.SwaggerUIBundle) {
     displayRequestDuration: true,
     defaultModelsExpandDepth: 0,
     docExpansion: "list",
-    validatorUrl: null, // nobody outside is asked
+    validatorUrl: null, // no third party is asked
     requestInterceptor: (request) => Object.assign(request, { userFetch: ask }),
     responseInterceptor(response) {
       if (response.status === 201 && response.body?.order_id) fillIn(ui, response.body.order_id);

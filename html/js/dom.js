@@ -15,10 +15,10 @@ export function el(name, { text, on = {}, ...attributes } = {}, ...children) {
   return node;
 }
 
-// What was typed or pasted, without control characters: nobody sees them, and they are refused.
+// What was typed or pasted, without control characters: they are invisible, and the server refuses them.
 export const plain = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
 
-// Sets a text only when it changed: a live region speaks at every write.
+// Sets a text only when it changed: a screen reader announces every write to a live region.
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -29,11 +29,11 @@ export function setVar(node, name, value) {
 }
 
 export const calm = matchMedia("(prefers-reduced-motion: reduce)");
-// 24 hours for everyone: the page is in English, and such a time always has the same width.
+// A 24-hour clock: such a time always has the same width.
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const clock = (when) => time.format(new Date(when));
 
-// With a space that no line breaks at, between a number and its unit.
+// With a no-break space between a number and its unit.
 export function duration(ms) {
   if (ms < 10) return `${ms.toFixed(1)}\u00a0ms`;
   if (ms < 1000) return `${Math.round(ms)}\u00a0ms`;
@@ -48,7 +48,7 @@ export function watchView(node, callback, margin = "0px") {
     .observe(node);
 }
 
-// Calls back on every frame until it is told to stop: for drawings of time.
+// Calls back on every frame. -> a function that stops it
 export function ticking(callback) {
   let isRunning = true;
   const tick = () => {

@@ -3,7 +3,7 @@
 
 import { $, el } from "./dom.js";
 import { post, regret, unanswered } from "./keys.js";
-import { ask, explain, persist } from "./net.js";
+import { ask, explain, withRetry } from "./net.js";
 import { browser } from "./store.js";
 import { money } from "./words.js";
 
@@ -42,7 +42,7 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
 
   async function loadRestaurants() {
     try {
-      const { body } = await persist(() => ask("/restaurants"), {
+      const { body } = await withRetry(() => ask("/restaurants"), {
         tries: Infinity,
         onWait: () => restaurant.replaceChildren(option("", "Waiting for the restaurants …")),
       });
@@ -75,7 +75,7 @@ export function orderForm({ onPlaced, onSubmitted, onMenu }) {
     showTotal();
     try {
       const path = `/restaurants/${encodeURIComponent(restaurant.value)}/menu`;
-      const { body } = await persist(() => ask(path), {
+      const { body } = await withRetry(() => ask(path), {
         tries: Infinity,
         onWait: () => mine === menuRequest && item.replaceChildren(option("", "Waiting for the menu …")),
       });

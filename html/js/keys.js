@@ -1,23 +1,23 @@
-// Posting what must not happen twice, over lost answers, reloads and any mix of buttons.
+// Posts what must not happen twice, whatever answers are lost, pages reloaded and buttons pressed.
 //
-// An Idempotency-Key belongs to the content of a request, not to a button: whoever asks for the same
-// again before the server has answered for good, asks under the same key. After that the same
-// content is a new wish, with a new key. The keys are the tab's: two tabs have two wishes. A tab that was
-// duplicated shares those that were unanswered then, for they are the same wish.
+// An Idempotency-Key belongs to the content of a request, not to a button: the same content, posted again
+// before the server has given its final answer, is a retry and has the same key. After that it is a new
+// request with a new key. Keys are per tab: the same content in two tabs is two requests. A duplicated
+// tab shares the keys that were unanswered then, for those are the same requests.
 
-import { ask, explain, isPassing, newKey, persist } from "./net.js";
+import { ask, explain, isPassing, newKey, withRetry } from "./net.js";
 import { tab } from "./store.js";
 
 const STORE = "tiffin-keys";
-// The server remembers a key for 24 hours. After that it cannot be found out what became of a
-// request, and a person has to decide.
+// The server remembers a key for 24 hours. After that the outcome of a request cannot be known, and a
+// person has to decide.
 const KNOWN_MS = 23 * 3600 * 1000;
 
 const isSound = (entry) => typeof entry?.path === "string" && typeof entry.json === "object" &&
   /^[A-Za-z0-9_-]{16,128}$/.test(entry.key) && Number.isFinite(entry.at);
 const isOld = ({ at }) => Math.abs(Date.now() - at) > KNOWN_MS;
 
-// What was sent and is not answered for good. -> [{ path, json, key, at }, …]
+// The requests without a final answer. -> [{ path, json, key, at }, …]
 function load() {
   try {
     return JSON.parse(tab.get(STORE)).filter(isSound);
@@ -26,16 +26,16 @@ function load() {
   }
 }
 
-// -> will it outlive the page?
+// -> does a reload keep them?
 const save = (entries) => tab.set(STORE, JSON.stringify(entries));
 const forget = ({ key }) => save(load().filter((entry) => entry.key !== key));
 
-// Of a flat object, whatever the order of its members.
+// Canonical JSON of a flat object.
 const text = (json) => JSON.stringify(json, Object.keys(json ?? {}).sort());
 const find = (path, json) =>
   load().find((entry) => entry.path === path && text(entry.json) === text(json));
 
-// What is in between, like a proxy's log-in page, may answer too: that tells nothing.
+// A captive portal or a proxy may answer in the server's place: that says nothing about the request.
 async function askServer(path, request) {
   const answer = await ask(path, request);
   if (typeof answer.body === "object" && answer.body) return answer;
@@ -43,9 +43,10 @@ async function askServer(path, request) {
 }
 const isFinal = (error) => !isPassing(error) && typeof error.body === "object" && error.body !== null;
 
-// POSTs a flat object. -> { answer, request: with the key that was used, since }, where `since` is the
-// time at which the same was sent first, null when it was now. Rejects like ask(), the error
-// with `isFinal` (it is known that nothing came of it) and `isKept` (a reload keeps the key).
+// POSTs a flat object, with withRetry()'s options. -> { answer, request: with the key that was used,
+// since }, where `since` is the time of the first attempt when an earlier one had been carried out, else
+// null. Rejects like ask(), the error with `isFinal` (the request was not carried out, for certain) and
+// `isKept` (a reload keeps the key).
 export async function post(path, json, options) {
   const known = find(path, json);
   if (known && isOld(known)) {
@@ -57,7 +58,7 @@ export async function post(path, json, options) {
   const isKept = save([...load().filter((one) => one.key !== entry.key), entry]);
   const request = { method: "POST", path, headers: { "Idempotency-Key": entry.key }, json };
   try {
-    const answer = await persist(() => askServer(path, request), options);
+    const answer = await withRetry(() => askServer(path, request), options);
     forget(entry);
     const isReplay = known && answer.headers.get("Idempotency-Replayed") === "true";
     return { answer, request, since: isReplay ? known.at : null };
@@ -67,11 +68,11 @@ export async function post(path, json, options) {
   }
 }
 
-// What was sent to a path and may still be repeated. -> [object that was sent, …], the last one last
+// The requests to a path that have no final answer and can still be retried. -> [object, …], the latest last
 export const unanswered = (path) =>
   load().filter((entry) => entry.path === path && !isOld(entry)).map(({ json }) => json);
 
-// An error of post() for people; `promise` is what holds for a repetition.
+// An error of post() for people; `promise` says what a retry does.
 export function regret(error, promise) {
   if (error.isFinal) return explain(error);
   return `${explain(error)} ${promise}` +

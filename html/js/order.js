@@ -1,8 +1,8 @@
 // One order as this page knows it: its versions, its live stream, and what can be done with it.
 //
-// Tells `change` (a new version), `connection`, `line` (raw, for who shows the wire) and `over`.
+// Dispatches `change` (a new version), `connection`, `line` (as it came over the wire) and `over`.
 
-import { ask, persist } from "./net.js";
+import { ask, withRetry } from "./net.js";
 import { Stream } from "./stream.js";
 import { isSettled } from "./words.js";
 
@@ -14,7 +14,7 @@ export class Order extends EventTarget {
     this.id = id;
     this.about = about;     // { item, quantity, restaurant, amount_cents, currency }, when known
     this.receipt = null;    // { ms, status, body, request, since } of the POST, when this page made it
-    this.versions = [];     // without gaps, unless the server could not tell
+    this.versions = [];     // without gaps, unless the history could not be read
     this.connection = "connecting";
     this.reconnections = 0;
     this.isKnown = true;
@@ -26,7 +26,7 @@ export class Order extends EventTarget {
   get link() { return `${location.origin}/track/${encodeURIComponent(this.id)}`; }
   get now() { return this.versions.at(-1) ?? null; }
   get version() { return this.now?.version ?? 0; }
-  // The server's time, as far as it can be told.
+  // The server's time, estimated.
   get serverMs() {
     const now = Date.now() - (Number.isFinite(this.skewMs) ? this.skewMs : 0);
     return Math.max(now, this.now ? Date.parse(this.now.timestamp) : 0);
@@ -38,7 +38,7 @@ export class Order extends EventTarget {
   async open({ isFresh = false } = {}) {
     if (!isFresh) {
       try {
-        await persist(() => this.#read(), { tries: Infinity, onWait: () => this.#connected("waiting") });
+        await withRetry(() => this.#read(), { tries: Infinity, onWait: () => this.#connected("waiting") });
       } catch (error) {
         this.#unknown(error);
         return;
@@ -62,7 +62,7 @@ export class Order extends EventTarget {
     this.stream?.end();
   }
 
-  // Hangs up on purpose, and takes the stream up again.
+  // Closes the stream on purpose and resumes it. -> after how many ms; 0 = there is none
   cut() {
     if (!this.stream || this.isOver) return 0;
     this.stream.stop();
@@ -76,9 +76,9 @@ export class Order extends EventTarget {
     return CUT_MS;
   }
 
-  // Without a key: cancelled once more, it is as cancelled as before.
+  // Without a key: cancelling is idempotent.
   async cancel() {
-    await persist(() => ask(`${this.path}/cancel`, { method: "POST" }));
+    await withRetry(() => ask(`${this.path}/cancel`, { method: "POST" }));
   }
 
   async #read() {
@@ -88,7 +88,7 @@ export class Order extends EventTarget {
     if (isSettled(body)) this.#ended();
   }
 
-  // What is new of these, in order.
+  // Appends those of these versions that are new.
   #take(versions) {
     for (const v of versions) {
       if (v.version <= this.version) continue;
@@ -101,7 +101,7 @@ export class Order extends EventTarget {
     this.#line(`id: ${event.lastEventId}\ndata: ${event.data}`);
     this.skewMs = Math.min(this.skewMs, Date.now() - Date.parse(data.timestamp));
     if (data.version > this.version + 1) {
-      // A reader who comes late is told the newest only; the order's own page has the rest.
+      // To a slow reader the server sends the newest version only; the order has the rest.
       this.#read().catch(() => this.#take([data]));
     } else {
       this.#take([data]);
@@ -120,7 +120,7 @@ export class Order extends EventTarget {
     this.#tell("connection");
   }
 
-  // The browser has given up: the order may be over (204), unknown, or out of reach.
+  // EventSource has given up: the order may be over (204), unknown, or out of reach. -> is it over?
   async #ask() {
     try {
       await this.#read();

@@ -4,13 +4,13 @@ import { $, el, say, setVar, duration, ticking } from "./dom.js";
 import { wire } from "./wire.js";
 import { STEPS, changes, money } from "./words.js";
 
-// What happens to an order that goes well, until it is known.
+// The expected versions of an order, until the real ones arrive.
 const PLAN = [
   { status: STEPS[0], payment_status: "pending", kitchen_status: "pending" },
   { status: STEPS[0], payment_status: "paid", kitchen_status: "pending" },
   ...STEPS.map((status) => ({ status, payment_status: "paid", kitchen_status: "acknowledged" })),
 ];
-const LEAST_MS = 16000;   // the drawing's width until the order is over, or longer
+const LEAST_MS = 16000;   // the least width of the drawing until the order is over
 
 export function shop(order) {
   const shown = wire($("shop-wire"));

@@ -1,5 +1,5 @@
-// What this tab and this browser remember. Storage may be forbidden, or full: then it is remembered
-// as long as the page stays open. What is read back may be anything; each reader judges it.
+// What this tab and this browser remember. Where storage is forbidden or full, the page's memory takes its
+// place. What is read back may be anything: every caller validates it.
 
 function area(name) {
   const unstored = new Map();
@@ -13,7 +13,7 @@ function area(name) {
         return null;
       }
     },
-    // -> will it outlive the page?
+    // -> does it outlive the page?
     set(key, value) {
       try {
         window[name].setItem(key, value);

@@ -1,8 +1,8 @@
-// Exhibit 4, the live news ticker: the order's stream as it comes over the line, and what happens
-// when the line is cut.
+// Exhibit 4, the live news ticker: the order's stream as it comes over the wire, and what happens when
+// it is cut.
 
 import { $, say } from "./dom.js";
-import { strip } from "./strip.js";
+import { timeline } from "./timeline.js";
 import { Tracker } from "./tracker.js";
 import { wire } from "./wire.js";
 
@@ -11,7 +11,7 @@ export function ticker() {
   const tracker = new Tracker(root);
   const shown = wire($("ticker-wire"));
   const cut = $("ticker-cut");
-  const minute = strip($("ticker-strip"), ["Line", "News"]);
+  const minute = timeline($("ticker-timeline"), ["Line", "News"]);
   let order = null;
   shown.request({ method: "GET", path: "/order/{order_id}/live-status", isStream: true });
 

@@ -26,7 +26,7 @@ export class Tracker {
     }
   }
 
-  // What every root shows in the same words stands here once, not in each page.
+  // What is the same in every root stands here, not in each page.
   #build() {
     this.steps = STEPS.map((step, i) =>
       el("li", { class: `tier-${i + 1}` }, el("span", { text: short(step) }), el("time")));

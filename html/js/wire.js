@@ -1,4 +1,4 @@
-// Shows what went over the wire: the request, ready to be repeated with curl, and its answer.
+// Shows what went over the wire: the request, to be copied as a curl command, and its response.
 
 import { el, duration } from "./dom.js";
 
@@ -34,7 +34,8 @@ export function copyButton(label, text) {
   return button;
 }
 
-// Fills <div class="wire" id=…>. Returns { request(r), answer(status, ms, body), line(text) }.
+// Fills <div class="wire" id=…>. Returns { request(...requests), replaceRequest(...requests): without clearing
+// the response, answer(status, ms, body), status(text), line(text) }.
 export function wire(node) {
   let requests = [];
   const list = el("ul", { class: "wire-requests", "aria-label": "Requests" });

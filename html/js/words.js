@@ -1,4 +1,4 @@
-// What the API's words mean to people.
+// The API's values in words for people.
 
 const WORDS = {
   order_placed: "Order placed",
@@ -30,7 +30,7 @@ export const short = (step) => SHORT[step];
 
 export const word = (name) => WORDS[name] ?? String(name ?? "–").replaceAll("_", " ");
 
-// What is new in a version of an order, compared with the one before.
+// The changes of a version of an order from the one before.
 export function changes(now, before) {
   const parts = [];
   if (now.status !== before?.status) parts.push(word(now.status));
@@ -43,7 +43,7 @@ export function changes(now, before) {
   return parts.join(" · ") || word(now.status);
 }
 
-// Nothing will change any more.
+// The order is final.
 export function isSettled({ status, payment_status: payment }) {
   return status === "delivered" || status === "payment_failed" ||
     (status === "cancelled" && ["not_charged", "declined", "refunded"].includes(payment));
@@ -57,7 +57,7 @@ export function farewell({ status, payment_status: payment }) {
   return "It was cancelled before anything was paid.";
 }
 
-// Until the kitchen has accepted.
+// Only until the kitchen has accepted.
 export function isCancellable({ status, kitchen_status: kitchen }) {
   return status === "order_placed" && kitchen === "pending";
 }

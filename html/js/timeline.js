@@ -1,13 +1,13 @@
-// A drawing of the last minute: what stood open, and what came when.
+// A drawing of the last minute: what was open, and what happened when.
 
 import { el, setVar, watchView } from "./dom.js";
 
 const WINDOW_MS = 60000;
 const STEP_MS = 250; // slow enough to cost nothing, fine enough to look like moving
 
-// Fills `node` with one lane per name. Returns { mark(lane), open(lane), close(lane) }: something
-// came; something stands open from now on; until now.
-export function strip(node, names) {
+// Fills `node` with one lane per name. Returns { mark(lane), open(lane), close(lane) }: an event now; a span
+// from now on (no-op when one is open); its end now.
+export function timeline(node, names) {
   const lanes = Object.fromEntries(names.map((name) => [name, { track: el("i"), pieces: [] }]));
   node.replaceChildren(
     ...names.map((name) => el("div", { class: "lane" }, el("span", { text: name }), lanes[name].track)),
