@@ -4,7 +4,7 @@ import { $, calm, clock, watchView } from "./dom.js";
 import "./banner.js";
 import { chat } from "./chat.js";
 import { coffee } from "./coffee.js";
-import { orderForm } from "./form.js";
+import { OrderForm } from "./form.js";
 import { monitor } from "./monitor.js";
 import { Order } from "./order.js";
 import { shop } from "./shop.js";
@@ -14,7 +14,7 @@ import { Tracker } from "./tracker.js";
 import { updateForm } from "./update.js";
 import { waiter } from "./waiter.js";
 
-const STORE = "tiffin-order"; // of this window: it survives a reload
+const STORE = "tiffin-order"; // of this tab: a reload keeps it
 
 let form = null;
 let current = null;
@@ -31,7 +31,7 @@ function follow(order, confirmation, options) {
   order.open(options);
 }
 
-form = orderForm({
+form = new OrderForm({
   onMenu(menu) {
     views.shop.menu(menu);
     kitchen.refresh();
