@@ -1,22 +1,24 @@
 // A server-sent event stream that a page can rely on.
 //
-// The browser's EventSource comes back by itself after a broken line, but gives up for ever on an
-// error status; then this starts another one, a little later each time. A browser has only six
-// connections to a host over HTTP/1.1, shared by all its windows, so a hidden page closes its
-// streams and takes them up where it stopped when it is seen again. After `end` nothing is opened.
+// The browser's EventSource reconnects by itself after a broken connection, but gives up for good on an
+// error status; then this starts another one, a little later each time (back-off). A browser has only
+// six connections to a host over HTTP/1.1, shared by all its windows, so a hidden page closes its
+// streams and resumes them when it is seen again. After `end` nothing is opened.
 
 import { backOff } from "./net.js";
 
-const SETTLE_MS = 300; // an open line that breaks at once was no line
+const SETTLE_MS = 300; // a connection that breaks at once does not count as live
 
 export class Stream {
   // url() is asked at each start, so that it can carry the last event's id.
-  // onState(state): connecting, live, waiting (for a reconnection), paused, over.
+  // onState(state): connecting, live, waiting (for a reconnection), paused, over. It may end() the stream.
   // onGivenUp(): may return true, or a promise of it, when the stream is not to be started again.
   constructor({ url, onMessage, onEnd, onError, onState = () => {}, onGivenUp = () => false }) {
     Object.assign(this, { url, onMessage, onEnd, onError, onState, onGivenUp });
     this.state = "new";
     this.failures = 0;
+    this.attempt = 0; // to be live: counted by each close, so what comes of an older one is stale
+    this.isBusy = false; // a source is open, or it is being found out when to open the next
     this.isWanted = false;
     this.listener = () => this.#follow();
     document.addEventListener("visibilitychange", this.listener);
@@ -54,7 +56,7 @@ export class Stream {
 
   #follow() {
     if (!this.isWanted || document.hidden) this.#pause();
-    else if (!this.source && !this.timer) this.#open();
+    else if (!this.isBusy) this.#open();
   }
 
   #pause() {
@@ -64,11 +66,12 @@ export class Stream {
   }
 
   #close() {
+    this.attempt++;
+    this.isBusy = false;
     this.source?.close();
     this.source = null;
     clearTimeout(this.timer);
     clearTimeout(this.settling);
-    this.timer = null;
   }
 
   #isLive() {
@@ -79,7 +82,7 @@ export class Stream {
 
   #open() {
     this.#close();
-    this.#set(this.failures ? "waiting" : "connecting");
+    this.isBusy = true;
     const source = this.source = new EventSource(this.url());
     const isMine = () => this.source === source;
     source.onopen = () => {
@@ -104,24 +107,23 @@ export class Stream {
       }
       clearTimeout(this.settling);
       this.#set("waiting");
-      if (source.readyState === EventSource.CLOSED) this.#again();
+      if (isMine() && source.readyState === EventSource.CLOSED) this.#again();
     };
+    this.#set(this.failures ? "waiting" : "connecting");
   }
 
   async #again() {
     this.#close();
-    // Not by timer alone: while asking, nothing else may open a stream.
-    this.timer = setTimeout(() => {}, 0);
-    const token = this.timer;
+    this.isBusy = true;
+    const { attempt } = this;
     const isFinal = await this.onGivenUp();
-    if (this.timer !== token || this.state === "over") return;
-    this.timer = null;
+    if (attempt !== this.attempt) return; // it was paused or ended meanwhile
     if (isFinal) {
       this.end();
       return;
     }
     this.timer = setTimeout(() => {
-      this.timer = null;
+      this.isBusy = false;
       this.#follow();
     }, backOff(this.failures++));
   }
