@@ -7,10 +7,10 @@ import { suspect } from "./banner.js";
 
 const WINDOW_S = 300;
 const number = new Intl.NumberFormat("en");
-// Nothing was asked, so there is no answer time: not a very quick one.
+// 0: there were no requests, so there is no latency.
 const latency = (ms) => (ms === 0 ? "–" : ms >= 1000 ? `${(ms / 1000).toFixed(1)}\u00a0s` : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}\u00a0ms`);
 
-// Of the store's limit, where there is one.
+// max_bytes 0 = the store has no limit
 const megabytes = (bytes) => (bytes / 2 ** 20).toFixed(bytes < 100 * 2 ** 20 ? 1 : 0);
 const memory = ({ used_bytes: used, max_bytes: most }) =>
   (most ? `${megabytes(used)} of ${megabytes(most)}\u00a0MB` : `${megabytes(used)}\u00a0MB`);
@@ -52,7 +52,7 @@ const CHARTS = [
 
 // ---- charts --------------------------------------------------------------------------------------
 
-// uPlot is fetched when the monitor is first seen; without it the numbers stand alone.
+// uPlot is fetched when the monitor is first in view; without it there are only the numbers.
 let loading = null;
 function loadPlot() {
   loading ??= new Promise((resolve, reject) => {
@@ -92,7 +92,10 @@ class Charts {
         cursor: { show: false },
         legend: { show: false },
         padding: [8, 18, 0, 0],
-        scales: { y: { range: (u, low, high) => [0, Math.max(high * 1.1, 4)] } },
+        scales: {
+          x: { range: () => [this.newest() - WINDOW_S, this.newest()] },
+          y: { range: (u, low, high) => [0, Math.max(high * 1.1, 4)] },
+        },
         axes: [
           { ...axis, size: 28, splits: (u) => (u.width < 320 ? [240, 120, 0] : [240, 180, 120, 60, 0]).map((s) => this.newest() - s), values: (u, at) => at.map((s) => this.ago(s)) },
           { ...axis, size: 52, values: (u, at) => at.map((v) => (chart.unit && v ? chart.unit(v) : number.format(v))) },
@@ -113,14 +116,14 @@ class Charts {
 
   data(chart) {
     const end = this.newest();
-    // A sample without values at the left end keeps the axis five minutes wide.
+    // uPlot draws no axis without a sample: one without values, at the left end.
     const rows = [[end - WINDOW_S, null], ...this.samples];
     return [rows.map(([at]) => at), ...chart.series.map(([, , of]) => rows.map(([, d]) => (d ? of(d) : null)))];
   }
 
   add(event) {
     const at = Date.now() / 1000;
-    if (this.samples.length && at - this.newest() > 3) this.samples.push([at - 0.5, null]); // a gap is a gap
+    if (this.samples.length && at - this.newest() > 3) this.samples.push([at - 0.5, null]); // a gap in the line
     this.samples.push([at, event]);
     while (this.samples[0][0] < at - WINDOW_S) this.samples.shift();
     this.plots.forEach((plot, i) => plot.setData(this.data(CHARTS[i])));
@@ -163,11 +166,11 @@ export function monitor() {
     onMessage(d) {
       health(d);
       if (d.redis !== "up") {
-        charts?.add(null); // these figures are not known now: not zero
+        charts?.add(null); // unknown, not zero
         return;
       }
       for (const [id, of] of Object.entries(FIGURES)) say($(id), of(d));
-      $("m-memory-row").hidden = !d.memory; // an older server does not tell
+      $("m-memory-row").hidden = !d.memory; // an older server does not send it
       if (d.memory) say($("m-memory"), memory(d.memory));
       charts?.add(d);
     },
@@ -186,7 +189,8 @@ export function monitor() {
     stream.start();
     if (charts) return;
     try {
-      charts ??= new Charts(await loadPlot());
+      const uPlot = await loadPlot();
+      charts ??= new Charts(uPlot);
     } catch {
       $("charts").hidden = true;
       $("charts-missing").hidden = false;

@@ -354,6 +354,39 @@ def test_the_monitor_tells_how_full_the_store_is(browser, site, told, health, me
         assert browser.text("#m-memory") == memory
 
 
+FEW = """
+    const Real = window.EventSource;
+    window.events = 0;
+    window.EventSource = class extends Real {
+      set onmessage(f) {
+        super.onmessage = (event) => { if (window.events < MOST) { window.events++; f(event); } };
+      }
+    };
+    let uPlot_;
+    window.plots = [];
+    Object.defineProperty(window, "uPlot", {
+      get: () => uPlot_,
+      set(uPlot) {
+        uPlot_ = function (...args) {
+          plots.push(new uPlot(...args));
+          return plots.at(-1);
+        };
+      },
+    });"""
+
+
+@pytest.mark.parametrize("events", [0, 1])
+def test_the_time_axis_before_the_second_event(browser, site, events):
+    """It is five minutes wide from the first: one sample alone says nothing of its width."""
+    browser.cdp("Page.addScriptToEvaluateOnNewDocument", source=FEW.replace("MOST", str(events)))
+    browser.open(site.url + "/")
+    browser.scroll_to("#monitor")
+    browser.eventually(lambda: browser.js("return plots.length") == 4 and
+                       browser.js("return window.events") == events, "four charts")
+    width = "return plots.map(({ scales: { x } }) => Math.round(x.max - x.min))"
+    browser.eventually(lambda: browser.js(width) == [300] * 4, f"five minutes, not {browser.js(width)} s")
+
+
 def test_the_charts_can_be_missing(browser, site):
     browser.expected.append("uPlot")
     browser.cdp("Network.enable")
