@@ -26,12 +26,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "base/accept.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define READ_TIMEOUT_MS 1000
-#define ACCEPTS_PER_TURN 64
-#define ACCEPT_PAUSE_S 0.1 /* when the process has no free descriptor */
 
 enum conn_state { CONN_IDLE, CONN_BUSY, CONN_STREAM, CONN_CLOSED };
 
@@ -55,13 +54,12 @@ LIST_HEAD(conn_list, conn);
 static struct {
     struct ev_loop *loop;
     fastcgi_request_fn on_request;
-    ev_io listener;
-    ev_timer accept_pause;
+    struct acceptor acceptor;
     ev_prepare sweep; /* fed, never started: frees closed connections at the end of the turn */
     struct conn_list all, closed;
     int is_stopping;
     int busy;
-} gw;
+} fastcgi;
 
 static void on_conn_event(struct ev_loop *loop, ev_io *w, int revents);
 
@@ -71,17 +69,17 @@ static void set_state(struct conn *c, enum conn_state state)
 {
     int was_busy = c->state == CONN_BUSY || c->state == CONN_STREAM;
     int is_busy = state == CONN_BUSY || state == CONN_STREAM;
-    gw.busy += is_busy - was_busy;
+    fastcgi.busy += is_busy - was_busy;
     c->state = state;
 }
 
 static void watch(struct conn *c, int events)
 {
     if (c->io.events != events) { /* ev_io_set always costs an epoll_ctl */
-        ev_io_stop(gw.loop, &c->io);
+        ev_io_stop(fastcgi.loop, &c->io);
         ev_io_set(&c->io, c->fd, events);
     }
-    ev_io_start(gw.loop, &c->io);
+    ev_io_start(fastcgi.loop, &c->io);
 }
 
 static void forget_request(struct conn *c)
@@ -100,20 +98,20 @@ static void conn_close(struct conn *c)
 {
     if (c->state == CONN_CLOSED)
         return;
-    ev_io_stop(gw.loop, &c->io);
+    ev_io_stop(fastcgi.loop, &c->io);
     set_state(c, CONN_CLOSED);
     FCGX_Free(&c->fcgi, 1);
     forget_request(c);
     LIST_REMOVE(c, link);
-    LIST_INSERT_HEAD(&gw.closed, c, link);
-    ev_feed_event(gw.loop, &gw.sweep, EV_CUSTOM);
+    LIST_INSERT_HEAD(&fastcgi.closed, c, link);
+    ev_feed_event(fastcgi.loop, &fastcgi.sweep, EV_CUSTOM);
 }
 
 static void on_sweep(struct ev_loop *loop, ev_prepare *w, int revents)
 {
     (void)loop, (void)w, (void)revents;
     struct conn *c;
-    while ((c = LIST_FIRST(&gw.closed))) {
+    while ((c = LIST_FIRST(&fastcgi.closed))) {
         LIST_REMOVE(c, link);
         free(c);
     }
@@ -124,7 +122,7 @@ static void conn_idle(struct conn *c)
 {
     forget_request(c);
     set_state(c, CONN_IDLE);
-    if (c->fcgi.ipcFd < 0 || gw.is_stopping)
+    if (c->fcgi.ipcFd < 0 || fastcgi.is_stopping)
         conn_close(c);
     else
         watch(c, EV_READ);
@@ -153,7 +151,7 @@ static void conn_new(int fd)
     FCGX_Detach(&c->fcgi);
     ev_init(&c->io, on_conn_event);
     c->io.data = c;
-    LIST_INSERT_HEAD(&gw.all, c, link);
+    LIST_INSERT_HEAD(&fastcgi.all, c, link);
     watch(c, EV_READ);
 }
 
@@ -193,7 +191,7 @@ static void read_request(struct conn *c)
 {
     /* On failure libfcgi closes the fd, which epoll must have forgotten before. A stop and a start
      * within one loop turn cost no system call. */
-    ev_io_stop(gw.loop, &c->io);
+    ev_io_stop(fastcgi.loop, &c->io);
     if (FCGX_Accept_r(&c->fcgi) < 0 || is_cut_off(c)) {
         conn_close(c); /* nginx closed an idle connection, or sent what is not FastCGI */
         return;
@@ -204,8 +202,8 @@ static void read_request(struct conn *c)
         return;
     }
     set_state(c, CONN_BUSY);
-    ev_io_start(gw.loop, &c->io);
-    gw.on_request(c);
+    ev_io_start(fastcgi.loop, &c->io);
+    fastcgi.on_request(c);
 }
 
 const char *fastcgi_param(const struct conn *c, const char *name)
@@ -243,7 +241,7 @@ void fastcgi_reply(struct conn *c, const char *head, size_t head_n, const char *
     FCGX_PutStr("\r\n", 2, c->fcgi.out);
     FCGX_PutStr(body, (int)body_n, c->fcgi.out);
     /* It may close the fd (a failed write, or nginx without fastcgi_keep_conn). */
-    ev_io_stop(gw.loop, &c->io);
+    ev_io_stop(fastcgi.loop, &c->io);
     FCGX_Finish_r(&c->fcgi);
     conn_idle(c);
 }
@@ -303,7 +301,7 @@ int fastcgi_send(struct conn *c, const unsigned char *record, size_t n)
         return -EAGAIN;
     int err = send_or_queue(c, record, n);
     if (err)
-        ev_feed_event(gw.loop, &c->io, EV_READ); /* it will read the end of file and hang up */
+        ev_feed_event(fastcgi.loop, &c->io, EV_READ); /* it will read the end of file and hang up */
     return err;
 }
 
@@ -380,55 +378,27 @@ static void on_conn_event(struct ev_loop *loop, ev_io *w, int revents)
         on_stream_writable(c);
 }
 
-static void on_accept_pause(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    (void)w, (void)revents;
-    if (!gw.is_stopping)
-        ev_io_start(loop, &gw.listener);
-}
-
-static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
-{
-    (void)revents;
-    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0) {
-            conn_new(fd);
-            continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log_warn("cannot accept: %s; pausing", strerror(errno));
-            ev_io_stop(loop, w);
-            ev_timer_set(&gw.accept_pause, ACCEPT_PAUSE_S, 0.);
-            ev_timer_start(loop, &gw.accept_pause);
-        }
-        return;
-    }
-}
-
 /* ---- start and stop ------------------------------------------------------------------------- */
 
 void fastcgi_start(struct ev_loop *loop, int listen_fd, fastcgi_request_fn on_request)
 {
-    gw.loop = loop;
-    gw.on_request = on_request;
-    LIST_INIT(&gw.all);
-    LIST_INIT(&gw.closed);
+    fastcgi.loop = loop;
+    fastcgi.on_request = on_request;
+    LIST_INIT(&fastcgi.all);
+    LIST_INIT(&fastcgi.closed);
     FCGX_Init();
-    ev_prepare_init(&gw.sweep, on_sweep);
-    ev_set_priority(&gw.sweep, EV_MINPRI);
-    ev_init(&gw.accept_pause, on_accept_pause);
-    ev_io_init(&gw.listener, on_acceptable, listen_fd, EV_READ);
-    ev_io_start(loop, &gw.listener);
+    ev_prepare_init(&fastcgi.sweep, on_sweep);
+    ev_set_priority(&fastcgi.sweep, EV_MINPRI);
+    /* Blocking, but bounded: conn_new() sets time-outs. */
+    accept_start(&fastcgi.acceptor, loop, listen_fd, 0, conn_new);
 }
 
 void fastcgi_stop(void)
 {
-    gw.is_stopping = 1;
-    ev_io_stop(gw.loop, &gw.listener);
-    ev_timer_stop(gw.loop, &gw.accept_pause);
+    fastcgi.is_stopping = 1;
+    accept_stop(&fastcgi.acceptor);
     struct conn *c, *next;
-    for (c = LIST_FIRST(&gw.all); c; c = next) {
+    for (c = LIST_FIRST(&fastcgi.all); c; c = next) {
         next = LIST_NEXT(c, link);
         if (c->state == CONN_IDLE)
             conn_close(c);
@@ -437,5 +407,5 @@ void fastcgi_stop(void)
 
 int fastcgi_busy(void)
 {
-    return gw.busy;
+    return fastcgi.busy;
 }
