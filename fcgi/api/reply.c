@@ -9,6 +9,7 @@
 #include "api/request.h"
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/http_status.h"
 #include "base/json_build.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -16,36 +17,6 @@
 
 #define RETRY_AFTER_S 1
 #define HEAD_MAX 4096
-
-/* Reason phrases of RFC 9110; they are also the problems' titles. */
-static const char *status_title(int status)
-{
-    static const struct {
-        int status;
-        const char *title;
-    } TITLES[] = {
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {409, "Conflict"},
-        {413, "Content Too Large"},
-        {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"},
-        {429, "Too Many Requests"},
-        {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
-    };
-    for (size_t i = 0; i < sizeof TITLES / sizeof TITLES[0]; i++)
-        if (TITLES[i].status == status)
-            return TITLES[i].title;
-    return "Unknown";
-}
 
 void reply_header(struct req *r, const char *name, const char *format, ...)
 {
@@ -71,8 +42,9 @@ static void send_reply(struct req *r, int status, const char *content_type, cons
                        size_t n)
 {
     char head[HEAD_MAX];
-    int head_n = snprintf(head, sizeof head, "Status: %d %s\r\nCache-Control: no-store\r\n%s",
-                          status, status_title(status), r->headers.data ? r->headers.data : "");
+    int head_n =
+        snprintf(head, sizeof head, "Status: %d %s\r\nCache-Control: no-store\r\n%s", status,
+                 http_status_title(status), r->headers.data ? r->headers.data : "");
     if (content_type)
         head_n += snprintf(head + head_n, sizeof head - (size_t)head_n,
                            "Content-Type: %s\r\nContent-Length: %zu\r\n", content_type, n);
@@ -111,7 +83,7 @@ void reply_problem(struct req *r, int status, const char *error, const char *det
     char text[512];
     struct json_object *body = json_object_new_object();
     json_object_object_add(body, "type", json_object_new_string("about:blank"));
-    json_object_object_add(body, "title", json_object_new_string(status_title(status)));
+    json_object_object_add(body, "title", json_object_new_string(http_status_title(status)));
     json_object_object_add(body, "status", json_object_new_int(status));
     if (detail) {
         va_list args;
