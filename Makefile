@@ -214,7 +214,7 @@ test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/t
 # ---- fuzzing --------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/order_view.c \
+FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/etag.c \
 	ws-bridge/handshake.c ws-bridge/frames.c ws-bridge/lines.c
 .PHONY: fuzz
 fuzz: deps-lint $(FUZZ:%=build/fuzz/%) ## feed the parsers random input, FUZZ_SECONDS=60 each

@@ -13,7 +13,4 @@ struct json_object *order_view(const struct order *o);
 /* The data of one live-status event. */
 struct json_object *order_event_view(const char *id, const struct order_change *change);
 
-/* If-None-Match (RFC 9110, 13.1.2: weak comparison, lists, *) against the version's ETag. */
-int etag_matches(const char *if_none_match, int version);
-
 #endif

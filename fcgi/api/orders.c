@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/catalogue.h"
+#include "api/etag.h"
 #include "api/handlers.h"
 #include "api/order_view.h"
 #include "api/placing.h"

@@ -5,7 +5,7 @@
  *   e  an If-None-Match header */
 #include <string.h>
 
-#include "api/order_view.h"
+#include "api/etag.h"
 #include "api/params.h"
 #include "base/text.h"
 #include "base/utf8.h"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/etag.h"
 #include "api/order_view.h"
 #include "order/order.h"
 
