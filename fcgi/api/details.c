@@ -120,24 +120,6 @@ static void on_reviews(struct req *r, const struct rds_result *result)
     details_part(r, result, REVIEWS, catalogue_reviews);
 }
 
-static void read_info(struct req *r)
-{
-    struct op *op = req_op(r, on_info);
-    op->cmd = store_restaurant_info(api.rds, r->arg, req_on_reply, op);
-}
-
-static void read_menu(struct req *r)
-{
-    struct op *op = req_op(r, on_menu);
-    op->cmd = store_restaurant_menu(api.rds, r->arg, req_on_reply, op);
-}
-
-static void read_reviews(struct req *r)
-{
-    struct op *op = req_op(r, on_reviews);
-    op->cmd = store_restaurant_reviews(api.rds, r->arg, req_on_reply, op);
-}
-
 void get_full_details(struct req *r)
 {
     if (!catalogue_id_is_valid(r->arg)) {
@@ -145,9 +127,9 @@ void get_full_details(struct req *r)
         return;
     }
     details_new(r);
-    req_wait(r, conf.db_ms, read_info);
-    req_wait(r, conf.menu_ms, read_menu);
-    req_wait(r, conf.reviews_ms, read_reviews);
+    req_ask_after(r, conf.db_ms, on_info, store_restaurant_info);
+    req_ask_after(r, conf.menu_ms, on_menu, store_restaurant_menu);
+    req_ask_after(r, conf.reviews_ms, on_reviews, store_restaurant_reviews);
 }
 
 /* ---- dashboard: profile, orders, notifications ---------------------------------------------- */
@@ -214,11 +196,10 @@ static struct json_object *without_nulls(struct json_object *list)
 }
 
 /* An order in the list never shows its id: ids are capabilities, and this list is public. */
-static void on_order_brief(struct req *r, const struct rds_result *result)
+static void on_order_brief(struct req *r, const struct rds_result *result, size_t row)
 {
     static const char *const NAMES[] = {"item", "restaurant", "status", "placed_at"};
     struct details *d = r->context;
-    size_t row = req_op_index();
     if (reply_redis_failure(r, result, NULL))
         return;
     if (rds_str(rds_at(result->reply, 0))) { /* not expired */
@@ -246,28 +227,8 @@ static void on_order_ids(struct req *r, const struct rds_result *result)
     d->rows_pending = n;
     for (size_t i = 0; i < n; i++) {
         const char *id = rds_str(rds_at(result->reply, i));
-        struct op *op = req_op(r, on_order_brief);
-        op->index = i;
-        op->cmd = store_order_brief(api.rds, id ? id : "", req_on_reply, op);
+        req_ask_nth(r, on_order_brief, store_order_brief, id ? id : "", i);
     }
-}
-
-static void read_profile(struct req *r)
-{
-    struct op *op = req_op(r, on_profile);
-    op->cmd = store_user(api.rds, r->arg, req_on_reply, op);
-}
-
-static void read_orders(struct req *r)
-{
-    struct op *op = req_op(r, on_order_ids);
-    op->cmd = store_user_orders(api.rds, r->arg, req_on_reply, op);
-}
-
-static void read_notifications(struct req *r)
-{
-    struct op *op = req_op(r, on_notifications);
-    op->cmd = store_user(api.rds, r->arg, req_on_reply, op);
 }
 
 void get_dashboard(struct req *r)
@@ -277,7 +238,7 @@ void get_dashboard(struct req *r)
         return;
     }
     details_new(r);
-    req_wait(r, conf.db_ms, read_profile);
-    req_wait(r, conf.menu_ms, read_orders);
-    req_wait(r, conf.reviews_ms, read_notifications);
+    req_ask_after(r, conf.db_ms, on_profile, store_user);
+    req_ask_after(r, conf.menu_ms, on_order_ids, store_user_orders);
+    req_ask_after(r, conf.reviews_ms, on_notifications, store_user);
 }

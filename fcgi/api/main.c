@@ -1,7 +1,7 @@
 /* tiffin-api: the FastCGI application behind nginx. A master (pool.c) and its children; each child
  * is one event loop:
  *
- *   nginx -> fastcgi.c (FastCGI) -> request.c -> routes.c -> a handler -> reply.c -> nginx
+ *   nginx -> fastcgi.c (FastCGI) -> dispatch.c -> routes.c -> a handler -> reply.c -> nginx
  *                                                   |
  *                              order/store.c over base/rds.c -> Redis
  *
@@ -9,8 +9,8 @@
 #include <ev.h>
 #include <signal.h>
 
+#include "api/dispatch.h"
 #include "api/fastcgi.h"
-#include "api/figures.h"
 #include "api/handlers.h"
 #include "api/healthcheck.h"
 #include "api/live_status.h"
@@ -19,6 +19,7 @@
 #include "api/pool.h"
 #include "api/request.h"
 #include "api/sse.h"
+#include "api/stats.h"
 #include "api/tail.h"
 #include "base/conf.h"
 #include "base/drain.h"
@@ -78,7 +79,7 @@ static int run_child(int listen_fd)
     tail_start(loop, &TAIL);
     process_metrics_start(loop, api.rds, "api");
     memory_watch_start(loop);
-    fastcgi_start(loop, listen_fd, req_start);
+    fastcgi_start(loop, listen_fd, dispatch);
     signal(SIGPIPE, SIG_IGN); /* after libfcgi's own handlers */
     drain_on_signals(loop, &DRAIN);
     ev_run(loop, 0);
@@ -87,7 +88,7 @@ static int run_child(int listen_fd)
     monitor_stop();
     tail_stop();
     memory_watch_stop(loop);
-    figures_stop();
+    stats_stop();
     rds_free(api.rds);
     drain_release(loop);
     ev_loop_destroy(loop);
@@ -104,6 +105,6 @@ int main(int argc, char **argv)
     if (listen_raise_file_limit())
         log_warn("cannot raise the limit of open files");
     details_init();
-    figures_set_start();
+    stats_set_start();
     return pool_run(pool_size(), run_child);
 }

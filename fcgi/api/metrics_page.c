@@ -1,10 +1,10 @@
 /* GET /metrics: Prometheus text format 0.0.4, the sum over all processes. */
 #include <stdlib.h>
 
-#include "api/figures_request.h"
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/request.h"
+#include "api/stats_request.h"
 #include "base/buf.h"
 #include "base/metrics.h"
 
@@ -17,9 +17,9 @@ static void metric_line(struct buf *page, const char *name, const char *type, co
                    name, type, name, (long long)value);
 }
 
-static void stored_lines(struct buf *page, const struct figures *f)
+static void stored_lines(struct buf *page, const struct stats *f)
 {
-    const struct store_stats *s = &f->stats;
+    const struct store_stats *s = &f->queue;
     const struct {
         const char *name, *type, *help;
         int64_t value;
@@ -77,7 +77,7 @@ static void latency_lines(struct buf *page, const struct process_metrics_sum *li
                    (long long)total);
 }
 
-static void reply_metrics(struct req *r, const struct figures *f)
+static void reply_metrics(struct req *r, const struct stats *f)
 {
     if (!f) {
         reply_unavailable(r, "The order store does not answer.");
@@ -95,5 +95,5 @@ static void reply_metrics(struct req *r, const struct figures *f)
 
 void get_metrics(struct req *r)
 {
-    request_figures(r, reply_metrics);
+    stats_for_request(r, reply_metrics);
 }

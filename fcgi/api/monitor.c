@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#include "api/figures.h"
 #include "api/handlers.h"
 #include "api/request.h"
 #include "api/sse.h"
+#include "api/stats.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/json_build.h"
@@ -39,14 +39,14 @@ static struct {
     struct ev_loop *loop;
     LIST_HEAD(viewer_list, viewer) viewers;
     ev_timer tick; /* active while there are viewers */
-    struct gathering *gathering;
+    struct stats_query *query;
     struct sample samples[WINDOW + 1]; /* a ring: the newest at `newest` */
     int newest, n_samples;
 } monitor;
 
 /* ---- rates ---------------------------------------------------------------------------------- */
 
-static void take_sample(const struct figures *f)
+static void take_sample(const struct stats *f)
 {
     monitor.newest = (monitor.newest + 1) % (WINDOW + 1);
     if (monitor.n_samples < WINDOW + 1)
@@ -87,11 +87,11 @@ static void add_rates(struct json_object *event)
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-static void on_figures(void *arg, const struct figures *f)
+static void on_stats_ready(void *arg, const struct stats *f)
 {
     (void)arg;
-    monitor.gathering = NULL;
-    struct json_object *event = figures_view(f);
+    monitor.query = NULL;
+    struct json_object *event = stats_view(f);
     if (f) {
         take_sample(f);
         json_object_object_add(event, "orders_per_min",
@@ -109,12 +109,12 @@ static void on_figures(void *arg, const struct figures *f)
 static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 {
     (void)loop, (void)w, (void)revents;
-    if (monitor.gathering)
+    if (monitor.query)
         return; /* Redis is slow: this second's event comes with the next */
     if (rds_is_up(api.rds))
-        monitor.gathering = figures_gather(on_figures, NULL);
+        monitor.query = stats_query(on_stats_ready, NULL);
     else
-        on_figures(NULL, NULL);
+        on_stats_ready(NULL, NULL);
 }
 
 /* ---- viewers -------------------------------------------------------------------------------- */

@@ -14,7 +14,6 @@
 #include "api/reply.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "order/store.h"
 
 #define QUANTITY_MAX 20
@@ -27,10 +26,10 @@ struct new_order {
     struct order_request request;
 };
 
-static struct rds_cmd *send_order(struct placing *p, rds_reply_fn fn, void *arg)
+static struct rds_cmd *send_order(struct req *r, int64_t deadline_ms, rds_reply_fn fn, void *arg)
 {
-    struct new_order *o = (struct new_order *)p;
-    o->request.deadline_ms = p->deadline_ms;
+    struct new_order *o = r->context;
+    o->request.deadline_ms = deadline_ms;
     return store_place(api.rds, &o->request, fn, arg);
 }
 
@@ -43,35 +42,18 @@ static void reply_placed(struct req *r, const char *id)
     reply_json(r, 201, body);
 }
 
-static void on_order_outcome(struct req *r, enum place_outcome outcome, const char *id)
+static int refuse_placing(struct req *r, enum place_outcome outcome)
 {
-    switch (outcome) {
-    case PLACE_REPLAY:
-        metric_add(M_REPLAYS, 1);
-        reply_header(r, "Idempotency-Replayed", "true");
-        reply_placed(r, id);
-        return;
-    case PLACE_DONE:
-        reply_placed(r, id);
-        return;
-    case PLACE_MISMATCH:
-        reply_problem(r, 422, "This Idempotency-Key was used for another request", NULL);
-        return;
-    case PLACE_NO_RESTAURANT:
+    if (outcome == PLACE_NO_RESTAURANT)
         reply_problem(r, 404, RESTAURANT_NOT_FOUND, NULL);
-        return;
-    case PLACE_NO_ITEM:
+    else if (outcome == PLACE_NO_ITEM)
         reply_problem(r, 422, "That item is not on the menu",
                       "GET /restaurants/{id}/menu lists what this restaurant has.");
-        return;
-    case PLACE_NO_USER:
+    else if (outcome == PLACE_NO_USER)
         reply_problem(r, 422, "Unknown user_id", NULL);
-        return;
-    case PLACE_LATE: /* placing.c answers it */
-    case PLACE_FULL: /* of updates only */
-        break;
-    }
-    reply_problem(r, 500, "Internal error", NULL);
+    else
+        return 0;
+    return 1;
 }
 
 /* Reads and checks the parameters. True when the request was answered with an error instead. */
@@ -88,43 +70,30 @@ static int refuse_order(struct req *r, struct order_request *o)
         reply_problem(r, 422, r->params.error, NULL);
         return 1;
     }
-    if (!catalogue_id_is_valid(o->restaurant_id)) {
-        on_order_outcome(r, PLACE_NO_RESTAURANT, "");
-        return 1;
-    }
-    if (strlen(o->item) > ITEM_MAX) {
-        on_order_outcome(r, PLACE_NO_ITEM, "");
-        return 1;
-    }
-    if (!o->user_id) {
+    if (!catalogue_id_is_valid(o->restaurant_id))
+        return refuse_placing(r, PLACE_NO_RESTAURANT);
+    if (strlen(o->item) > ITEM_MAX)
+        return refuse_placing(r, PLACE_NO_ITEM);
+    if (!o->user_id)
         o->user_id = "";
-    } else if (!catalogue_id_is_valid(o->user_id)) {
-        on_order_outcome(r, PLACE_NO_USER, "");
-        return 1;
-    }
+    else if (!catalogue_id_is_valid(o->user_id))
+        return refuse_placing(r, PLACE_NO_USER);
     return placing_refuse_key(r);
 }
 
 void post_order(struct req *r)
 {
+    static const struct placing_kind ORDER = {send_order, reply_placed, refuse_placing};
     struct new_order *o = mem_calloc(1, sizeof *o);
     r->context = o;
     if (refuse_order(r, &o->request))
         return;
     order_id_new(o->request.id);
-    o->placing.send = send_order;
-    o->placing.on_outcome = on_order_outcome;
-    o->placing.id = o->request.id;
     o->request.idempotency_key = o->placing.key;
-    placing_start(r);
+    placing_start(r, &ORDER, o->request.id);
 }
 
 /* ---- GET /order/{id} ------------------------------------------------------------------------ */
-
-/* What a failed answer about a cancel says, since cancelling is idempotent. */
-#define CANCELLED "The order was cancelled, but cannot be shown now. To cancel it again is safe."
-#define PERHAPS_CANCELLED \
-    "It is unknown whether the order was cancelled. To cancel it again is safe."
 
 /* True when it answered: no order can have this id. */
 static int refuse_id(struct req *r)
@@ -135,51 +104,55 @@ static int refuse_id(struct req *r)
     return 1;
 }
 
-/* Reads the order out of the answer. True when the request was answered with an error instead. */
-static int refuse_order_reply(struct req *r, const struct rds_result *result, struct order *o)
-{
-    int is_cancel = strcmp(r->method, "POST") == 0;
-    if (reply_redis_failure(r, result, is_cancel ? CANCELLED : NULL))
-        return 1;
-    int err = order_parse(result->reply, o);
-    if (!err)
-        return 0;
-    if (err == -ENOENT && !is_cancel) {
-        reply_problem(r, 404, ORDER_NOT_FOUND, NULL);
-    } else {
-        log_error("%s is not readable: %s", log_id(r->arg), strerror(-err));
-        reply_problem(r, 500, "Internal error", "%s",
-                      is_cancel ? CANCELLED : "The order cannot be read.");
-    }
-    return 1;
-}
-
 static void on_order(struct req *r, const struct rds_result *result)
 {
     struct order o;
-    if (refuse_order_reply(r, result, &o))
+    if (reply_redis_failure(r, result, NULL))
         return;
+    int err = order_parse(result->reply, &o);
+    if (err == -ENOENT) {
+        reply_problem(r, 404, ORDER_NOT_FOUND, NULL);
+        return;
+    }
+    if (err) {
+        log_error("%s is not readable: %s", log_id(r->arg), strerror(-err));
+        reply_problem(r, 500, "Internal error", "The order cannot be read.");
+        return;
+    }
     reply_header(r, "ETag", "\"%d\"", o.now.version);
-    if (strcmp(r->method, "POST") != 0 &&
-        etag_matches(req_header(r, "IF_NONE_MATCH"), o.now.version))
+    if (etag_matches(req_header(r, "IF_NONE_MATCH"), o.now.version))
         reply_empty(r, 304);
     else
         reply_json(r, 200, order_view(&o));
 }
 
-static void read_order(struct req *r)
-{
-    struct op *op = req_op(r, on_order);
-    op->cmd = store_order(api.rds, r->arg, req_on_reply, op);
-}
-
 void get_order(struct req *r)
 {
     if (!refuse_id(r))
-        read_order(r);
+        req_ask(r, on_order, store_order, r->arg);
 }
 
 /* ---- POST /order/{id}/cancel ---------------------------------------------------------------- */
+
+/* What a failed answer about a cancel says, since cancelling is idempotent. */
+#define CANCELLED "The order was cancelled, but cannot be shown now. To cancel it again is safe."
+#define PERHAPS_CANCELLED \
+    "It is unknown whether the order was cancelled. To cancel it again is safe."
+
+static void on_cancelled_order(struct req *r, const struct rds_result *result)
+{
+    struct order o;
+    if (reply_redis_failure(r, result, CANCELLED))
+        return;
+    int err = order_parse(result->reply, &o);
+    if (err) {
+        log_error("%s is not readable: %s", log_id(r->arg), strerror(-err));
+        reply_problem(r, 500, "Internal error", CANCELLED);
+        return;
+    }
+    reply_header(r, "ETag", "\"%d\"", o.now.version);
+    reply_json(r, 200, order_view(&o));
+}
 
 static void on_cancelled(struct req *r, const struct rds_result *result)
 {
@@ -198,7 +171,7 @@ static void on_cancelled(struct req *r, const struct rds_result *result)
         reply_problem(r, 409, "It is too late to cancel this order",
                       "The kitchen has it, or it has come to an end.");
     } else {
-        read_order(r);
+        req_ask(r, on_cancelled_order, store_order, r->arg);
     }
 }
 
@@ -209,8 +182,6 @@ void post_cancel_deadline(struct req *r)
 
 void post_cancel(struct req *r)
 {
-    if (refuse_id(r))
-        return;
-    struct op *op = req_op(r, on_cancelled);
-    op->cmd = store_cancel(api.rds, r->arg, req_on_reply, op);
+    if (!refuse_id(r))
+        req_ask(r, on_cancelled, store_cancel, r->arg);
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/text.h"
 
 #define REPEAT_MS 20
@@ -65,9 +66,25 @@ static int is_certain(const struct placing *p, enum place_outcome outcome)
            outcome == PLACE_MISMATCH;
 }
 
-static void on_stored(struct req *r, const struct rds_result *result)
+static void reply_outcome(struct req *r, enum place_outcome outcome, const char *id)
 {
-    struct placing *p = r->context;
+    const struct placing *p = r->context;
+    if (outcome == PLACE_REPLAY && strcmp(id, p->id) == 0)
+        outcome = PLACE_DONE; /* what is replayed is our own lost call */
+    if (outcome == PLACE_REPLAY) {
+        metric_add(M_REPLAYS, 1);
+        reply_header(r, "Idempotency-Replayed", "true");
+    }
+    if (outcome == PLACE_DONE || outcome == PLACE_REPLAY)
+        p->kind->reply(r, id);
+    else if (outcome == PLACE_MISMATCH)
+        reply_problem(r, 422, "This Idempotency-Key was used for another request", NULL);
+    else if (!p->kind->refuse(r, outcome))
+        reply_problem(r, 500, "Internal error", NULL);
+}
+
+static void on_answer(struct req *r, const struct rds_result *result)
+{
     enum place_outcome outcome;
     char id[ORDER_ID_SIZE] = "";
     if (store_place_parse(result->reply, &outcome, id)) {
@@ -75,12 +92,10 @@ static void on_stored(struct req *r, const struct rds_result *result)
         reply_problem(r, 500, "Internal error", UNKNOWN);
     } else if (outcome == PLACE_LATE) {
         again_by_its_clock(r);
-    } else if (!is_certain(p, outcome)) {
+    } else if (!is_certain(r->context, outcome)) {
         placing_deadline(r);
-    } else if (outcome == PLACE_REPLAY && strcmp(id, p->id) == 0) {
-        p->on_outcome(r, PLACE_DONE, id); /* what is replayed is our own lost call */
     } else {
-        p->on_outcome(r, outcome, id);
+        reply_outcome(r, outcome, id);
     }
 }
 
@@ -90,7 +105,7 @@ static void on_written(struct req *r, const struct rds_result *result)
     p->is_under_way = 0;
     p->is_unknown |= rds_is_unknown(result);
     if (result->outcome == RDS_OK) {
-        on_stored(r, result);
+        on_answer(r, result);
     } else if (result->outcome == RDS_UNSENT || (p->is_unknown && rds_is_unavailable(result))) {
         req_wait(r, REPEAT_MS, attempt);
     } else if (p->is_unknown) {
@@ -113,11 +128,14 @@ static void attempt(struct req *r)
                          (clock_mono_us() - r->started_us) / 1000;
     p->is_under_way = 1;
     struct op *op = req_op(r, on_written);
-    op->cmd = p->send(p, req_on_reply, op);
+    req_sent(op, p->kind->send(r, p->deadline_ms, req_on_reply, op));
 }
 
-void placing_start(struct req *r)
+void placing_start(struct req *r, const struct placing_kind *kind, const char *id)
 {
+    struct placing *p = r->context;
+    p->kind = kind;
+    p->id = id;
     if (memory_is_full())
         reply_unavailable(r, "The order store is nearly full. Nothing was stored.");
     else

@@ -14,12 +14,19 @@
 #include "api/request.h"
 #include "order/store.h"
 
+/* What differs between orders and updates. */
+struct placing_kind {
+    /* Sends the write; after the deadline (by Redis' clock) it must store nothing. */
+    struct rds_cmd *(*send)(struct req *r, int64_t deadline_ms, rds_reply_fn fn, void *arg);
+    /* It is stored under this id: 201 or 202. */
+    void (*reply)(struct req *r, const char *id);
+    /* Answers an outcome that only this kind of write has; false when it has none such. */
+    int (*refuse)(struct req *r, enum place_outcome outcome);
+};
+
 /* The first member of a handler's context. */
 struct placing {
-    /* Sends the write, with deadline_ms. */
-    struct rds_cmd *(*send)(struct placing *p, rds_reply_fn fn, void *arg);
-    /* Answers every outcome but PLACE_LATE. id is set by PLACE_DONE and PLACE_REPLAY. */
-    void (*on_outcome)(struct req *r, enum place_outcome outcome, const char *id);
+    const struct placing_kind *kind;
     int64_t deadline_ms; /* by Redis' clock; 0 until it is known */
     const char *id;      /* of what is written */
     int is_under_way;    /* a call was sent and has no answer yet */
@@ -31,8 +38,9 @@ struct placing {
  * there twice and was answered 422. */
 int placing_refuse_key(struct req *r);
 
-/* Starts writing. r->context is a placing with send, on_outcome and id set. */
-void placing_start(struct req *r);
+/* Starts writing, under this id, which must live as long as the request. r->context is a placing.
+ * Every outcome is answered. */
+void placing_start(struct req *r, const struct placing_kind *kind, const char *id);
 /* The routes' on_deadline. */
 void placing_deadline(struct req *r);
 

@@ -2,7 +2,7 @@
  *
  * A handler gets the request and must see to it that exactly one reply_…() (reply.h) or stream
  * follows, now or from a callback; that call frees the request. Until then it may park it: on a
- * simulated wait (req_wait) or on Redis (req_op). A parked request costs memory only, no thread.
+ * simulated wait (req_wait) or on Redis (req_ask). A parked request costs memory only, no thread.
  * When the client hangs up or the deadline passes, all it waits for is cancelled: no callback
  * ever sees a request that is gone. */
 #ifndef TIFFIN_API_REQUEST_H
@@ -24,6 +24,7 @@ struct route;
 
 typedef void (*req_fn)(struct req *r);
 typedef void (*req_reply_fn)(struct req *r, const struct rds_result *result);
+typedef void (*req_nth_fn)(struct req *r, const struct rds_result *result, size_t index);
 
 #define REQ_ARG_SIZE 72 /* longest id in a path, with its NUL */
 
@@ -48,33 +49,32 @@ struct api {
 };
 extern struct api api;
 
-/* Reads the request of a connection, finds its route and runs it. */
-void req_start(struct conn *conn);
-/* Cancels what it waits for and frees it; the connection is not touched. For reply.c, streams. */
+/* For dispatch.c: a request that has just been read from the connection. */
+struct req *req_new(struct conn *conn);
+/* Cancels what it waits for and frees it; the connection is not touched. For reply.c, streams and
+ * the hang-up. */
 void req_free(struct req *r);
 
 /* Calls fn after ms milliseconds; at once, before returning, when ms is 0. */
 void req_wait(struct req *r, int ms, req_fn fn);
 
-/* A place for one Redis command of this request:
+/* Redis, asked in the name of a request: fn gets the answer, unless the request is gone by then. It
+ * is never called before these return. `ask` is one of the store_…(rds, id, fn, arg) of
+ * order/store.h; the id is copied. */
+typedef struct rds_cmd *(*req_ask_fn)(struct rds *rds, const char *id, rds_reply_fn fn, void *arg);
+void req_ask(struct req *r, req_reply_fn fn, req_ask_fn ask, const char *id);
+/* One of several questions of a kind: fn is told which. */
+void req_ask_nth(struct req *r, req_nth_fn fn, req_ask_fn ask, const char *id, size_t index);
+/* After ms milliseconds, about r->arg. */
+void req_ask_after(struct req *r, int ms, req_reply_fn fn, req_ask_fn ask);
+
+/* The same for a command of another form:
  *
- *     struct op *op = req_op(r, on_menu);
- *     op->cmd = store_restaurant_menu(api.rds, id, req_on_reply, op);
- *
- * on_menu is called with the answer, unless the request is gone by then. */
-struct op {
-    LIST_ENTRY(op) link;
-    struct req *req;
-    struct rds_cmd *cmd; /* NULL for a timer */
-    req_reply_fn on_reply;
-    req_fn on_timer;
-    ev_timer timer;
-    size_t index; /* for a handler that sends several of a kind */
-};
+ *     struct op *op = req_op(r, on_ids);
+ *     req_sent(op, store_restaurants(api.rds, req_on_reply, op)); */
 struct op *req_op(struct req *r, req_reply_fn fn);
+void req_sent(struct op *op, struct rds_cmd *cmd);
 void req_on_reply(void *op, const struct rds_result *result);
-/* Inside an on_reply callback: which of several it is. */
-size_t req_op_index(void);
 
 /* The value of a request header that nginx hands on ("" when absent): IF_NONE_MATCH … */
 const char *req_header(const struct req *r, const char *name);

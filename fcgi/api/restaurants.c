@@ -42,16 +42,10 @@ static void on_info(struct req *r, const struct rds_result *result)
     answer(r, result, catalogue_info);
 }
 
-static void read_info(struct req *r)
-{
-    struct op *op = req_op(r, on_info);
-    op->cmd = store_restaurant_info(api.rds, r->arg, req_on_reply, op);
-}
-
 void get_restaurant(struct req *r)
 {
     if (!refuse_id(r))
-        req_wait(r, conf.db_ms, read_info);
+        req_ask_after(r, conf.db_ms, on_info, store_restaurant_info);
 }
 
 static void on_menu(struct req *r, const struct rds_result *result)
@@ -59,16 +53,10 @@ static void on_menu(struct req *r, const struct rds_result *result)
     answer(r, result, catalogue_menu);
 }
 
-static void read_menu(struct req *r)
-{
-    struct op *op = req_op(r, on_menu);
-    op->cmd = store_restaurant_menu(api.rds, r->arg, req_on_reply, op);
-}
-
 void get_menu(struct req *r)
 {
     if (!refuse_id(r))
-        req_wait(r, conf.menu_ms, read_menu);
+        req_ask_after(r, conf.menu_ms, on_menu, store_restaurant_menu);
 }
 
 static void on_reviews(struct req *r, const struct rds_result *result)
@@ -76,16 +64,10 @@ static void on_reviews(struct req *r, const struct rds_result *result)
     answer(r, result, catalogue_reviews);
 }
 
-static void read_reviews(struct req *r)
-{
-    struct op *op = req_op(r, on_reviews);
-    op->cmd = store_restaurant_reviews(api.rds, r->arg, req_on_reply, op);
-}
-
 void get_reviews(struct req *r)
 {
     if (!refuse_id(r))
-        req_wait(r, conf.reviews_ms, read_reviews);
+        req_ask_after(r, conf.reviews_ms, on_reviews, store_restaurant_reviews);
 }
 
 /* ---- the list ------------------------------------------------------------------------------- */
@@ -114,10 +96,9 @@ static void finish_list(struct req *r)
     reply_json(r, 200, body);
 }
 
-static void on_row(struct req *r, const struct rds_result *result)
+static void on_row(struct req *r, const struct rds_result *result, size_t i)
 {
     struct listing *list = r->context;
-    size_t i = req_op_index();
     if (reply_redis_failure(r, result, NULL))
         return;
     list->rows[i] = catalogue_info(result->reply);
@@ -136,9 +117,7 @@ static void on_ids(struct req *r, const struct rds_result *result)
     r->release = release_listing;
     for (size_t i = 0; i < n; i++) {
         const char *id = rds_str(rds_at(result->reply, i));
-        struct op *op = req_op(r, on_row);
-        op->index = i;
-        op->cmd = store_restaurant_info(api.rds, id ? id : "", req_on_reply, op);
+        req_ask_nth(r, on_row, store_restaurant_info, id ? id : "", i);
     }
     if (n == 0)
         finish_list(r);
@@ -147,5 +126,5 @@ static void on_ids(struct req *r, const struct rds_result *result)
 void get_restaurants(struct req *r)
 {
     struct op *op = req_op(r, on_ids);
-    op->cmd = store_restaurants(api.rds, req_on_reply, op);
+    req_sent(op, store_restaurants(api.rds, req_on_reply, op));
 }

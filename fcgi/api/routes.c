@@ -100,22 +100,23 @@ static int serves(const struct route *route, const char *method)
     return strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0 && !route->is_stream;
 }
 
-const struct route *routes_find(const char *method, const char *path, char *ret_arg,
-                                size_t arg_size, char *ret_allow, size_t allow_size)
+void routes_find(const char *method, const char *path, struct route_match *ret)
 {
     size_t n = 0;
-    ret_allow[0] = '\0';
+    *ret = (struct route_match){0};
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         const struct route *route = &ROUTES[i];
-        if (!matches(route->pattern, path, ret_arg, arg_size))
+        if (!matches(route->pattern, path, ret->arg, sizeof ret->arg))
             continue;
-        if (serves(route, method))
-            return route;
+        if (serves(route, method)) {
+            ret->route = route;
+            return;
+        }
         const char *allows = strcmp(route->method, "GET") != 0 ? route->method
                              : route->is_stream                ? "GET"
                                                                : "GET, HEAD";
-        if (n < allow_size)
-            n += (size_t)snprintf(ret_allow + n, allow_size - n, "%s%s", n ? ", " : "", allows);
+        if (n < sizeof ret->allow)
+            n += (size_t)snprintf(ret->allow + n, sizeof ret->allow - n, "%s%s", n ? ", " : "",
+                                  allows);
     }
-    return NULL;
 }

@@ -17,10 +17,13 @@ struct route {
     unsigned is_stream : 1;          /* no HEAD */
 };
 
-/* The route for a request; what stood for {id} goes to ret_arg. NULL when none fits; then
- * ret_allow names all the methods that the path has ("GET, HEAD"), or is "" when the path is
- * unknown. */
-const struct route *routes_find(const char *method, const char *path, char *ret_arg,
-                                size_t arg_size, char *ret_allow, size_t allow_size);
+struct route_match {
+    const struct route *route; /* NULL when none fits */
+    char arg[REQ_ARG_SIZE];    /* what stood for {id}; cut when it is longer than any id */
+    char allow[32];            /* without a route: the methods that the path has ("GET, HEAD"), or
+                                  "" when the path is unknown */
+};
+
+void routes_find(const char *method, const char *path, struct route_match *ret);
 
 #endif

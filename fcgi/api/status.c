@@ -1,10 +1,10 @@
 /* GET /healthz, /readyz, /status: how the system is. */
 #include <string.h>
 
-#include "api/figures_request.h"
 #include "api/handlers.h"
 #include "api/reply.h"
 #include "api/request.h"
+#include "api/stats_request.h"
 #include "base/mem.h"
 #include "order/store.h"
 
@@ -77,20 +77,19 @@ void get_readyz(struct req *r)
     struct readiness *ready = mem_calloc(1, sizeof *ready);
     ready->pending = 2;
     r->context = ready;
-    struct op *info = req_op(r, on_persistence);
-    info->cmd = store_info(api.rds, "persistence", req_on_reply, info);
+    req_ask(r, on_persistence, store_info, "persistence");
     struct op *library = req_op(r, on_library);
-    library->cmd = store_library_version(api.rds, req_on_reply, library);
+    req_sent(library, store_library_version(api.rds, req_on_reply, library));
 }
 
 /* ---- /status -------------------------------------------------------------------------------- */
 
-static void reply_status(struct req *r, const struct figures *f)
+static void reply_status(struct req *r, const struct stats *f)
 {
-    reply_json(r, 200, figures_view(f));
+    reply_json(r, 200, stats_view(f));
 }
 
 void get_status(struct req *r)
 {
-    request_figures(r, reply_status);
+    stats_for_request(r, reply_status);
 }

@@ -8,7 +8,6 @@
 #include "api/reply.h"
 #include "base/conf.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "base/utf8.h"
 #include "order/store.h"
 
@@ -19,10 +18,10 @@ struct new_update {
     struct update_request request;
 };
 
-static struct rds_cmd *send_update(struct placing *p, rds_reply_fn fn, void *arg)
+static struct rds_cmd *send_update(struct req *r, int64_t deadline_ms, rds_reply_fn fn, void *arg)
 {
-    struct new_update *u = (struct new_update *)p;
-    u->request.deadline_ms = p->deadline_ms;
+    struct new_update *u = r->context;
+    u->request.deadline_ms = deadline_ms;
     return store_accept_update(api.rds, &u->request, fn, arg);
 }
 
@@ -34,35 +33,18 @@ static void reply_accepted(struct req *r, const char *id)
     reply_json(r, 202, body);
 }
 
-static void on_update_outcome(struct req *r, enum place_outcome outcome, const char *id)
+static int refuse_update(struct req *r, enum place_outcome outcome)
 {
-    switch (outcome) {
-    case PLACE_REPLAY:
-        metric_add(M_REPLAYS, 1);
-        reply_header(r, "Idempotency-Replayed", "true");
-        reply_accepted(r, id);
-        return;
-    case PLACE_DONE:
-        reply_accepted(r, id);
-        return;
-    case PLACE_MISMATCH:
-        reply_problem(r, 422, "This Idempotency-Key was used for another request", NULL);
-        return;
-    case PLACE_FULL:
-        reply_header(r, "Retry-After", "%d", 1 + conf.broadcast_ms / 1000);
-        reply_problem(r, 429, "Too many updates are waiting to be broadcast", NULL);
-        return;
-    case PLACE_LATE: /* placing.c answers it; the others are of orders only */
-    case PLACE_NO_RESTAURANT:
-    case PLACE_NO_ITEM:
-    case PLACE_NO_USER:
-        break;
-    }
-    reply_problem(r, 500, "Internal error", NULL);
+    if (outcome != PLACE_FULL)
+        return 0;
+    reply_header(r, "Retry-After", "%d", 1 + conf.broadcast_ms / 1000);
+    reply_problem(r, 429, "Too many updates are waiting to be broadcast", NULL);
+    return 1;
 }
 
 void post_update(struct req *r)
 {
+    static const struct placing_kind UPDATE = {send_update, reply_accepted, refuse_update};
     struct new_update *u = mem_calloc(1, sizeof *u);
     const char *message = params_get(&r->params, "message");
     long characters = message ? utf8_length(message, strlen(message)) : 0;
@@ -74,7 +56,6 @@ void post_update(struct req *r)
     }
     if (placing_refuse_key(r))
         return;
-    u->placing.id = u->request.id;
     u->request.idempotency_key = u->placing.key;
     /* One that can be broadcast, and forgotten, while its lost answer is asked for again. */
     if (!*u->placing.key && conf.broadcast_ms < conf.request_timeout_ms)
@@ -82,7 +63,5 @@ void post_update(struct req *r)
     update_id_new(u->request.id);
     u->request.message = message;
     u->request.delay_ms = conf.broadcast_ms;
-    u->placing.send = send_update;
-    u->placing.on_outcome = on_update_outcome;
-    placing_start(r);
+    placing_start(r, &UPDATE, u->request.id);
 }

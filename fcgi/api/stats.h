@@ -1,6 +1,6 @@
 /* How the system is, gathered from Redis: what GET /status, /metrics and /live-monitor show. */
-#ifndef TIFFIN_API_FIGURES_H
-#define TIFFIN_API_FIGURES_H
+#ifndef TIFFIN_API_STATS_H
+#define TIFFIN_API_STATS_H
 
 #include <stdint.h>
 
@@ -8,11 +8,11 @@
 #include "order/process_metrics.h"
 #include "order/store.h"
 
-struct gathering;
+struct stats_query;
 struct json_object;
 
-struct figures {
-    struct store_stats stats;
+struct stats {
+    struct store_stats queue;
     int64_t delivered, cancelled, payment_failed, forgotten, chat_messages; /* ever */
     int64_t placed_last_minute;
     int64_t oldest_ready_ms; /* age; 0 = none waits */
@@ -24,20 +24,20 @@ struct figures {
 };
 
 /* figures is NULL when Redis did not give all of it. */
-typedef void (*figures_fn)(void *arg, const struct figures *figures);
+typedef void (*stats_fn)(void *arg, const struct stats *stats);
 
 /* Gathers, then calls fn once; never before it returns. */
-struct gathering *figures_gather(figures_fn fn, void *arg);
+struct stats_query *stats_query(stats_fn fn, void *arg);
 /* fn will not be called. */
-void figures_cancel(struct gathering *g);
+void stats_query_cancel(struct stats_query *g);
 /* Forgets what is under way: the process ends. */
-void figures_stop(void);
+void stats_stop(void);
 
 /* The body of GET /status, also the beginning of the monitor's event. NULL: Redis is away. The
  * caller owns the result. */
-struct json_object *figures_view(const struct figures *f);
+struct json_object *stats_view(const struct stats *f);
 
 /* uptime_s counts from here. Called before the pool forks. */
-void figures_set_start(void);
+void stats_set_start(void);
 
 #endif

@@ -1,4 +1,4 @@
-#include "api/figures.h"
+#include "api/stats.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -15,30 +15,30 @@
 #define ROUNDS_MAX 20 /* each fails only when a worker came or went at that very moment */
 
 /* Answers come in any number; some bring further questions. The last one finishes. */
-struct gathering {
-    LIST_ENTRY(gathering) link;
-    struct figures figures;
-    figures_fn fn; /* NULL once cancelled */
+struct stats_query {
+    LIST_ENTRY(stats_query) link;
+    struct stats stats;
+    stats_fn fn; /* NULL once cancelled */
     void *arg;
     int pending;
     int rounds; /* store_stats found other workers than store_workers had told */
     int has_failed;
 };
 
-static LIST_HEAD(gathering_list, gathering) all = LIST_HEAD_INITIALIZER(all);
+static LIST_HEAD(gathering_list, stats_query) all = LIST_HEAD_INITIALIZER(all);
 static int64_t started_ms;
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
 /* To be passed with each command: counts it. */
-static struct gathering *asking(struct gathering *g)
+static struct stats_query *asking(struct stats_query *g)
 {
     g->pending++;
     return g;
 }
 
 /* Every callback begins with this: false = the answer is useless. */
-static int arrived(struct gathering *g, const struct rds_result *result)
+static int arrived(struct stats_query *g, const struct rds_result *result)
 {
     g->pending--;
     if (result->outcome != RDS_OK)
@@ -47,13 +47,13 @@ static int arrived(struct gathering *g, const struct rds_result *result)
 }
 
 /* And ends with this: g may be gone. */
-static void finish_if_last(struct gathering *g)
+static void finish_if_last(struct stats_query *g)
 {
     if (g->pending > 0)
         return;
     LIST_REMOVE(g, link);
     if (g->fn)
-        g->fn(g->arg, g->has_failed ? NULL : &g->figures);
+        g->fn(g->arg, g->has_failed ? NULL : &g->stats);
     free(g);
 }
 
@@ -66,8 +66,8 @@ static int64_t number(const struct redisReply *reply)
 
 static void on_counts(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
-    struct figures *f = &g->figures;
+    struct stats_query *g = arg;
+    struct stats *f = &g->stats;
     if (arrived(g, result)) {
         const struct {
             const char *name;
@@ -85,26 +85,26 @@ static void on_counts(void *arg, const struct rds_result *result)
 
 static void on_last_minute(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
+    struct stats_query *g = arg;
     if (arrived(g, result))
-        g->figures.placed_last_minute = number(result->reply);
+        g->stats.placed_last_minute = number(result->reply);
     finish_if_last(g);
 }
 
 static void on_oldest_created(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
+    struct stats_query *g = arg;
     if (arrived(g, result)) {
         int64_t created_ms = clock_parse_rfc3339(rds_str(result->reply));
         int64_t age_ms = created_ms > 0 ? rds_now_ms(api.rds) - created_ms : 0;
-        g->figures.oldest_ready_ms = age_ms > 0 ? age_ms : 0;
+        g->stats.oldest_ready_ms = age_ms > 0 ? age_ms : 0;
     }
     finish_if_last(g);
 }
 
 static void on_oldest(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
+    struct stats_query *g = arg;
     if (arrived(g, result)) {
         const char *id = rds_str(rds_at(result->reply, 0));
         if (id)
@@ -115,9 +115,9 @@ static void on_oldest(void *arg, const struct rds_result *result)
 
 static void on_workers_alive(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
+    struct stats_query *g = arg;
     if (arrived(g, result))
-        g->figures.workers = number(result->reply);
+        g->stats.workers = number(result->reply);
     finish_if_last(g);
 }
 
@@ -125,9 +125,9 @@ static void on_workers(void *arg, const struct rds_result *result);
 
 static void on_stats(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
+    struct stats_query *g = arg;
     if (arrived(g, result)) {
-        int err = store_stats_parse(result->reply, &g->figures.stats);
+        int err = store_stats_parse(result->reply, &g->stats.queue);
         if (err == -EAGAIN && g->rounds++ < ROUNDS_MAX)
             store_workers(api.rds, on_workers, asking(g));
         else if (err)
@@ -138,7 +138,7 @@ static void on_stats(void *arg, const struct rds_result *result)
 
 static void on_workers(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
+    struct stats_query *g = arg;
     if (arrived(g, result)) {
         const char **workers = mem_calloc(rds_len(result->reply) + 1, sizeof *workers);
         size_t n = 0;
@@ -146,7 +146,7 @@ static void on_workers(void *arg, const struct rds_result *result)
             workers[n] = rds_str(rds_at(result->reply, i));
             n += workers[n] != NULL;
         }
-        g->figures.workers = 0;
+        g->stats.workers = 0;
         if (n > 0)
             store_workers_alive(api.rds, workers, n, on_workers_alive, asking(g));
         store_stats(api.rds, workers, n, on_stats, asking(g));
@@ -157,17 +157,17 @@ static void on_workers(void *arg, const struct rds_result *result)
 
 static void on_live(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
+    struct stats_query *g = arg;
     if (arrived(g, result))
-        process_metrics_add(&g->figures.live, result->reply);
+        process_metrics_add(&g->stats.live, result->reply);
     finish_if_last(g);
 }
 
 static void on_processes(void *arg, const struct rds_result *result)
 {
-    struct gathering *g = arg;
+    struct stats_query *g = arg;
     if (arrived(g, result)) {
-        g->figures.processes = (int64_t)rds_len(result->reply);
+        g->stats.processes = (int64_t)rds_len(result->reply);
         for (size_t i = 0; i < rds_len(result->reply); i++) {
             const char *process = rds_str(rds_at(result->reply, i));
             if (process)
@@ -179,13 +179,13 @@ static void on_processes(void *arg, const struct rds_result *result)
 
 /* ---- questions ------------------------------------------------------------------------------ */
 
-struct gathering *figures_gather(figures_fn fn, void *arg)
+struct stats_query *stats_query(stats_fn fn, void *arg)
 {
-    struct gathering *g = mem_calloc(1, sizeof *g);
+    struct stats_query *g = mem_calloc(1, sizeof *g);
     g->fn = fn;
     g->arg = arg;
-    g->figures.memory = memory_now();
-    g->figures.is_refusing = memory_is_full();
+    g->stats.memory = memory_now();
+    g->stats.is_refusing = memory_is_full();
     LIST_INSERT_HEAD(&all, g, link);
     store_counts(api.rds, on_counts, asking(g));
     store_placed_since(api.rds, rds_now_ms(api.rds) - 60000, on_last_minute, asking(g));
@@ -195,14 +195,14 @@ struct gathering *figures_gather(figures_fn fn, void *arg)
     return g;
 }
 
-void figures_cancel(struct gathering *g)
+void stats_query_cancel(struct stats_query *g)
 {
     g->fn = NULL;
 }
 
-void figures_stop(void)
+void stats_stop(void)
 {
-    struct gathering *g;
+    struct stats_query *g;
     while ((g = LIST_FIRST(&all))) {
         LIST_REMOVE(g, link);
         free(g);
@@ -211,7 +211,7 @@ void figures_stop(void)
 
 /* ---- on the wire ---------------------------------------------------------------------------- */
 
-void figures_set_start(void)
+void stats_set_start(void)
 {
     started_ms = clock_mono_ms();
 }
@@ -221,9 +221,9 @@ static void add_number(struct json_object *object, const char *name, int64_t val
     json_object_object_add(object, name, json_object_new_int64(value));
 }
 
-struct json_object *figures_view(const struct figures *f)
+struct json_object *stats_view(const struct stats *f)
 {
-    static const struct figures UNKNOWN;
+    static const struct stats UNKNOWN;
     const char *status = f && f->workers > 0 && !f->is_refusing ? "ok" : "degraded";
     const char *redis = f ? "up" : "down";
     struct json_object *body = json_object_new_object(), *orders = json_object_new_object();
@@ -237,16 +237,16 @@ struct json_object *figures_view(const struct figures *f)
     add_number(body, "uptime_s", (clock_mono_ms() - started_ms) / 1000);
     json_object_object_add(body, "redis", json_object_new_string(redis));
     add_number(body, "workers", f->workers);
-    add_number(orders, "placed", f->stats.placed);
-    add_number(orders, "active", f->stats.placed - f->stats.settled);
+    add_number(orders, "placed", f->queue.placed);
+    add_number(orders, "active", f->queue.placed - f->queue.settled);
     add_number(orders, "delivered", f->delivered);
     json_object_object_add(body, "orders", orders);
-    add_number(jobs, "ready", f->stats.ready);
-    add_number(jobs, "active", f->stats.active);
-    add_number(jobs, "delayed", f->stats.delayed);
-    add_number(jobs, "dead", f->stats.dead);
+    add_number(jobs, "ready", f->queue.ready);
+    add_number(jobs, "active", f->queue.active);
+    add_number(jobs, "delayed", f->queue.delayed);
+    add_number(jobs, "dead", f->queue.dead);
     add_number(jobs, "oldest_ready_ms", f->oldest_ready_ms);
-    json_object_object_add(jobs, "paused", json_object_new_boolean(f->stats.is_paused != 0));
+    json_object_object_add(jobs, "paused", json_object_new_boolean(f->queue.is_paused != 0));
     json_object_object_add(body, "jobs", jobs);
     add_number(live, "sse", f->live.values[M_SSE]);
     add_number(live, "ws", f->live.values[M_WS]);
