@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "order/process_metrics.h"
 #include "worker/healthcheck.h"
+#include "worker/steps.h"
 #include "worker/worker.h"
 
 #define CHECK_S 1.0
@@ -82,6 +83,7 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     host_name(host, sizeof host);
     worker_id_new(w->id, host, (long)getpid());
     w->loop = loop;
+    w->runner = (struct runner){.steps = job_steps, .on_delayed = intake_due_in};
     jobs_init(&w->jobs, w, (size_t)conf.worker_concurrency);
     w->rds = rds_new(loop, &options);
     w->gateway = gateway_new(loop, &w->intake.lease_until_ms);

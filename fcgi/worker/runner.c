@@ -22,7 +22,6 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "worker/retry.h"
-#include "worker/steps.h"
 #include "worker/worker.h"
 
 static void begin(struct job *job);
@@ -87,7 +86,7 @@ static void on_failed(void *arg, const struct rds_result *result)
         runner_fenced(job);
     } else if (strcmp(word, "delayed") == 0) {
         metric_add(M_RETRIES, 1);
-        intake_due_in(job->worker, job->wait_ms);
+        job->worker->runner.on_delayed(job->worker, job->wait_ms);
         runner_done(job);
     } else if (strcmp(word, "dead") == 0) {
         (void)rds_int(rds_at(result->reply, 1), &tries);
@@ -129,28 +128,7 @@ void runner_bury(struct job *job, const char *reason)
 static void run_step(struct job *job)
 {
     log_debug("%s: %s", log_id(job->id), job_step_name(job->begun.step));
-    switch (job->begun.step) {
-    case STEP_PAYMENT:
-        payment_run(job);
-        break;
-    case STEP_KITCHEN:
-        kitchen_run(job);
-        break;
-    case STEP_PREPARING_FOOD:
-    case STEP_QUALITY_CHECK:
-    case STEP_OUT_FOR_DELIVERY:
-    case STEP_DELIVERED:
-        stage_run(job);
-        break;
-    case STEP_REFUND:
-        refund_run(job);
-        break;
-    case STEP_BROADCAST:
-        broadcast_run(job);
-        break;
-    case STEP_COUNT:
-        break;
-    }
+    job->worker->runner.steps[job->begun.step](job);
 }
 
 static void on_begun(void *arg, const struct rds_result *result)
@@ -206,7 +184,7 @@ static void on_stepped(void *arg, const struct rds_result *result)
         runner_done(job);
         break;
     case FATE_DELAYED:
-        intake_due_in(job->worker, job->wait_ms);
+        job->worker->runner.on_delayed(job->worker, job->wait_ms);
         runner_done(job);
         break;
     case FATE_HELD:

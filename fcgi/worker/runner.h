@@ -1,13 +1,26 @@
 /* Takes one claimed job from step to step, until it is settled, waits in the delayed set, or is not
- * ours any more. The files of the single steps (steps.h) do their work and end it with exactly one
- * of runner_step, runner_fail, runner_bury, runner_fenced. */
+ * ours any more. What a single step does it is given as a table (steps.h); each ends in exactly one
+ * of runner_step, runner_fail, runner_bury, runner_fenced, runner_done. */
 #ifndef TIFFIN_WORKER_RUNNER_H
 #define TIFFIN_WORKER_RUNNER_H
+
+#include <stdint.h>
 
 #include "base/rds.h"
 
 struct job;
 struct worker;
+
+/* Does a job's step, once begin has said that it is the job's turn. May call back into the runner
+ * before it returns; the job may be gone then. */
+typedef void (*job_step_fn)(struct job *job);
+
+/* What the runner needs of the rest of the program; main.c says it. */
+struct runner {
+    const job_step_fn *steps; /* STEP_COUNT of them, by enum job_step */
+    /* A job of ours went into the delayed set and is due in so many milliseconds. */
+    void (*on_delayed)(struct worker *w, int64_t ms);
+};
 
 /* This id was claimed (taken or adopted): it stands in our active list. One that is held already
  * was taken from us and came back, so it begins again. */

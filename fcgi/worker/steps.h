@@ -1,8 +1,12 @@
-/* What each step does, once begin has said that it is the job's turn. Each ends in the runner. */
+/* What each step does. Each is a job_step_fn and ends in the runner, as runner.h says. */
 #ifndef TIFFIN_WORKER_STEPS_H
 #define TIFFIN_WORKER_STEPS_H
 
-struct job;
+#include "order/store.h"
+#include "worker/runner.h"
+
+/* By enum job_step. */
+extern const job_step_fn job_steps[STEP_COUNT];
 
 void payment_run(struct job *job);   /* payment.c */
 void refund_run(struct job *job);    /* payment.c */

@@ -1,7 +1,7 @@
 /* What the parts of this program share. One worker a process; main.c makes it.
  *
  *   intake ---> runner ---> payment, kitchen, stage, broadcast      reaper      leave
- *   claims      one job,    what each step does                     takes from  gives back
+ *   claims      one job,    what each step does (steps.c)           takes from  gives back
  *   jobs        step by step   |                                    the dead    at the end
  *                              +--> gateway (the world outside) */
 #ifndef TIFFIN_WORKER_WORKER_H
@@ -15,6 +15,7 @@
 #include "worker/leave.h"
 #include "worker/reaper.h"
 #include "worker/retention.h"
+#include "worker/runner.h"
 
 #define WORKER_ID_SIZE 65
 #define WORKER_HOST_SIZE 256
@@ -26,6 +27,7 @@ struct worker {
     struct gateway *gateway;
     struct jobs jobs;
     size_t n_unsure; /* dropped from memory without knowing; the next comparison finds them */
+    struct runner runner;
     struct intake intake;
     struct reaper reaper;
     struct leave leave;
