@@ -96,7 +96,7 @@ void job_set_state(struct job *job, enum job_state state)
 
 void job_stop_calls(struct job *job)
 {
-    gateway_cancel(&job->call);
+    payment_gateway_cancel(&job->call);
     ev_timer_stop(job->worker->loop, &job->timer);
 }
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "order/store.h"
-#include "worker/gateway.h"
+#include "worker/payment_gateway.h"
 
 struct worker;
 

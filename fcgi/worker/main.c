@@ -41,7 +41,7 @@ static void on_check(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     (void)loop, (void)revents;
     struct worker *w = timer->data;
-    struct rds *ledger = gateway_link(w->gateway);
+    struct rds *ledger = payment_gateway_ledger(w->gateway);
     if (!rds_is_up(w->rds) && !is_redis_missed) {
         log_warn("Redis is away, waiting for it: %s", rds_reason(w->rds));
         is_redis_missed = 1;
@@ -86,7 +86,7 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     w->runner = (struct runner){.steps = job_steps, .on_delayed = intake_due_in};
     jobs_init(&w->jobs, w, (size_t)conf.worker_concurrency);
     w->rds = rds_new(loop, &options);
-    w->gateway = gateway_new(loop, &w->intake.lease_until_ms);
+    w->gateway = payment_gateway_new(loop, &w->intake.lease_until_ms);
     intake_start(w);
     reaper_start(w);
     retention_start(w);
@@ -100,7 +100,7 @@ static void close_worker(struct worker *w)
     reaper_stop(w);
     intake_end(w);
     jobs_release(&w->jobs);
-    gateway_free(w->gateway);
+    payment_gateway_free(w->gateway);
     rds_free(w->rds);
 }
 

@@ -47,8 +47,8 @@ static void on_intent(void *arg, const struct rds_result *result)
     switch (store_intent_parse(result->reply, job->begun.payment_key)) {
     case 0:
         job_set_state(job, JOB_CALLING);
-        gateway_charge(job->worker->gateway, &job->call, job->begun.payment_key,
-                       job->begun.amount_cents, job->begun.currency, on_charged, job);
+        payment_gateway_charge(job->worker->gateway, &job->call, job->begun.payment_key,
+                               job->begun.amount_cents, job->begun.currency, on_charged, job);
         break;
     case -ECANCELED:
         runner_step(job, "not_charged", 0);
@@ -107,5 +107,6 @@ void refund_run(struct job *job)
         return;
     }
     job_set_state(job, JOB_CALLING);
-    gateway_refund(job->worker->gateway, &job->call, job->begun.payment_key, on_refunded, job);
+    payment_gateway_refund(job->worker->gateway, &job->call, job->begun.payment_key, on_refunded,
+                           job);
 }

@@ -108,7 +108,7 @@ static void on_released(void *arg, const struct rds_result *result)
     }
     t->n_stay += (size_t)n_stay;
     if (n_keys)
-        t->cmd = gateway_forget(w->gateway, keys, n_keys, on_ledger, w);
+        t->cmd = payment_gateway_forget(w->gateway, keys, n_keys, on_ledger, w);
     else if (t->is_short && (size_t)n_stay < t->n_batch)
         forget(w);
     else

@@ -24,7 +24,7 @@ struct worker {
     struct ev_loop *loop;
     char id[WORKER_ID_SIZE]; /* new at each start: nobody inherits what another one held */
     struct rds *rds;         /* every command of ours, so their answers come in order */
-    struct gateway *gateway;
+    struct payment_gateway *gateway;
     struct jobs jobs;
     size_t n_unsure; /* dropped from memory without knowing; the next comparison finds them */
     struct runner runner;

@@ -6,9 +6,10 @@
  * answered with its first result. So a call whose answer did not come is simply made again.
  *
  * A call is a struct gateway_call inside its maker, all zero while nothing is under way. Its answer
- * comes exactly once, never before the call has returned, unless gateway_cancel() comes first. */
-#ifndef TIFFIN_WORKER_GATEWAY_H
-#define TIFFIN_WORKER_GATEWAY_H
+ * comes exactly once, never before the call has returned, unless payment_gateway_cancel() comes
+ * first. */
+#ifndef TIFFIN_WORKER_PAYMENT_GATEWAY_H
+#define TIFFIN_WORKER_PAYMENT_GATEWAY_H
 
 #include <ev.h>
 #include <stdint.h>
@@ -16,7 +17,7 @@
 #include "order/store.h"
 #include "worker/dice.h"
 
-struct gateway;
+struct payment_gateway;
 
 enum gateway_answer {
     GATEWAY_CAPTURED, /* the money has moved */
@@ -28,10 +29,10 @@ enum gateway_answer {
 
 /* `reason` is one line, "" unless the answer is UNKNOWN; it dies when the callback returns. The
  * callback may start the next call in the same gateway_call. */
-typedef void (*gateway_fn)(void *arg, enum gateway_answer answer, const char *reason);
+typedef void (*gateway_answer_fn)(void *arg, enum gateway_answer answer, const char *reason);
 
 struct gateway_call {
-    struct gateway *gateway; /* NULL: nothing is under way */
+    struct payment_gateway *gateway; /* NULL: nothing is under way */
     ev_timer timer;
     struct rds_cmd *cmd;
     enum fate fate;
@@ -39,30 +40,31 @@ struct gateway_call {
     int64_t amount_cents;
     char currency[8];
     char key[PAYMENT_KEY_SIZE];
-    gateway_fn fn;
+    gateway_answer_fn fn;
     void *arg;
 };
 
 /* lease_until_ms: until then, by Redis' clock, the worker is not taken for dead (0: not known). It
  * is read with each charge: one that comes later, because the worker was stopped, must not move
  * money that another has moved. Lives as long as the gateway. */
-struct gateway *gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms);
+struct payment_gateway *payment_gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms);
 /* All calls must have been answered or cancelled. NULL ok. */
-void gateway_free(struct gateway *g);
+void payment_gateway_free(struct payment_gateway *g);
 /* The connection to its ledger: for rds_is_up() and rds_reason(). */
-struct rds *gateway_link(struct gateway *g);
+struct rds *payment_gateway_ledger(struct payment_gateway *g);
 
 /* Texts are copied. */
-void gateway_charge(struct gateway *g, struct gateway_call *call, const char *key,
-                    int64_t amount_cents, const char *currency, gateway_fn fn, void *arg);
+void payment_gateway_charge(struct payment_gateway *g, struct gateway_call *call, const char *key,
+                            int64_t amount_cents, const char *currency, gateway_answer_fn fn,
+                            void *arg);
 /* Gives back what was captured under this key, once. */
-void gateway_refund(struct gateway *g, struct gateway_call *call, const char *key, gateway_fn fn,
-                    void *arg);
+void payment_gateway_refund(struct payment_gateway *g, struct gateway_call *call, const char *key,
+                            gateway_answer_fn fn, void *arg);
 /* These charges are over for good: their entries in the ledger go, those of at most STORE_BATCH_MAX
  * keys. Answer: ["forgotten", n]; the command is for rds_cancel(). Only the simulation needs it. */
-struct rds_cmd *gateway_forget(struct gateway *g, const char *const keys[], size_t n,
-                               rds_reply_fn fn, void *arg);
+struct rds_cmd *payment_gateway_forget(struct payment_gateway *g, const char *const keys[],
+                                       size_t n, rds_reply_fn fn, void *arg);
 /* The maker is gone; a call already sent still takes effect. Harmless when nothing is under way. */
-void gateway_cancel(struct gateway_call *call);
+void payment_gateway_cancel(struct gateway_call *call);
 
 #endif

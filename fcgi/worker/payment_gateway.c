@@ -6,7 +6,7 @@
  *                                   +----timeout--------------------------+--patience--> UNKNOWN
  *
  * Only charges have bad days; a refund always reaches the ledger. */
-#include "worker/gateway.h"
+#include "worker/payment_gateway.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,16 +19,16 @@
 
 #define PATIENCE_MS 100 /* beyond twice the gateway's usual time: then no answer is expected */
 
-struct gateway {
+struct payment_gateway {
     struct ev_loop *loop;
     struct rds *ledger;
     const int64_t *lease_until_ms;
     struct odds odds;
 };
 
-struct gateway *gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms)
+struct payment_gateway *payment_gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms)
 {
-    struct gateway *g = mem_calloc(1, sizeof *g);
+    struct payment_gateway *g = mem_calloc(1, sizeof *g);
     struct rds_options options = {.address = conf.redis,
                                   .user = "gateway",
                                   .client_name = "tiffin-gateway",
@@ -43,7 +43,7 @@ struct gateway *gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms)
     return g;
 }
 
-void gateway_free(struct gateway *g)
+void payment_gateway_free(struct payment_gateway *g)
 {
     if (!g)
         return;
@@ -51,7 +51,7 @@ void gateway_free(struct gateway *g)
     free(g);
 }
 
-struct rds *gateway_link(struct gateway *g)
+struct rds *payment_gateway_ledger(struct payment_gateway *g)
 {
     return g->ledger;
 }
@@ -154,8 +154,8 @@ static void on_wait_over(struct ev_loop *loop, ev_timer *w, int revents)
     act(w->data);
 }
 
-static void start(struct gateway *g, struct gateway_call *call, const char *key, gateway_fn fn,
-                  void *arg)
+static void start(struct payment_gateway *g, struct gateway_call *call, const char *key,
+                  gateway_answer_fn fn, void *arg)
 {
     call->gateway = g;
     call->cmd = NULL;
@@ -171,8 +171,9 @@ static void start(struct gateway *g, struct gateway_call *call, const char *key,
     }
 }
 
-void gateway_charge(struct gateway *g, struct gateway_call *call, const char *key,
-                    int64_t amount_cents, const char *currency, gateway_fn fn, void *arg)
+void payment_gateway_charge(struct payment_gateway *g, struct gateway_call *call, const char *key,
+                            int64_t amount_cents, const char *currency, gateway_answer_fn fn,
+                            void *arg)
 {
     metric_add(M_CHARGES, 1);
     call->is_refund = 0;
@@ -182,20 +183,20 @@ void gateway_charge(struct gateway *g, struct gateway_call *call, const char *ke
     start(g, call, key, fn, arg);
 }
 
-void gateway_refund(struct gateway *g, struct gateway_call *call, const char *key, gateway_fn fn,
-                    void *arg)
+void payment_gateway_refund(struct payment_gateway *g, struct gateway_call *call, const char *key,
+                            gateway_answer_fn fn, void *arg)
 {
     call->is_refund = 1;
     start(g, call, key, fn, arg);
 }
 
-struct rds_cmd *gateway_forget(struct gateway *g, const char *const keys[], size_t n,
-                               rds_reply_fn fn, void *arg)
+struct rds_cmd *payment_gateway_forget(struct payment_gateway *g, const char *const keys[],
+                                       size_t n, rds_reply_fn fn, void *arg)
 {
     return store_gateway_forget(g->ledger, keys, n, fn, arg);
 }
 
-void gateway_cancel(struct gateway_call *call)
+void payment_gateway_cancel(struct gateway_call *call)
 {
     if (!call->gateway)
         return;
