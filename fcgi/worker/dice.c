@@ -1,19 +1,19 @@
 #include "worker/dice.h"
 
-enum fate dice_fate(const struct odds *odds, double unit)
+enum dice_outcome dice_roll(const struct dice_odds *odds, double unit)
 {
-    double roll = unit * 100; /* the fates lie on it side by side, in this order */
+    double roll = unit * 100; /* the outcomes share this range, side by side in this order */
     int until = odds->decline_pct;
     if (roll < until)
-        return FATE_DECLINE;
+        return DICE_DECLINE;
     until += odds->error_pct;
     if (roll < until)
-        return FATE_ERROR;
+        return DICE_ERROR;
     until += odds->timeout_pct;
     if (roll < until)
-        return FATE_TIMEOUT;
+        return DICE_TIMEOUT;
     until += odds->lost_reply_pct;
     if (roll < until)
-        return FATE_LOST_REPLY;
-    return FATE_CAPTURE;
+        return DICE_LOST_REPLY;
+    return DICE_CAPTURE;
 }

@@ -1,21 +1,21 @@
-/* The simulated gateway's luck: what becomes of one charge. Pure. */
+/* Fault injection for the simulated payment gateway: what becomes of one charge. Pure. */
 #ifndef TIFFIN_WORKER_DICE_H
 #define TIFFIN_WORKER_DICE_H
 
-enum fate {
-    FATE_CAPTURE,
-    FATE_DECLINE,
-    FATE_ERROR,      /* the call fails; nothing was booked */
-    FATE_TIMEOUT,    /* never reaches the gateway; no answer ever comes */
-    FATE_LOST_REPLY, /* captured, but the answer never comes */
+enum dice_outcome {
+    DICE_CAPTURE,
+    DICE_DECLINE,
+    DICE_ERROR,      /* the call fails; nothing was booked */
+    DICE_TIMEOUT,    /* never reaches the gateway; no answer ever comes */
+    DICE_LOST_REPLY, /* captured, but the answer never comes */
 };
 
 /* Per cent; their sum is at most 100, the rest captures. */
-struct odds {
+struct dice_odds {
     int decline_pct, error_pct, timeout_pct, lost_reply_pct;
 };
 
-/* `unit` is a random number in [0, 1). */
-enum fate dice_fate(const struct odds *odds, double unit);
+/* The outcome for a random number `unit` in [0, 1). */
+enum dice_outcome dice_roll(const struct dice_odds *odds, double unit);
 
 #endif

@@ -39,6 +39,15 @@ static void on_charged(void *arg, enum gateway_answer answer, const char *reason
     }
 }
 
+static void charge(struct job *job)
+{
+    const struct charge charge = {.payment_key = job->begun.payment_key,
+                                  .amount_cents = job->begun.amount_cents,
+                                  .currency = job->begun.currency};
+    job_set_state(job, JOB_CALLING);
+    payment_gateway_charge(job->worker->gateway, &job->call, &charge, on_charged, job);
+}
+
 static void on_intent(void *arg, const struct rds_result *result)
 {
     struct job *job = arg;
@@ -46,9 +55,7 @@ static void on_intent(void *arg, const struct rds_result *result)
         return;
     switch (store_intent_parse(result->reply, job->begun.payment_key)) {
     case 0:
-        job_set_state(job, JOB_CALLING);
-        payment_gateway_charge(job->worker->gateway, &job->call, job->begun.payment_key,
-                               job->begun.amount_cents, job->begun.currency, on_charged, job);
+        charge(job);
         break;
     case -ECANCELED:
         runner_step(job, "not_charged", 0);

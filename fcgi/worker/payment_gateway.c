@@ -1,11 +1,11 @@
 /* One call:
  *
- *   charge/refund --payment_ms--> fate? --capture, decline--> ledger ----> answer
+ *   charge/refund --payment_ms--> dice --capture, decline--> ledger ----> answer
  *                                   |----error-----------------------> UNKNOWN
  *                                   |----lost reply--> ledger (unheard) --+
  *                                   +----timeout--------------------------+--patience--> UNKNOWN
  *
- * Only charges have bad days; a refund always reaches the ledger. */
+ * Faults are injected into charges only; a refund always reaches the ledger. */
 #include "worker/payment_gateway.h"
 
 #include <stdio.h>
@@ -17,13 +17,13 @@
 #include "base/metrics.h"
 #include "base/random.h"
 
-#define PATIENCE_MS 100 /* beyond twice the gateway's usual time: then no answer is expected */
+#define PATIENCE_MS 100 /* beyond twice the gateway's usual time: then the call is given up */
 
 struct payment_gateway {
     struct ev_loop *loop;
     struct rds *ledger;
     const int64_t *lease_until_ms;
-    struct odds odds;
+    struct dice_odds odds;
 };
 
 struct payment_gateway *payment_gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms)
@@ -35,10 +35,10 @@ struct payment_gateway *payment_gateway_new(struct ev_loop *loop, const int64_t 
                                   .timeout_ms = conf.redis_timeout_ms};
     g->loop = loop;
     g->lease_until_ms = lease_until_ms;
-    g->odds = (struct odds){.decline_pct = conf.payment_decline_pct,
-                            .error_pct = conf.payment_error_pct,
-                            .timeout_pct = conf.payment_timeout_pct,
-                            .lost_reply_pct = conf.payment_lost_reply_pct};
+    g->odds = (struct dice_odds){.decline_pct = conf.payment_decline_pct,
+                                 .error_pct = conf.payment_error_pct,
+                                 .timeout_pct = conf.payment_timeout_pct,
+                                 .lost_reply_pct = conf.payment_lost_reply_pct};
     g->ledger = rds_new(loop, &options);
     return g;
 }
@@ -128,21 +128,21 @@ static void act(struct gateway_call *call)
         call->cmd = store_gateway_refund(call->gateway->ledger, call->key, on_ledger, call);
         return;
     }
-    switch (call->fate) {
-    case FATE_CAPTURE:
+    switch (call->outcome) {
+    case DICE_CAPTURE:
         call->cmd = send_charge(call, "captured", on_ledger);
         break;
-    case FATE_DECLINE:
+    case DICE_DECLINE:
         call->cmd = send_charge(call, "declined", on_ledger);
         break;
-    case FATE_ERROR:
+    case DICE_ERROR:
         answer(call, GATEWAY_UNKNOWN, "the payment gateway answered with an error");
         break;
-    case FATE_LOST_REPLY:
+    case DICE_LOST_REPLY:
         send_charge(call, "captured", NULL);
         wait_ms(call, conf.payment_ms + PATIENCE_MS, on_patience_over);
         break;
-    case FATE_TIMEOUT:
+    case DICE_TIMEOUT:
         wait_ms(call, conf.payment_ms + PATIENCE_MS, on_patience_over);
         break;
     }
@@ -162,8 +162,8 @@ static void start(struct payment_gateway *g, struct gateway_call *call, const ch
     call->fn = fn;
     call->arg = arg;
     snprintf(call->key, sizeof call->key, "%s", key);
-    /* An error is the one fate that answers at once, so it goes through the loop in any case. */
-    if (conf.payment_ms == 0 && (call->is_refund || call->fate != FATE_ERROR)) {
+    /* An injected error answers at once, so it goes through the loop in any case. */
+    if (conf.payment_ms == 0 && (call->is_refund || call->outcome != DICE_ERROR)) {
         ev_init(&call->timer, on_wait_over);
         act(call);
     } else {
@@ -171,16 +171,15 @@ static void start(struct payment_gateway *g, struct gateway_call *call, const ch
     }
 }
 
-void payment_gateway_charge(struct payment_gateway *g, struct gateway_call *call, const char *key,
-                            int64_t amount_cents, const char *currency, gateway_answer_fn fn,
-                            void *arg)
+void payment_gateway_charge(struct payment_gateway *g, struct gateway_call *call,
+                            const struct charge *charge, gateway_answer_fn fn, void *arg)
 {
     metric_add(M_CHARGES, 1);
     call->is_refund = 0;
-    call->fate = dice_fate(&g->odds, random_unit());
-    call->amount_cents = amount_cents;
-    snprintf(call->currency, sizeof call->currency, "%s", currency);
-    start(g, call, key, fn, arg);
+    call->outcome = dice_roll(&g->odds, random_unit());
+    call->amount_cents = charge->amount_cents;
+    snprintf(call->currency, sizeof call->currency, "%s", charge->currency);
+    start(g, call, charge->payment_key, fn, arg);
 }
 
 void payment_gateway_refund(struct payment_gateway *g, struct gateway_call *call, const char *key,
