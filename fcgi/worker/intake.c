@@ -56,7 +56,7 @@ static void on_clock_told(void *arg, const struct rds_result *result)
     int64_t redis_ms;
     in->beat = NULL;
     if (result->outcome == RDS_OK && !rds_int(rds_at(result->reply, 1), &redis_ms))
-        agreement_accept(&in->agreement, redis_ms, clock_mono_ms());
+        redis_clock_accept(&in->redis_clock, redis_ms, clock_mono_ms());
     else
         complain(w, result); /* the next heartbeat finds it again */
 }
@@ -65,14 +65,14 @@ static void on_clock_told(void *arg, const struct rds_result *result)
 static void compare_clocks(struct worker *w, int64_t redis_ms)
 {
     struct intake *in = &w->intake;
-    int64_t set_ms = agreement_told(&in->agreement, redis_ms, clock_mono_ms());
+    int64_t set_ms = redis_clock_told(&in->redis_clock, redis_ms, clock_mono_ms());
     if (set_ms == 0)
         return;
     log_warn("Redis' clock was set forward by %lld ms: what waits goes on waiting as long as it "
              "would have",
              (long long)set_ms);
     pulse_break(&in->pulse);
-    in->beat = store_clock_set(w->rds, in->agreement.redis_ms, set_ms, on_clock_told, w);
+    in->beat = store_clock_set(w->rds, in->redis_clock.redis_ms, set_ms, on_clock_told, w);
 }
 
 static void on_beaten(void *arg, const struct rds_result *result)
@@ -101,7 +101,7 @@ static void send_beat(struct worker *w)
     struct intake *in = &w->intake;
     if (in->beat || !rds_is_up(w->rds))
         return;
-    agreement_ask(&in->agreement, clock_mono_ms());
+    redis_clock_ask(&in->redis_clock, clock_mono_ms());
     in->beat = store_beat(w->rds, w->id, conf.worker_ttl_ms, on_beaten, w);
 }
 
@@ -273,7 +273,8 @@ void intake_turn(struct worker *w)
         return;
     if (in->may_have_more) {
         in->n_asked = n;
-        const struct take_request take = {w->id, n, agreement_now(&in->agreement, clock_mono_ms())};
+        const struct take_request take = {w->id, n,
+                                          redis_clock_now(&in->redis_clock, clock_mono_ms())};
         in->take = store_take(w->rds, &take, on_taken, w);
     } else if (!in->wait && !ev_is_active(&in->rest_timer) && rds_is_up(in->waker)) {
         in->wait = store_wait_ready(in->waker, WAIT_S, on_woken, w);

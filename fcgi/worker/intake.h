@@ -5,8 +5,8 @@
 
 #include <ev.h>
 
-#include "worker/agreement.h"
 #include "worker/pulse.h"
+#include "worker/redis_clock.h"
 
 struct rds;
 struct rds_cmd;
@@ -18,7 +18,7 @@ struct intake {
     struct rds_cmd *beat, *take, *comparison, *wait;
 
     struct pulse pulse;
-    struct agreement agreement; /* on what time it is by Redis' clock */
+    struct redis_clock redis_clock; /* on what time it is by Redis' clock */
     int64_t lease_until_ms; /* by that clock: our latest heartbeat holds so long; 0 = none yet */
     int is_registered;      /* on this connection */
     int is_compared;        /* on this connection: our list holds nothing that we do not know */

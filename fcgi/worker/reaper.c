@@ -9,7 +9,7 @@
  * heartbeat came, which after an outage is true of everyone. So nobody is called dead unless our
  * own heartbeat has been steady for a full TTL (pulse.h): in that time all the living were seen.
  * And heartbeats run out by Redis' clock: the function believes that only when that clock shows
- * what we expect of it (agreement.h). */
+ * what we expect of it (redis_clock.h). */
 #include "worker/reaper.h"
 
 #include <stdlib.h>
@@ -85,7 +85,7 @@ static void on_reaped(void *arg, const struct rds_result *result)
 static void reap(struct worker *w, const char *const ids[], size_t n)
 {
     struct reaper *r = &w->reaper;
-    int64_t now_ms = agreement_now(&w->intake.agreement, clock_mono_ms());
+    int64_t now_ms = redis_clock_now(&w->intake.redis_clock, clock_mono_ms());
     const struct reap_request dead = {r->suspects[r->at], now_ms, {ids, n}};
     r->cmd = store_reap(w->rds, &dead, on_reaped, w);
 }

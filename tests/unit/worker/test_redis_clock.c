@@ -1,49 +1,49 @@
 /* When Redis' clock was certainly set forward, and what it is expected to show. */
 #include "tests/unit/support/test.h"
 
-#include "worker/agreement.h"
+#include "worker/redis_clock.h"
 
 #define REDIS_MS INT64_C(1700000000000)
 #define MONO_MS 5000
 #define EVERY_MS 3000
 
 /* A question at `mono_ms` whose answer takes so long. */
-static int64_t ask(struct agreement *a, int64_t mono_ms, int64_t takes_ms, int64_t redis_ms)
+static int64_t ask(struct redis_clock *a, int64_t mono_ms, int64_t takes_ms, int64_t redis_ms)
 {
-    agreement_ask(a, mono_ms);
-    return agreement_told(a, redis_ms, mono_ms + takes_ms);
+    redis_clock_ask(a, mono_ms);
+    return redis_clock_told(a, redis_ms, mono_ms + takes_ms);
 }
 
 static void nothing_is_known_before_the_first_answer(void **state)
 {
     (void)state;
-    struct agreement a = {0};
-    assert_int_equal(agreement_now(&a, MONO_MS), 0);
-    agreement_ask(&a, MONO_MS);
-    assert_int_equal(agreement_now(&a, MONO_MS + 1), 0);
-    assert_int_equal(agreement_told(&a, REDIS_MS, MONO_MS + 2), 0);
-    assert_int_equal(agreement_now(&a, MONO_MS + 12), REDIS_MS + 10);
+    struct redis_clock a = {0};
+    assert_int_equal(redis_clock_now(&a, MONO_MS), 0);
+    redis_clock_ask(&a, MONO_MS);
+    assert_int_equal(redis_clock_now(&a, MONO_MS + 1), 0);
+    assert_int_equal(redis_clock_told(&a, REDIS_MS, MONO_MS + 2), 0);
+    assert_int_equal(redis_clock_now(&a, MONO_MS + 12), REDIS_MS + 10);
 }
 
-static void an_even_pace_is_agreement(void **state)
+static void an_even_pace_is_no_step(void **state)
 {
     (void)state;
-    struct agreement a = {0};
+    struct redis_clock a = {0};
     for (int i = 0; i < 5; i++)
         assert_int_equal(ask(&a, MONO_MS + i * EVERY_MS, 1, REDIS_MS + i * EVERY_MS), 0);
-    assert_int_equal(agreement_now(&a, MONO_MS + 4 * EVERY_MS + 1), REDIS_MS + 4 * EVERY_MS);
+    assert_int_equal(redis_clock_now(&a, MONO_MS + 4 * EVERY_MS + 1), REDIS_MS + 4 * EVERY_MS);
 }
 
 static void a_step_is_told_until_it_is_accepted(void **state)
 {
     (void)state;
-    struct agreement a = {0};
+    struct redis_clock a = {0};
     ask(&a, MONO_MS, 0, REDIS_MS);
     assert_int_equal(ask(&a, MONO_MS + EVERY_MS, 0, REDIS_MS + EVERY_MS + 30000), 30000);
     assert_int_equal(a.redis_ms, REDIS_MS);
-    assert_int_equal(agreement_now(&a, MONO_MS + EVERY_MS), REDIS_MS + EVERY_MS);
+    assert_int_equal(redis_clock_now(&a, MONO_MS + EVERY_MS), REDIS_MS + EVERY_MS);
     assert_int_equal(ask(&a, MONO_MS + 2 * EVERY_MS, 0, REDIS_MS + 2 * EVERY_MS + 30000), 30000);
-    agreement_accept(&a, REDIS_MS + 2 * EVERY_MS + 30000, MONO_MS + 2 * EVERY_MS);
+    redis_clock_accept(&a, REDIS_MS + 2 * EVERY_MS + 30000, MONO_MS + 2 * EVERY_MS);
     assert_int_equal(ask(&a, MONO_MS + 3 * EVERY_MS, 0, REDIS_MS + 3 * EVERY_MS + 30000), 0);
 }
 
@@ -51,7 +51,7 @@ static void a_step_is_told_until_it_is_accepted(void **state)
 static void a_redis_that_stood_still_is_no_step(void **state)
 {
     (void)state;
-    struct agreement a = {0};
+    struct redis_clock a = {0};
     ask(&a, MONO_MS, 20000, REDIS_MS); /* executed at once, answered late */
     assert_int_equal(ask(&a, MONO_MS + 20000, 0, REDIS_MS + 20000), 0);
     /* executed late */
@@ -61,13 +61,14 @@ static void a_redis_that_stood_still_is_no_step(void **state)
 
 static void what_is_within_the_tolerance_or_back_is_taken_over(void **state)
 {
-    static const int64_t STEPS_MS[] = {AGREEMENT_TOLERANCE_MS, -1, -3600000};
+    static const int64_t STEPS_MS[] = {REDIS_CLOCK_TOLERANCE_MS, -1, -3600000};
     (void)state;
     for (size_t i = 0; i < sizeof STEPS_MS / sizeof STEPS_MS[0]; i++) {
-        struct agreement a = {0};
+        struct redis_clock a = {0};
         ask(&a, MONO_MS, 0, REDIS_MS);
         assert_int_equal(ask(&a, MONO_MS + EVERY_MS, 0, REDIS_MS + EVERY_MS + STEPS_MS[i]), 0);
-        assert_int_equal(agreement_now(&a, MONO_MS + EVERY_MS), REDIS_MS + EVERY_MS + STEPS_MS[i]);
+        assert_int_equal(redis_clock_now(&a, MONO_MS + EVERY_MS),
+                         REDIS_MS + EVERY_MS + STEPS_MS[i]);
     }
 }
 
@@ -75,18 +76,18 @@ static void what_is_within_the_tolerance_or_back_is_taken_over(void **state)
 static void the_smallest_step_that_is_told(void **state)
 {
     (void)state;
-    struct agreement a = {0};
+    struct redis_clock a = {0};
     ask(&a, MONO_MS, 0, REDIS_MS);
     assert_int_equal(
-        ask(&a, MONO_MS + EVERY_MS, 0, REDIS_MS + EVERY_MS + AGREEMENT_TOLERANCE_MS + 1),
-        AGREEMENT_TOLERANCE_MS + 1);
+        ask(&a, MONO_MS + EVERY_MS, 0, REDIS_MS + EVERY_MS + REDIS_CLOCK_TOLERANCE_MS + 1),
+        REDIS_CLOCK_TOLERANCE_MS + 1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_known_before_the_first_answer),
-        cmocka_unit_test(an_even_pace_is_agreement),
+        cmocka_unit_test(an_even_pace_is_no_step),
         cmocka_unit_test(a_step_is_told_until_it_is_accepted),
         cmocka_unit_test(a_redis_that_stood_still_is_no_step),
         cmocka_unit_test(what_is_within_the_tolerance_or_back_is_taken_over),
