@@ -119,7 +119,7 @@ static void on_compared(void *arg, const struct rds_result *result)
     struct intake *in = &w->intake;
     in->comparison = NULL;
     if (result->outcome != RDS_OK || in->is_stopped)
-        return; /* leave gives back what stands in the list, known or not */
+        return; /* shutdown gives back what stands in the list, known or not */
     in->is_compared = 1;
     w->n_unsure = 0;
     size_t n_adopted = 0;
@@ -224,7 +224,7 @@ static void on_taken(void *arg, const struct rds_result *result)
     }
     in->is_refused = 0;
     if (in->is_stopped)
-        return; /* they stay in our list, leave gives them back */
+        return; /* they stay in our list, shutdown gives them back */
     int n = (int)rds_len(result->reply) - 1;
     for (int i = 1; i <= n; i++) {
         const char *id = rds_str(rds_at(result->reply, (size_t)i));

@@ -62,13 +62,13 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
     (void)loop, (void)revents;
     struct worker *w = prepare->data;
     intake_turn(w);
-    leave_turn(w);
+    shutdown_turn(w);
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *signal, int revents)
 {
     (void)loop, (void)revents;
-    leave_asked(signal->data);
+    shutdown_request(signal->data);
 }
 
 static void open_worker(struct worker *w, struct ev_loop *loop)
@@ -95,7 +95,7 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
 
 static void close_worker(struct worker *w)
 {
-    leave_stop(w);
+    shutdown_stop(w);
     retention_stop(w);
     reaper_stop(w);
     intake_end(w);

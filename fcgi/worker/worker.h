@@ -1,6 +1,6 @@
 /* What the parts of this program share. One worker a process; main.c makes it.
  *
- *   intake ---> runner ---> payment, kitchen, stage, broadcast      reaper      leave
+ *   intake ---> runner ---> payment, kitchen, stage, broadcast      reaper      shutdown
  *   claims      one job,    what each step does (steps.c)           takes from  gives back
  *   jobs        step by step   |                                    the dead    at the end
  *                              +--> gateway (the world outside) */
@@ -12,10 +12,10 @@
 #include "order/store.h"
 #include "worker/intake.h"
 #include "worker/job.h"
-#include "worker/leave.h"
 #include "worker/reaper.h"
 #include "worker/retention.h"
 #include "worker/runner.h"
+#include "worker/shutdown.h"
 
 #define WORKER_ID_SIZE 65
 #define WORKER_HOST_SIZE 256
@@ -30,7 +30,7 @@ struct worker {
     struct runner runner;
     struct intake intake;
     struct reaper reaper;
-    struct leave leave;
+    struct shutdown shutdown;
     struct retention retention;
 };
 
