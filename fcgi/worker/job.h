@@ -1,9 +1,9 @@
 /* The jobs this worker holds, found by id. A job is the id of an order or an update; what it is
  * about stands in Redis, here is only what is needed while one of its steps runs.
  *
- * Redis is the truth: a job held here may have been given to somebody else meanwhile (then our next
- * write is fenced), and one that stands in our active list may be missing here (then it is
- * adopted). */
+ * Redis is the truth: a job held here may have been reaped and given to another worker meanwhile
+ * (then our next write is fenced), and one that stands in our active list may be missing here (an
+ * orphan, which is adopted). */
 #ifndef TIFFIN_WORKER_JOB_H
 #define TIFFIN_WORKER_JOB_H
 
@@ -21,7 +21,7 @@ enum job_state {
     JOB_CLAIMED,   /* it stands in our active list */
     JOB_BEGINNING, /* + begin */
     JOB_INTENDING, /* + intent: the payment key becomes durable */
-    JOB_CALLING,   /* the world outside works: the gateway or the kitchen */
+    JOB_CALLING,   /* the payment gateway or the kitchen works */
     JOB_STEPPING,  /* + step or publish_update */
     JOB_FAILING,   /* + fail */
     JOB_CLOSED,    /* not held any more; the memory waits for the next job */
@@ -32,7 +32,7 @@ enum job_state {
 struct job {
     struct worker *worker;
     enum job_state state;
-    int is_claimed_again; /* taken anew while an older command of it was still on its way */
+    int is_claimed_again; /* claimed anew while an older command of it was still on its way */
     char id[ORDER_ID_SIZE];
     struct job_begun begun;   /* what begin said; epoch and step follow the steps taken since */
     int wait_ms;              /* asked for by the step or fail on its way */
@@ -53,12 +53,12 @@ struct jobs {
     struct job *free;
 };
 
-/* Makes room for about `expected` jobs; more only make it slower. */
+/* Sizes the table for about `expected` jobs; more only make it slower. */
 void jobs_init(struct jobs *jobs, struct worker *worker, size_t expected);
 /* Closes all jobs and gives their memory back. */
 void jobs_release(struct jobs *jobs);
 
-/* NULL when it is not held. */
+/* NULL when it is not held; else it lives until job_close(). */
 struct job *jobs_find(const struct jobs *jobs, const char *id);
 /* A new job in state CLAIMED; the id must not be held yet. NULL when the id is too long for one of
  * ours. */
@@ -66,9 +66,10 @@ struct job *jobs_add(struct jobs *jobs, const char *id);
 void jobs_close_all(struct jobs *jobs);
 
 void job_set_state(struct job *job, enum job_state state);
-/* Stops its calls and timers; answers still on their way will not be heard. */
+/* Stops its timer and its call to the payment gateway; the answer will not be called back. */
 void job_stop_calls(struct job *job);
-/* Forgets the job; nothing is said to Redis. The pointer is dead afterwards. Again: harmless. */
+/* Drops the job from memory and cancels its command; nothing is sent to Redis. Idempotent. The job
+ * may be reused for another id once this returns. */
 void job_close(struct job *job);
 
 #endif

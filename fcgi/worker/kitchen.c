@@ -1,5 +1,5 @@
-/* Tells the kitchen, simulated: a wait, then it has acknowledged. An order that was cancelled needs
- * no telling; the step function then leads to the refund. */
+/* Tells the kitchen, simulated: a wait, then it has acknowledged. An order that was cancelled is
+ * not sent to it; the step function then leads to the refund. */
 #include "base/conf.h"
 #include "worker/runner.h"
 #include "worker/steps.h"

@@ -1,9 +1,9 @@
 /* Money: charged once, whatever dies in between.
  *
- * First the payment key becomes durable (intent), then the gateway is called under it. Whoever runs
- * this step again, after a crash or without an answer, finds the same key, and the gateway answers
- * a known key with its first result. The key never changes for a charge: that, not any lock or
- * fence, is what prevents the second one. */
+ * First the payment key becomes durable (intent), then the gateway is called under it. The worker
+ * that runs this step again, after a crash or without an answer, finds the same key, and the
+ * gateway answers a known key with its first result. The key is an idempotency key that never
+ * changes for a charge: that, not any lock or fence, is what prevents a second one. */
 #include <errno.h>
 #include <string.h>
 
@@ -82,17 +82,18 @@ void payment_run(struct job *job)
     job->cmd = store_intent(w->rds, &held, proposed, on_intent, job);
 }
 
-/* ---- and back ------------------------------------------------------------------------------ */
+/* ---- the refund ---------------------------------------------------------------------------- */
 
 static void on_refunded(void *arg, enum gateway_answer answer, const char *reason)
 {
     struct job *job = arg;
     switch (answer) {
     case GATEWAY_NOTHING:
-        /* We were told that it was captured. Who is right no program can know, and "refunded" must
-         * never be inferred; asking again brings the same answer. */
-        runner_bury(job, "it is paid, but the gateway knows of nothing to refund: look into its "
-                         "books, then tiffin-ctl settle");
+        /* We were told that it was captured. Which of the two is right no program can know, and
+         * "refunded" must never be inferred; asking again brings the same answer. */
+        runner_dead_letter(job,
+                           "it is paid, but the gateway knows of nothing to refund: look into its "
+                           "books, then tiffin-ctl settle");
         break;
     case GATEWAY_REFUNDED:
         runner_step(job, "ok", 0);
@@ -107,6 +108,7 @@ static void on_refunded(void *arg, enum gateway_answer answer, const char *reaso
     }
 }
 
+/* A refund needs no key of its own: the ledger refunds a payment key at most once. */
 void refund_run(struct job *job)
 {
     if (!*job->begun.payment_key) {

@@ -1,8 +1,8 @@
 /* Have heartbeats been steady? Only then may this worker call others dead: after an outage of
- * Redis, or after this process itself was stopped, everybody's heartbeat looks gone. What it has
- * not lived through itself Redis tells: for how long somebody's heartbeat has come without a gap,
- * so that the successor of a killed worker need not wait for a TTL of its own. Pure; the times are
- * milliseconds of a clock that never jumps. */
+ * Redis, or after this process itself was stopped, every heartbeat looks expired. A worker that has
+ * just started takes over what Redis knows (for how long the heartbeats of all workers have been
+ * steady), so that the successor of a killed worker need not wait for a TTL of its own. Pure; the
+ * times are milliseconds of a clock that never jumps. */
 #ifndef TIFFIN_WORKER_PULSE_H
 #define TIFFIN_WORKER_PULSE_H
 

@@ -6,10 +6,10 @@
  *                                                             |none left: unregistered; next
  *
  * Whether it is really dead is decided by the function, in Redis. But Redis only knows that no
- * heartbeat came, which after an outage is true of everyone. So nobody is called dead unless our
- * own heartbeat has been steady for a full TTL (pulse.h): in that time all the living were seen.
- * And heartbeats run out by Redis' clock: the function believes that only when that clock shows
- * what we expect of it (redis_clock.h). */
+ * heartbeat came, which after an outage is true of every worker. So none is called dead unless our
+ * own heartbeat has been steady for a full TTL (pulse.h): in that time all live ones were seen.
+ * And heartbeats expire by Redis' clock: the function accepts that only when that clock shows what
+ * we expect of it (redis_clock.h). */
 #include "worker/reaper.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@
 static void examine(struct worker *w);
 static void list_jobs(struct worker *w);
 
-static int is_fit(const struct worker *w)
+static int may_reap(const struct worker *w)
 {
     return pulse_is_steady(&w->intake.pulse, clock_mono_ms());
 }
@@ -70,7 +70,7 @@ static void on_reaped(void *arg, const struct rds_result *result)
     }
     metric_add(M_REAPED, moved);
     r->moved += moved;
-    int is_stuck = left > 0 && left == r->left; /* something is in its list that is no job */
+    int is_stuck = left > 0 && left == r->left; /* its list holds an entry that is no job */
     r->left = left;
     if (left > 0 && !is_stuck) {
         list_jobs(w);
@@ -108,7 +108,7 @@ static void list_jobs(struct worker *w)
 static void examine(struct worker *w)
 {
     struct reaper *r = &w->reaper;
-    if (r->at >= r->n || !is_fit(w)) {
+    if (r->at >= r->n || !may_reap(w)) {
         end_round(r);
         return;
     }
@@ -137,7 +137,7 @@ static void on_round(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     (void)loop, (void)revents;
     struct worker *w = timer->data;
-    if (!w->reaper.cmd && is_fit(w) && rds_is_up(w->rds))
+    if (!w->reaper.cmd && may_reap(w) && rds_is_up(w->rds))
         w->reaper.cmd = store_workers(w->rds, on_workers, w);
 }
 

@@ -1,5 +1,5 @@
-/* Looks after the dead: once a second, what a worker without a heartbeat held is put back into the
- * queue. Every worker does it; the function is atomic, so two at once do no harm. */
+/* Requeues the jobs of workers whose heartbeat expired, once a second. Every worker does it; the
+ * function is atomic, so two at once do no harm. */
 #ifndef TIFFIN_WORKER_REAPER_H
 #define TIFFIN_WORKER_REAPER_H
 
@@ -20,6 +20,7 @@ struct reaper {
 };
 
 void reaper_start(struct worker *w);
+/* Cancels the command under way. May be called again. */
 void reaper_stop(struct worker *w);
 
 #endif

@@ -23,7 +23,8 @@
 #define ROUND_S 1.0
 #define EXPIRED_ROUNDS 60 /* between two walks for what has expired */
 #define REST_ORDERS 10000 /* stepped over in one walk: a round of rest before the next */
-#define TURN_MS 2000      /* a worker that walks is left alone; one that was killed, no longer */
+#define TURN_MS \
+    2000 /* the lease of the worker that walks: one that was killed holds it no longer */
 /* A request may send its order again, under the same id, until its deadline. Until then the order
  * must be there, or it would be placed twice. */
 #define REPEAT_MARGIN_MS 1000

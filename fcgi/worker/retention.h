@@ -1,7 +1,7 @@
-/* How long what is over is kept. A settled order expires by itself (EXPIRE); its entry in the index
- * cannot, so once a minute those of expired orders are dropped. And when memory is short, settled
- * orders go before their time, the oldest first: what gives way, and why the rest does not, stands
- * in redis/functions/tiffin/09-retention.lua. Every worker does it, one at a time. */
+/* How long settled orders are kept. One expires by itself (EXPIRE); its entry in the index cannot,
+ * so once a minute the entries of expired orders are dropped. And when memory is short, settled
+ * orders are evicted before their time, the oldest first: which, and why no others, stands in
+ * redis/functions/tiffin/09-retention.lua. Every worker does it, one at a time. */
 #ifndef TIFFIN_WORKER_RETENTION_H
 #define TIFFIN_WORKER_RETENTION_H
 
@@ -20,16 +20,18 @@ struct retention {
     ev_timer timer;
     struct rds_cmd *cmd; /* one at a time; NULL between two walks */
     int64_t n_rounds;
-    int64_t rest_until;  /* round: no walk for room before it */
+    int64_t rest_until;  /* the number of a round: no walk for memory before it */
     int is_short;        /* of memory: from 60 % on until below 50 % */
-    int is_refused;      /* Redis refuses a command: said once */
-    size_t n_stay;       /* of the index' old end: met in this walk, and kept */
+    int is_refused;      /* Redis answered with an error, and that was logged */
+    size_t n_stay;       /* orders at the old end of the index that this walk has stepped over */
     int64_t n_forgotten; /* since memory became short */
     size_t n_batch;
     char batch[STORE_BATCH_MAX][ORDER_ID_SIZE];
 };
 
+/* Connects, and starts a timer of one round a second. */
 void retention_start(struct worker *w);
+/* Cancels the command under way, and disconnects. */
 void retention_stop(struct worker *w);
 
 #endif

@@ -1,17 +1,17 @@
-/* Background jobs are like shopping online: the order is confirmed at once, and while the customer
- * goes on with the day, somebody pays, packs and delivers. This is that somebody.
+/* One job's life in this worker:
  *
  *   claimed --begin--> [ step's work --step--> held ]... --> settled, or delayed (comes back later)
  *                         |              (wait 0: goes straight on, with a new epoch)
- *                         +--fail--> delayed, or dead
+ *                         +--fail--> delayed, or dead letter
  *
- * Every write carries the epoch that begin gave. What an answer can be, and what then follows:
+ * Every write carries the epoch that begin gave, as a fencing token. What an answer can be, and
+ * what then follows:
  *
- *   the expected one      the next step
- *   fenced, gone          forget the job: it has another owner
- *   none, or "cannot now" forget it, unsure whether the command was executed; if it still stands in
- *                         our active list, the next comparison adopts it and begins it anew
- *   an error, nonsense    fail: tried again later, dead after 8 tries */
+ *   the expected one       the next step
+ *   fenced, stale          drop the job: it has another owner
+ *   none, or unavailable   drop it, unsure whether the command was executed; if it still stands in
+ *                          our active list, the next reconciliation adopts it and begins it anew
+ *   an error, malformed    fail: retried later with back-off, a dead letter after 8 tries */
 #include "worker/runner.h"
 
 #include <errno.h>
@@ -39,8 +39,8 @@ static void drop_unsure(struct job *job)
     job_close(job);
 }
 
-/* Redis says that it is not ours, or was not when the command was executed: a claim may have come
- * in between. */
+/* It was not ours when the command was executed; if a claim was read after the command was sent, it
+ * is ours again and begins anew. */
 static void not_ours(struct job *job)
 {
     if (job->is_claimed_again)
@@ -118,7 +118,7 @@ void runner_fail(struct job *job, const char *reason)
     fail(job, reason, RETRY_TRIES);
 }
 
-void runner_bury(struct job *job, const char *reason)
+void runner_dead_letter(struct job *job, const char *reason)
 {
     fail(job, reason, 1);
 }
@@ -230,6 +230,6 @@ void runner_claimed(struct worker *w, const char *id)
         job->is_claimed_again = 1;
         break;
     case JOB_CLOSED:
-        break; /* such a one is not found */
+        break; /* jobs_find() never returns one */
     }
 }

@@ -1,6 +1,6 @@
 /* Takes one claimed job from step to step, until it is settled, waits in the delayed set, or is not
  * ours any more. What a single step does it is given as a table (steps.h); each ends in exactly one
- * of runner_step, runner_fail, runner_bury, runner_fenced, runner_done. */
+ * of runner_step, runner_fail, runner_dead_letter, runner_fenced, runner_done. */
 #ifndef TIFFIN_WORKER_RUNNER_H
 #define TIFFIN_WORKER_RUNNER_H
 
@@ -22,25 +22,29 @@ struct runner {
     void (*on_delayed)(struct worker *w, int64_t ms);
 };
 
-/* This id was claimed (taken or adopted): it stands in our active list. One that is held already
- * was taken from us and came back, so it begins again. */
+/* This id was claimed (taken or adopted): it stands in our active list, and its job begins. One
+ * that is held already was taken from us and came back: it begins again, at once or when the answer
+ * to the command under way has come. */
 void runner_claimed(struct worker *w, const char *id);
 
 /* ---- for the steps ------------------------------------------------------------------------- */
 
 /* To be called first with the answer to any command of the job. True: there is a reply to read.
- * False: there is none, and what must be done about it has been done; the job may be gone. */
+ * False: there is none, and the job was failed or dropped; it may be gone. */
 int runner_answered(struct job *job, const struct rds_result *result);
 
-/* The step is done. wait_ms: before the next one; 0 keeps the job in hand. */
+/* The ends of a step. The job may be gone, or in its next step, when they return. */
+
+/* The step is done, with this result ("ok"; of a payment also "declined", "not_charged"). wait_ms:
+ * before the next one; 0 keeps the job in hand. */
 void runner_step(struct job *job, const char *result, int wait_ms);
-/* The step did not succeed: tried again later, or dead. */
+/* The step did not succeed: retried later, with back-off, or a dead letter after RETRY_TRIES. */
 void runner_fail(struct job *job, const char *reason);
-/* It never will: people must look at it, now. */
-void runner_bury(struct job *job, const char *reason);
-/* Redis refused a write: the job is somebody else's. */
+/* It never will: a dead letter at once, for an operator to look at. */
+void runner_dead_letter(struct job *job, const char *reason);
+/* Redis refused a write because of its epoch: the job has another owner. */
 void runner_fenced(struct job *job);
-/* The job left our list for good. */
+/* The job is out of our active list: drops it from memory. */
 void runner_done(struct job *job);
 
 #endif

@@ -2,8 +2,8 @@
  *                          +------------- again ----------------^----------- again ------------^
  *
  * What is given back is what stands in our list in Redis, whether we know of it or not, in calls of
- * up to 100; the one that leaves nothing unregisters us. Should Redis be away, or we be killed in
- * the middle: the rest is reaped, like any dead worker's. */
+ * up to 100 (STORE_BATCH_MAX); the one that leaves none unregisters us. If Redis is away, or we are
+ * killed in the middle, the rest is reaped as any dead worker's. */
 #include "worker/shutdown.h"
 
 #include <string.h>

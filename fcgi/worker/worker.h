@@ -1,9 +1,10 @@
 /* What the parts of this program share. One worker a process; main.c makes it.
  *
  *   intake ---> runner ---> payment, kitchen, stage, broadcast      reaper      shutdown
- *   claims      one job,    what each step does (steps.c)           takes from  gives back
- *   jobs        step by step   |                                    the dead    at the end
- *                              +--> gateway (the world outside) */
+ *   claims      one job,    what each step does (steps.c)           requeues    gives back
+ *   jobs        step by step   |                                    of the dead at the end
+ *                              +--> payment_gateway
+ *   pulse, redis_clock: when heartbeats and Redis' clock can be trusted. retention: what expires */
 #ifndef TIFFIN_WORKER_WORKER_H
 #define TIFFIN_WORKER_WORKER_H
 
@@ -22,11 +23,11 @@
 
 struct worker {
     struct ev_loop *loop;
-    char id[WORKER_ID_SIZE]; /* new at each start: nobody inherits what another one held */
-    struct rds *rds;         /* every command of ours, so their answers come in order */
+    char id[WORKER_ID_SIZE]; /* new at each start: no worker inherits the jobs of another */
+    struct rds *rds;         /* for all commands about jobs, so that their answers come in order */
     struct payment_gateway *gateway;
     struct jobs jobs;
-    size_t n_unsure; /* dropped from memory without knowing; the next comparison finds them */
+    size_t n_unsure; /* jobs dropped from memory, outcome unknown, until the next reconciliation */
     struct runner runner;
     struct intake intake;
     struct reaper reaper;
@@ -40,8 +41,8 @@ void worker_id_new(char out[WORKER_ID_SIZE], const char *host, long pid);
 /* The part before the pid, with its dash: what the workers of one host have in common. */
 void worker_id_host(char out[WORKER_ID_SIZE], const char *host);
 
-/* The ids in a list that Redis answered with, at most STORE_BATCH_MAX of them. They live as long as
- * the reply. Returns how many. */
+/* The ids in a list that Redis answered with, at most STORE_BATCH_MAX of them; other elements are
+ * left out. They live as long as the reply. Returns how many. */
 size_t worker_batch(const struct redisReply *reply, const char *ret_ids[STORE_BATCH_MAX]);
 
 #endif
