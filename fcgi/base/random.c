@@ -1,9 +1,7 @@
 #include "base/random.h"
 
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -31,12 +29,4 @@ double random_unit(void)
     if (RAND_bytes((unsigned char *)&bits, sizeof bits) != 1)
         return 0.5;
     return bits / 4294967296.0;
-}
-
-void sha256_hex(const char *text, size_t n, char out[65])
-{
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)text, n, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }

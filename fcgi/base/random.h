@@ -1,4 +1,4 @@
-/* Unguessable names, from the operating system's generator through OpenSSL. */
+/* Random numbers and unguessable names, from the operating system's generator through OpenSSL. */
 #ifndef TIFFIN_BASE_RANDOM_H
 #define TIFFIN_BASE_RANDOM_H
 
@@ -10,8 +10,5 @@ void random_base32(char *out, size_t n);
 
 /* A number in [0, 1): for jitter, not for secrets. */
 double random_unit(void);
-
-/* SHA-256 of the text as 64 hex digits and a NUL. */
-void sha256_hex(const char *text, size_t n, char out[65]);
 
 #endif

@@ -4,11 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/random.h"
+#include "base/digest.h"
 #include "order/keys.h"
 
 #define FINGERPRINT_HEX 32
-#define SHA256_HEX 64
 #define EVENTS_BATCH "1000"
 
 /* ---- new work ------------------------------------------------------------------------------ */
@@ -17,8 +16,8 @@
  * parts cannot hold a control character, so \n separates them. n: bytes of the text. */
 static void add_fingerprint(struct redis_command *cmd, const char *text, size_t n)
 {
-    char *hex = command_room(cmd, SHA256_HEX + 1);
-    sha256_hex(text, n, hex);
+    char *hex = command_room(cmd, DIGEST_SHA256_HEX_SIZE);
+    digest_sha256_hex(text, n, hex);
     command_add_bytes(cmd, hex, FINGERPRINT_HEX);
 }
 
