@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "base/utf8.h"
 #include "order/process_metrics.h"
 #include "ws-bridge/allowance.h"
@@ -136,8 +137,8 @@ static int ask_health(char *why, size_t size)
     static const char QUESTION[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     static const char GOOD[] = "HTTP/1.1 200";
     char answer[sizeof GOOD] = "";
-    int err =
-        listen_ask(conf.ws_listen, 0, QUESTION, sizeof QUESTION - 1, answer, sizeof answer - 1);
+    const struct probe probe = {QUESTION, sizeof QUESTION - 1, answer, sizeof answer - 1};
+    int err = probe_ask(conf.ws_listen, 0, &probe);
     if (!err && strcmp(answer, GOOD) == 0)
         return 0;
     snprintf(why, size, "the bridge at %s %s: %s", conf.ws_listen,

@@ -8,7 +8,7 @@
 
 #include "api/pool.h"
 #include "base/conf.h"
-#include "base/listen.h"
+#include "base/probe.h"
 
 enum { BEGIN_REQUEST = 1, PARAMS = 4, STDIN = 5, STDOUT = 6 };
 #define HEADER 8 /* version, type, request id, content length, padding, reserved */
@@ -49,9 +49,10 @@ int healthcheck_pool(char *why, size_t size)
 {
     unsigned char request[REQUEST_MAX];
     char answer[HEADER + sizeof STATUS_OK]; /* the NUL is no part of it */
-    size_t n = make_request(request), wanted = sizeof answer - 1;
+    size_t wanted = sizeof answer - 1;
+    const struct probe probe = {request, make_request(request), answer, wanted};
     for (int i = 0; i < pool_size(); i++) {
-        int err = listen_ask(conf.api_listen, i, request, n, answer, wanted);
+        int err = probe_ask(conf.api_listen, i, &probe);
         if (err) {
             snprintf(why, size, "process %d of %s does not answer: %s", i, conf.api_listen,
                      strerror(-err));

@@ -1,9 +1,12 @@
 #include "base/address.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -52,4 +55,12 @@ int address_of(const char *text, int number, struct address *ret)
         return -ERANGE;
     *ret = address;
     return 0;
+}
+
+struct addrinfo *address_look_up(const struct address *at, int flags)
+{
+    char port[16];
+    snprintf(port, sizeof port, "%d", at->port);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags}, *found;
+    return getaddrinfo(*at->name ? at->name : NULL, port, &hints, &found) ? NULL : found;
 }

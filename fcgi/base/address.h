@@ -1,7 +1,9 @@
-/* Where somebody listens, as the settings write it: the path of a unix socket, which has a '/', or
+/* Where a program listens, as the settings write it: the path of a unix socket, which has a '/', or
  * host:port. An IPv6 address as the host may stand in brackets. */
 #ifndef TIFFIN_BASE_ADDRESS_H
 #define TIFFIN_BASE_ADDRESS_H
+
+struct addrinfo;
 
 #define ADDRESS_PATH_MAX 107 /* of a unix socket on Linux */
 
@@ -17,5 +19,10 @@ int address_parse(const char *text, struct address *ret);
  * where there is none, a port is counted up by it. As address_parse(), or -ERANGE: the port becomes
  * too high. */
 int address_of(const char *text, int number, struct address *ret);
+
+/* The addresses of its host and port for a stream socket, in the order of RFC 6724; flags as those
+ * of getaddrinfo(), which may block. The caller frees them with freeaddrinfo(); NULL: there is
+ * none. */
+struct addrinfo *address_look_up(const struct address *at, int flags);
 
 #endif
