@@ -36,15 +36,15 @@ struct setting {
         "TIFFIN_" name, TEXT, offsetof(struct conf, field), fallback, 0, 0, "", meaning \
     }
 
-/* In the order people look for them. A %R in a default stands for the run directory. */
+/* In the order readers look for them. A %R in a default stands for the run directory. */
 static const struct setting SETTINGS[] = {
     INT("PORT", port, "8000", 1, 65535, "", "where nginx listens"),
     STR("RUN_DIR", run_dir, ".run", "sockets, pids, logs, secrets and Redis' data"),
     INT("API_PROCESSES", api_processes, "0", 0, 64, "", "size of the API pool; 0 = one a core"),
-    INT("WORKERS", workers, "1", 0, 64, "", "worker daemons that make up starts"),
+    INT("WORKERS", workers, "1", 0, 64, "", "worker processes started by `make up`"),
     INT("WORKER_CONCURRENCY", worker_concurrency, "1000", 1, 10000, "jobs",
         "how many jobs one worker holds at once"),
-    INT("BRIDGES", bridges, "1", 0, 16, "", "chat bridges that make up starts"),
+    INT("BRIDGES", bridges, "1", 0, 16, "", "chat bridges started by `make up`"),
 
     INT("DB_MS", db_ms, "500", 0, 60000, "ms", "simulated wait: a restaurant's row"),
     INT("MENU_MS", menu_ms, "1000", 0, 60000, "ms", "simulated wait: its menu"),
@@ -55,20 +55,22 @@ static const struct setting SETTINGS[] = {
     INT("STAGE_MAX_MS", stage_max_ms, "4000", 0, 3600000, "ms", "longest wait before a stage"),
     INT("BROADCAST_MS", broadcast_ms, "3000", 0, 3600000, "ms", "from an update to its broadcast"),
 
-    INT("PAYMENT_DECLINE_PCT", payment_decline_pct, "0", 0, 100, "%", "charges that are declined"),
-    INT("PAYMENT_ERROR_PCT", payment_error_pct, "0", 0, 100, "%", "calls the gateway fails"),
+    INT("PAYMENT_DECLINE_PCT", payment_decline_pct, "0", 0, 100, "%",
+        "fault injection: charges that are declined"),
+    INT("PAYMENT_ERROR_PCT", payment_error_pct, "0", 0, 100, "%",
+        "fault injection: charges that fail"),
     INT("PAYMENT_TIMEOUT_PCT", payment_timeout_pct, "0", 0, 100, "%",
-        "calls that never reach the gateway"),
+        "fault injection: charges that never reach the gateway"),
     INT("PAYMENT_LOST_REPLY_PCT", payment_lost_reply_pct, "0", 0, 100, "%",
-        "charges that are made, their answer lost"),
+        "fault injection: charges that are made, their answer lost"),
 
     INT("REDIS_TIMEOUT_MS", redis_timeout_ms, "1200", 50, 60000, "ms",
         "a Redis command without an answer: the connection is given up"),
     INT("REQUEST_TIMEOUT_MS", request_timeout_ms, "1800", 100, 60000, "ms",
         "a request without an answer, its simulated waits not counted: 503"),
     INT("WORKER_TTL_MS", worker_ttl_ms, "10000", 300, 600000, "ms",
-        "a worker without a heartbeat is dead after this long"),
-    INT("DRAIN_MS", drain_ms, "5000", 0, 600000, "ms", "how long a stopping process may finish"),
+        "the lease of a worker: without a heartbeat for so long it is dead"),
+    INT("DRAIN_MS", drain_ms, "5000", 0, 600000, "ms", "how long a process that stops may drain"),
     INT("RETENTION_DAYS", retention_days, "30", 1, 3650, "days",
         "how long a settled order is kept"),
 
@@ -98,7 +100,7 @@ static const struct setting SETTINGS[] = {
     STR("HOSTS", hosts, "",
         "names, separated by spaces, under which browsers ask for us, *.name for all below it; "
         "localhost, this machine's name and addresses in digits always pass; others get 421; "
-        "* = any name, which lets the pages of strangers in (DNS rebinding)"),
+        "* = any name, which lets any page in (DNS rebinding)"),
     STR("TRUSTED_PROXIES", trusted_proxies, "",
         "addresses or networks, separated by spaces, of the proxies before us, whose "
         "X-Forwarded-For says who the client is"),
@@ -122,7 +124,8 @@ static const struct setting SETTINGS[] = {
         "open streams of one client address"),
     INT("LIMIT_LOOPBACK", limit_loopback, "0", 0, 1, "", "1: the limits hold for loopback too"),
     INT("ACCESS_LOG", access_log, "1", 0, 1, "", "0: nginx logs no requests"),
-    INT("UP_TIMEOUT_S", up_timeout_s, "20", 1, 3600, "s", "how long make up waits to be ready"),
+    INT("UP_TIMEOUT_S", up_timeout_s, "20", 1, 3600, "s",
+        "how long `make up` waits for the stack to be ready"),
     INT("BENCH", bench, "0", 0, 1, "", "1: nginx answers /bench/ok, to measure against"),
     STR("ORIGINS", origins, "",
         "web origins, separated by spaces, whose pages may order and cancel besides our own; * = "

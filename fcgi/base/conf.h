@@ -1,6 +1,6 @@
 /* Settings: environment variables TIFFIN_…, read once at start into `conf`, read-only afterwards.
- * One table (conf.c) gives name, unit, default, bounds and meaning, and prints --help and the
- * the table in fcgi/stack/README.md. A bad value stops the start with one clear line. */
+ * One table (conf.c) gives name, unit, default, bounds and meaning, and prints --help and the table
+ * in fcgi/stack/README.md. A bad value stops the start with one clear line. */
 #ifndef TIFFIN_BASE_CONF_H
 #define TIFFIN_BASE_CONF_H
 
@@ -26,7 +26,7 @@ struct conf {
     int db_ms, menu_ms, reviews_ms;
     int payment_ms, kitchen_ms, stage_min_ms, stage_max_ms, broadcast_ms;
 
-    /* the payment gateway's bad days, per cent */
+    /* fault injection into the payment gateway, per cent */
     int payment_decline_pct, payment_error_pct, payment_timeout_pct, payment_lost_reply_pct;
 
     /* time limits */
@@ -58,7 +58,7 @@ extern struct conf conf;
  * `error` (at least 256 bytes) that names the setting, its value and what it may be. */
 int conf_load(char *error, size_t error_size);
 
-/* The table, for people (--help) and for fcgi/stack/README.md (--settings). */
+/* Prints the table: aligned (--help), or as Markdown for fcgi/stack/README.md (--settings). */
 void conf_print_help(FILE *out);
 void conf_print_markdown(FILE *out);
 

@@ -1,5 +1,5 @@
-/* How a server in a loop ends. At SIGTERM or SIGINT it lets nobody in any more, and ends when all
- * who are there have gone, at the latest after TIFFIN_DRAIN_MS. A second signal ends it at once. */
+/* Graceful shutdown of a server in a loop. At SIGTERM or SIGINT it stops accepting, and ends when
+ * no connection is left, at the latest after TIFFIN_DRAIN_MS. A second signal ends it at once. */
 #ifndef TIFFIN_BASE_DRAIN_H
 #define TIFFIN_BASE_DRAIN_H
 
@@ -8,9 +8,9 @@
 struct ev_loop;
 
 struct drain {
-    void (*stop)(void);   /* called once, at the first signal */
-    size_t (*left)(void); /* how many are still there; asked again and again */
-    const char *late;     /* for the log, behind their number: "clients did not close in time" */
+    void (*stop)(void);   /* stops accepting; called once, at the first signal */
+    size_t (*left)(void); /* how many connections are open; polled */
+    const char *late;     /* for the log, after their number: "clients did not close in time" */
 };
 
 /* Takes over both signals; the end is ev_break(). `how` is kept by reference. One for each process.

@@ -1,8 +1,8 @@
 /* JSON as text: exactly the grammar of RFC 8259, and its values without a conversion that could
  * change them. Pure.
  *
- * Parsers differ in what they let pass, and json-c differs by version; so every text is checked
- * here first, and all the others here expect one that was found good. */
+ * Parsers differ in what they accept, and json-c differs by version; so every text is checked by
+ * json_text_check() first, and the other functions here expect a text that passed. */
 #ifndef TIFFIN_BASE_JSON_TEXT_H
 #define TIFFIN_BASE_JSON_TEXT_H
 
@@ -12,7 +12,7 @@
 #define JSON_TEXT_DEPTH_MAX 512
 
 struct json_error {
-    const char *what; /* a few words for people; static */
+    const char *what; /* a few words; static */
     size_t line;      /* from 1 */
     size_t offset;    /* of the byte where it was seen */
 };
@@ -20,7 +20,7 @@ struct json_error {
 /* Are the n bytes one JSON value in UTF-8 with arrays and objects nested at most depth_max deep
  * (<= JSON_TEXT_DEPTH_MAX)? 0, or -EPROTO and *ret_error.
  *
- * Good JSON can still say what a program cannot hold: a \u escape that is half a character, a whole
+ * Valid JSON can still hold what a program cannot: a \u escape that is half a character, a whole
  * number beyond 64 bits or one beyond a double. Then it is 0 as well, and *ret_odd is what and
  * where; its `what` is NULL otherwise. */
 int json_text_check(const char *bytes, size_t n, int depth_max, struct json_error *ret_odd,

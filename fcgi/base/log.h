@@ -15,9 +15,9 @@ void log_init(const char *program, enum log_level lowest);
 /* "debug", "info", "warn", "error" -> level; -1 for any other text. */
 int log_level_parse(const char *text);
 
-/* Writes one line (cut at 1 KB; control characters become '?'). printf-like. Waits for nobody when
- * standard error has O_NONBLOCK: lines it has no room for are lost, and the next one that it has
- * room for comes after one that says how many. */
+/* Writes one line (cut at 1 KB; control characters become '?'). printf-like. Never blocks when
+ * standard error has O_NONBLOCK: lines that a full pipe has no room for are dropped, and the next
+ * one that is written comes after one that says how many. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* True when a line of this level would be written: guards costly arguments. */

@@ -6,7 +6,7 @@
 
 /* Is the Origin header's value (origin_n bytes) that of the host that was asked for, by its Host
  * header (host_n bytes)? Schemes are not compared, since a proxy may have taken TLS off, but for
- * their default ports: http://shop:80, http://shop and Host: shop are one. `null` is nobody's. */
+ * their default ports: http://shop:80, http://shop and Host: shop are one. `null` is no host's. */
 int origin_is_host(const char *origin, size_t origin_n, const char *host, size_t host_n);
 
 /* Does the list, origins separated by spaces, name it? "*" names all, but nothing that is no single

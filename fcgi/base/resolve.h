@@ -12,8 +12,8 @@ struct resolve;
 typedef void (*resolve_fn)(void *arg, const char *ip, const char *why);
 
 /* Asks for a host (it is copied), and of its addresses, which are counted round, for the `which`-th
- * from 0: who finds nobody at one tries the next. The answer may take as long as the system's
- * resolver waits. The result, never NULL, is valid until its callback is called. */
+ * from 0: a caller that cannot connect to one tries the next. The answer may take as long as the
+ * system's resolver waits. The result, never NULL, is valid until its callback is called. */
 struct resolve *resolve_start(struct ev_loop *loop, const char *host, unsigned which, resolve_fn fn,
                               void *arg);
 /* The callback will not be called. NULL ok. */

@@ -31,7 +31,7 @@ int text_is_token(const char *text, size_t min, size_t max);
 int text_is_key(const char *text);
 
 /* FNV-1a, 32 bits (G. Fowler, L. C. Noll, K.-P. Vo; draft-eastlake-fnv): for tables whose keys
- * nobody can choose so that they meet. */
+ * no peer can choose so that they collide. */
 uint32_t text_hash(const char *text);
 
 #endif
