@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/command.h"
@@ -34,17 +33,6 @@ static void complete(struct rds_cmd *cmd, enum rds_outcome outcome, const redisR
         cmd->fn(cmd->arg, &result);
     }
     free(cmd);
-}
-
-/* These mean that the server behind this connection cannot serve us: a new connection may. */
-static int means_reconnect(const char *error)
-{
-    static const char *const PREFIXES[] = {"LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN",
-                                           "UNBLOCKED"};
-    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++)
-        if (strncmp(error, PREFIXES[i], strlen(PREFIXES[i])) == 0)
-            return 1;
-    return 0;
 }
 
 void rds_refuse(struct rds *r, const char *why)
@@ -82,7 +70,7 @@ static void on_reply(redisAsyncContext *context, void *reply_, void *privdata)
     if (!reply) {
         complete(cmd, r->failing_as, NULL, r->reason);
     } else if (reply->type == REDIS_REPLY_ERROR) {
-        if (means_reconnect(reply->str))
+        if (rds_means_reconnect(reply->str))
             rds_refuse(r, reply->str);
         complete(cmd, RDS_ERROR, NULL, reply->str);
     } else {
@@ -144,26 +132,4 @@ void rds_fail_unsent(struct rds *r)
         TAILQ_REMOVE(&batch, cmd, link);
         complete(cmd, RDS_UNSENT, NULL, r->reason);
     }
-}
-
-/* ---- results ------------------------------------------------------------------------------- */
-
-int rds_is_unknown(const struct rds_result *result)
-{
-    return result->outcome == RDS_LOST || result->outcome == RDS_TIMEOUT;
-}
-
-int rds_is_unavailable(const struct rds_result *result)
-{
-    /* A Redis that was emptied has no functions until tiffin-load has loaded them. */
-    static const char *const PREFIXES[] = {"OOM",         "MISCONF",  "BUSY",
-                                           "CLUSTERDOWN", "TRYAGAIN", "ERR Function not found"};
-    if (result->outcome == RDS_OK)
-        return 0;
-    if (result->outcome != RDS_ERROR || means_reconnect(result->text))
-        return 1;
-    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++)
-        if (strncmp(result->text, PREFIXES[i], strlen(PREFIXES[i])) == 0)
-            return 1;
-    return 0;
 }

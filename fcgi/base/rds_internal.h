@@ -1,5 +1,5 @@
-/* What the two halves of rds.h share: rds.c (the connection) and rds_commands.c (what is sent over
- * it and comes back). Nobody else includes this. */
+/* What the parts of rds.h share: rds.c (the connection), rds_commands.c (what is sent over it and
+ * comes back) and rds_result.c (what that means). No other file includes this. */
 #ifndef TIFFIN_BASE_RDS_INTERNAL_H
 #define TIFFIN_BASE_RDS_INTERNAL_H
 
@@ -69,5 +69,8 @@ void rds_refuse(struct rds *r, const char *why);
 void rds_flush(struct rds *r);
 /* Completes those that could not be sent; their callbacks run before it returns. */
 void rds_fail_unsent(struct rds *r);
+/* Does this error mean that the server behind the connection cannot serve us, while a new
+ * connection may reach one that can? */
+int rds_means_reconnect(const char *error);
 
 #endif
