@@ -74,8 +74,9 @@ SRC_WS := $(wildcard ws-bridge/*.c)
 # Images are built from a part of the tree, without the tests.
 SRC_UNIT := $(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort)
 SRC_UNIT_SUPPORT := $(wildcard tests/unit/support/*.c)
+SRC_UNIT_FAKES := $(wildcard tests/unit/fakes/*.c)
 SRC_BENCH := $(wildcard tests/bench/*.c)
-SRC_ALL := $(SRC_BENCH) $(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS) $(SRC_UNIT) $(SRC_UNIT_SUPPORT)
+SRC_ALL := $(SRC_BENCH) $(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS) $(SRC_UNIT) $(SRC_UNIT_SUPPORT) $(SRC_UNIT_FAKES)
 HEADERS := $(wildcard fcgi/*/*.h redis/*.h ws-bridge/*.h tests/unit/*.h tests/unit/*/*.h)
 
 LIB_TIFFIN := $(BUILD)/lib/libtiffin.a
@@ -85,6 +86,7 @@ LIB_CTL := $(BUILD)/lib/libctl.a
 LIB_LOAD := $(BUILD)/lib/libload.a
 LIB_WS := $(BUILD)/lib/libws.a
 LIB_UNIT := $(BUILD)/lib/libunit.a
+LIB_FAKES := $(BUILD)/lib/libfakes.a
 
 PROGRAMS := $(addprefix $(BIN)/tiffin-,api worker ctl load ws)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(SRC_UNIT))
@@ -106,6 +108,7 @@ $(LIB_CTL): $(call objects,$(call without_main,$(SRC_CTL)))
 $(LIB_LOAD): $(call objects,$(call without_main,$(SRC_LOAD)))
 $(LIB_WS): $(call objects,$(call without_main,$(SRC_WS)))
 $(LIB_UNIT): $(call objects,$(SRC_UNIT_SUPPORT))
+$(LIB_FAKES): $(call objects,$(SRC_UNIT_FAKES))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D) && rm -f $@
 	$(Q)ar rcsD $@ $^
@@ -271,9 +274,10 @@ pin-base: ## write into .env which Debian image containers are built on, by toda
 		echo "TIFFIN_BASE_IMAGE=$(BASE_IMAGE)@$$digest" | tee -a .env
 
 # A test links with the library of the folder that its own folder mirrors, and with the loader's, which
-# joins the Redis functions.
+# joins the Redis functions. Those of the worker find the fakes before what they stand for (Redis'
+# connection, the clock).
 unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \
-	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER)) \
+	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER) $(LIB_FAKES)) \
 	$(if $(findstring /unit/ctl/,$(1)),$(LIB_CTL)) \
 	$(if $(findstring /unit/ws-bridge/,$(1)),$(LIB_WS))
 .SECONDEXPANSION:

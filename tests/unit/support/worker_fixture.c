@@ -1,0 +1,78 @@
+#include "tests/unit/support/worker_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+#include "tests/unit/fakes/fake_clock.h"
+#include "tests/unit/fakes/fake_rds.h"
+#include "tests/unit/support/test.h"
+
+#define START_MS 5000
+
+struct fixture_seen fixture_seen;
+
+static void see_step(struct job *job)
+{
+    fixture_seen.n_steps++;
+    fixture_seen.job = job;
+    job_set_state(job, JOB_CALLING);
+}
+
+static void see_delay(struct worker *w, int64_t ms)
+{
+    (void)w;
+    fixture_seen.n_delayed++;
+    fixture_seen.delay_ms = ms;
+}
+
+static const job_step_fn STEPS[STEP_COUNT] = {see_step, see_step, see_step, see_step,
+                                              see_step, see_step, see_step, see_step};
+
+int worker_fixture_setup(void **state)
+{
+    static struct worker worker;
+    struct worker *w = &worker;
+    log_init("unit", LOG_ERROR);
+    fake_clock_set(START_MS);
+    fixture_seen = (struct fixture_seen){0};
+    conf.worker_ttl_ms = FIXTURE_TTL_MS;
+    conf.worker_concurrency = FIXTURE_CONCURRENCY;
+    conf.redis_timeout_ms = 1000;
+    conf.request_timeout_ms = 2000;
+    conf.retention_days = 30;
+    *w = (struct worker){.runner = {.steps = STEPS, .on_delayed = see_delay}};
+    snprintf(w->id, sizeof w->id, "kitchen-1-42-abcdefghijklmno");
+    w->loop = ev_loop_new(EVFLAG_AUTO);
+    jobs_init(&w->jobs, w, FIXTURE_CONCURRENCY);
+    w->rds = rds_new(w->loop, &(struct rds_options){.client_name = "tiffin-worker"});
+    *state = w;
+    return w->loop ? 0 : -1;
+}
+
+int worker_fixture_teardown(void **state)
+{
+    struct worker *w = *state;
+    jobs_release(&w->jobs);
+    rds_free(w->rds);
+    ev_loop_destroy(w->loop);
+    replies_free();
+    return 0;
+}
+
+redis_reply *fixture_begun(const char *step, int tries, const char *status, const char *payment_key)
+{
+    return reply_array(8, reply_text("begun"), reply_int(7), reply_text(step), reply_int(tries),
+                       reply_text(status), reply_int(1299), reply_text("EUR"),
+                       reply_text(payment_key));
+}
+
+struct job *fixture_job_at(struct worker *w, const char *step)
+{
+    runner_claimed(w, FIXTURE_ID);
+    fake_rds_answer("begin", fixture_begun(step, 0, "placed", ""));
+    struct job *job = jobs_find(&w->jobs, FIXTURE_ID);
+    assert_non_null(job);
+    return job;
+}

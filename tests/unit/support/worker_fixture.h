@@ -1,0 +1,33 @@
+/* A worker without its main.c, on faked connections (fakes/fake_rds.h) and a faked clock
+ * (fakes/fake_clock.h): for the tests of its parts. The steps of its jobs are only written down;
+ * the test ends them. */
+#ifndef TIFFIN_TESTS_SUPPORT_WORKER_FIXTURE_H
+#define TIFFIN_TESTS_SUPPORT_WORKER_FIXTURE_H
+
+#include "tests/unit/support/replies.h"
+#include "worker/worker.h"
+
+#define FIXTURE_ID "order_00abcdefghijklmnopqrst"
+#define FIXTURE_TTL_MS 9000
+#define FIXTURE_CONCURRENCY 20
+
+/* What the runner did, since setup. */
+struct fixture_seen {
+    int n_steps;     /* steps that were run */
+    struct job *job; /* of the latest of them */
+    int n_delayed;   /* calls of on_delayed, and what the latest said */
+    int64_t delay_ms;
+};
+extern struct fixture_seen fixture_seen;
+
+/* A cmocka setup: *state is the struct worker. Redis is up, nothing was sent yet. */
+int worker_fixture_setup(void **state);
+int worker_fixture_teardown(void **state);
+
+/* An answer of begin: the epoch is 7, `tries` failures of this step came before. */
+redis_reply *fixture_begun(const char *step, int tries, const char *status,
+                           const char *payment_key);
+/* FIXTURE_ID is claimed and begun: its step runs. Returns the job. */
+struct job *fixture_job_at(struct worker *w, const char *step);
+
+#endif
