@@ -138,11 +138,22 @@ size_t fake_rds_waiting(const char *name)
     return n;
 }
 
+static size_t n_keys(const struct rds_cmd *cmd)
+{
+    return is_function(cmd) ? strtoul(cmd->argv[2], NULL, 10) : 0;
+}
+
 const char *fake_rds_arg(const char *name, size_t i)
 {
     const struct rds_cmd *cmd = oldest(name);
-    size_t first = is_function(cmd) ? 3 + strtoul(cmd->argv[2], NULL, 10) : 1;
-    return first + i < cmd->n ? cmd->argv[first + i] : "";
+    size_t at = (is_function(cmd) ? 3 + n_keys(cmd) : 1) + i;
+    return at < cmd->n ? cmd->argv[at] : "";
+}
+
+const char *fake_rds_key(const char *name, size_t i)
+{
+    const struct rds_cmd *cmd = oldest(name);
+    return i < n_keys(cmd) ? cmd->argv[3 + i] : "";
 }
 
 const char *fake_rds_client(const char *name)

@@ -20,6 +20,8 @@ size_t fake_rds_waiting(const char *name);
 /* An argument of the oldest of them: behind the keys of a function, or behind the command's name.
  * Fails the test when there is none, "" beyond the last. Valid until that command is answered. */
 const char *fake_rds_arg(const char *name, size_t i);
+/* The same of the keys of a function. */
+const char *fake_rds_key(const char *name, size_t i);
 /* The client_name of the connection that the oldest of them was sent on. */
 const char *fake_rds_client(const char *name);
 
