@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define REDIS_CLOCK_TOLERANCE_MS 1000 /* as CLOCK_TOLERANCE_MS of redis/functions/functions/tiffin */
+#define REDIS_CLOCK_TOLERANCE_MS 1000 /* as CLOCK_TOLERANCE_MS of redis/functions/tiffin */
 
 struct redis_clock {
     int64_t redis_ms; /* what it showed when it was last accepted; 0 = never asked */
