@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "base/buf.h"
+#include "base/http_status.h"
 #include "base/origin.h"
 #include "base/text.h"
 
@@ -372,30 +373,6 @@ void handshake_read(const char *bytes, size_t n, const char *origins, struct han
 
 /* ---- answering ------------------------------------------------------------------------------ */
 
-static const char *title_of(int status)
-{
-    switch (status) {
-    case 200:
-        return "OK";
-    case 400:
-        return "Bad Request";
-    case 403:
-        return "Forbidden";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 408:
-        return "Request Timeout";
-    case 426:
-        return "Upgrade Required";
-    case 431:
-        return "Request Header Fields Too Large";
-    default:
-        return "Service Unavailable";
-    }
-}
-
 static void add_request_id(const struct handshake *h, struct buf *out)
 {
     if (*h->request_id)
@@ -408,7 +385,7 @@ static void add_answer(const struct handshake *h, int status, const char *more_h
     (void)buf_addf(out,
                    "HTTP/1.1 %d %s\r\nConnection: close\r\nCache-Control: no-store\r\n"
                    "Content-Type: %s\r\nContent-Length: %zu\r\n%s",
-                   status, title_of(status), content_type, body->len, more_headers);
+                   status, http_status_title(status), content_type, body->len, more_headers);
     add_request_id(h, out);
     (void)buf_addf(out, "\r\n%s", h->is_head ? "" : body->data);
 }
@@ -421,7 +398,8 @@ static void add_problem(const struct handshake *h, int status, const char *more_
     (void)buf_addf(&body,
                    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
                    "\"error\":\"%s\",\"request_id\":\"%s\"}",
-                   title_of(status), status, reason, title_of(status), h->request_id);
+                   http_status_title(status), status, reason, http_status_title(status),
+                   h->request_id);
     add_answer(h, status, more_headers, "application/problem+json", &body, out);
     buf_release(&body);
 }

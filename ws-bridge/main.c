@@ -2,7 +2,7 @@
  * sides may speak at any moment, and the line stays open. Any number of bridges may run; they know
  * nothing of one another and meet in Redis.
  *
- *   nginx -> door.c -> client.c (handshake.c, frames.c) -> here -> feed.c -> Redis
+ *   nginx -> listener.c -> client.c (handshake.c, frames.c) -> here -> feed.c -> Redis
  *                         ^                                           |
  *                         +------------- room.c <---------------------+
  *
@@ -28,9 +28,9 @@
 #include "ws-bridge/announce.h"
 #include "ws-bridge/catchup.h"
 #include "ws-bridge/client.h"
-#include "ws-bridge/door.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/lines.h"
+#include "ws-bridge/listener.h"
 #include "ws-bridge/room.h"
 
 #define HANDSHAKE_MS 5000
@@ -122,7 +122,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 static void stop(void)
 {
     log_info("stopping: %zu clients, %d ms for them to go", clients_n(), conf.drain_ms);
-    door_close();
+    listener_close();
     feed_leave();
     room_drain(conf.drain_ms * 7 / 10);
 }
@@ -175,12 +175,12 @@ static void run(struct ev_loop *loop, int listen_fd)
     announce_start(loop);
     feed_start(loop);
     process_metrics_start(loop, feed_rds(), "ws");
-    door_open(loop, listen_fd);
+    listener_open(loop, listen_fd);
     log_info("listening on %s; messages up to %d bytes, %d a second of an address; Redis at %s",
              conf.ws_listen, conf.chat_max_bytes, conf.chat_rate, conf.redis);
     ev_run(loop, 0);
 
-    door_close();
+    listener_close();
     clients_stop();
     announce_flush();
     ev_run(loop, EVRUN_NOWAIT); /* what was said of them leaves for Redis */
