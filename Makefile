@@ -218,7 +218,7 @@ test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/t
 FUZZ_SECONDS ?= 60
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/etag.c \
-	ws-bridge/handshake.c ws-bridge/frames.c ws-bridge/lines.c
+	ws-bridge/handshake.c ws-bridge/frames.c ws-bridge/protocol.c
 .PHONY: fuzz
 fuzz: deps-lint $(FUZZ:%=build/fuzz/%) ## feed the parsers random input, FUZZ_SECONDS=60 each
 	@for t in $(FUZZ); do mkdir -p build/fuzz/corpus/$$t; \

@@ -15,7 +15,7 @@
 #include "ws-bridge/client.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/history.h"
-#include "ws-bridge/lines.h"
+#include "ws-bridge/protocol.h"
 #include "ws-bridge/room.h"
 
 #define JOIN_MESSAGES 50   /* for who is new */
@@ -110,7 +110,7 @@ static int64_t fill(struct catchup *u, const struct redisReply *entries, struct 
             skip_to(u, line.id);
         else if (line.id != last + 1)
             break;
-        char *json = lines_json(&line, &len);
+        char *json = protocol_message_json(&line, &len);
         int is_full = history_frame_add(f, json, len);
         free(json);
         if (is_full)

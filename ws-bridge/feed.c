@@ -38,7 +38,7 @@
 #include "ws-bridge/catchup.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/history.h"
-#include "ws-bridge/lines.h"
+#include "ws-bridge/protocol.h"
 #include "ws-bridge/room.h"
 
 #define BEAT_S 1.0
@@ -106,7 +106,7 @@ static void skip_to(int64_t id)
 {
     if (id <= feed.last)
         return;
-    char *json = lines_json_missed(feed.last + 1, id);
+    char *json = protocol_missed_json(feed.last + 1, id);
     log_warn("messages %lld to %lld are not in the log any more", (long long)feed.last + 1,
              (long long)id);
     room_say_json(json);
@@ -168,7 +168,7 @@ static void on_loaded(void *arg, const struct rds_result *result)
         size_t len;
         if (chat_entry_parse(rds_at(result->reply, i), &line))
             continue;
-        char *json = lines_json(&line, &len);
+        char *json = protocol_message_json(&line, &len);
         history_add(line.id, json, len);
         feed.last = line.id;
     }
@@ -262,7 +262,7 @@ static void on_channel(void *arg, const char *bytes, size_t n)
  * that have been given before. */
 static void start_anew(void)
 {
-    char *json = lines_json_error("anew", "the chat's log was lost, its ids begin anew", "");
+    char *json = protocol_error_json("anew", "the chat's log was lost, its ids begin anew", "");
     room_say_json(json);
     free(json);
     log_warn("the newest message is %lld, not %lld: the chat's log has been lost; starting anew",
@@ -410,7 +410,7 @@ static void tell_success(struct client *c, const char *key, int64_t id, int is_r
 {
     if (!*key)
         return;
-    char *json = lines_json_accepted(key, id, is_repeated);
+    char *json = protocol_accepted_json(key, id, is_repeated);
     room_tell_json(c, json);
     free(json);
 }
@@ -429,7 +429,7 @@ static void tell_failure(struct client *c, const char *key, const struct rds_res
         client_close(c, WS_TRY_LATER, "the message could not be sent");
         return;
     }
-    char *json = lines_json_error(code, text, key);
+    char *json = protocol_error_json(code, text, key);
     room_tell_json(c, json);
     free(json);
 }
@@ -467,7 +467,7 @@ static int log_kept(void)
     return fit > CHAT_KEPT ? CHAT_KEPT : fit < LOG_KEPT_LEAST ? LOG_KEPT_LEAST : fit;
 }
 
-void feed_post(struct client *c, const struct lines_said *said)
+void feed_post(struct client *c, const struct protocol_post *said)
 {
     struct chat_post what = {
         .text = said->text,

@@ -11,7 +11,7 @@
 
 struct client;
 struct ev_loop;
-struct lines_said;
+struct protocol_post;
 struct rds;
 
 void feed_start(struct ev_loop *loop);
@@ -36,7 +36,7 @@ const char *feed_trouble(void);
 /* Posts what a client said. It is answered by the feed itself; who gave a key is told when it is
  * stored. A failure is told to the client (JSON), or closes it 1013 (plain). The texts are copied.
  */
-void feed_post(struct client *c, const struct lines_said *said);
+void feed_post(struct client *c, const struct protocol_post *said);
 /* The client is open no more: its posts go on, their outcome is of no interest. */
 void feed_forget(struct client *c);
 

@@ -29,8 +29,8 @@
 #include "ws-bridge/catchup.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/feed.h"
-#include "ws-bridge/lines.h"
 #include "ws-bridge/listener.h"
+#include "ws-bridge/protocol.h"
 #include "ws-bridge/room.h"
 
 #define HANDSHAKE_MS 5000
@@ -60,47 +60,47 @@ static void on_leave(struct client *c)
 
 static void tell_error(struct client *c, const char *code, const char *text, const char *key)
 {
-    char *json = lines_json_error(code, text, key);
+    char *json = protocol_error_json(code, text, key);
     room_tell_json(c, json);
     free(json);
 }
 
 /* More than all of them together may say would throw off who listens over a slow line. So whoever
  * says it is told: nothing is lost in silence. */
-static void say(struct client *c, const struct lines_said *said)
+static void submit(struct client *c, const struct protocol_post *post)
 {
-    if (allowance_take_room(said->text_len + strlen(said->user)))
-        feed_post(c, said);
+    if (allowance_take_room(post->text_len + strlen(post->user)))
+        feed_post(c, post);
     else if (c->is_json)
         tell_error(c, "busy", "The chat is busy: the message was not sent. Please try again.",
-                   said->key);
+                   post->key);
     else
         client_close(c, WS_TRY_LATER, "the chat is busy");
 }
 
 /* A plain client cannot be told what is wrong with its text: control characters become spaces. */
-static void say_plain(struct client *c, const char *text, size_t n)
+static void submit_plain(struct client *c, const char *text, size_t n)
 {
     char *clean = mem_alloc(n + 1);
-    struct lines_said said = {.text = clean, .user = "", .color = "", .key = ""};
-    said.text_len = utf8_blank_controls(text, n, LINES_KEPT, clean);
-    say(c, &said);
+    struct protocol_post post = {.text = clean, .user = "", .color = "", .key = ""};
+    post.text_len = utf8_blank_controls(text, n, PROTOCOL_CONTROLS_ALLOWED, clean);
+    submit(c, &post);
     free(clean);
 }
 
 static void on_text(struct client *c, const char *text, size_t n)
 {
-    struct lines_said said;
+    struct protocol_post post;
     if (!c->is_json) {
-        say_plain(c, text, n);
+        submit_plain(c, text, n);
         return;
     }
-    const char *wrong = lines_said_parse(text, n, &said);
+    const char *wrong = protocol_post_parse(text, n, &post);
     if (wrong)
-        tell_error(c, "bad_message", wrong, said.key);
-    else if (said.text_len)
-        say(c, &said);
-    lines_said_release(&said);
+        tell_error(c, "bad_message", wrong, post.key);
+    else if (post.text_len)
+        submit(c, &post);
+    protocol_post_release(&post);
 }
 
 static const struct client_owner OWNER = {.on_open = on_open,

@@ -8,7 +8,7 @@
 #include "base/conf.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/history.h"
-#include "ws-bridge/lines.h"
+#include "ws-bridge/protocol.h"
 
 #define DRAIN_TICK_S 0.02
 #define PAUSE_TIMES 4
@@ -66,7 +66,7 @@ void room_go_live(struct client *c)
     c->is_live = 1;
     if (!c->is_json)
         return;
-    char *json = lines_json_present(room_present());
+    char *json = protocol_presence_json(room_present());
     room_tell_json(c, json);
     free(json);
 }
@@ -109,7 +109,7 @@ void room_set_elsewhere(int64_t n)
     if (room_present() == room.told_present)
         return;
     room.told_present = room_present();
-    char *json = lines_json_present(room.told_present);
+    char *json = protocol_presence_json(room.told_present);
     room_say_json(json);
     free(json);
 }
@@ -129,11 +129,11 @@ static void say(int language, const char *a, size_t n_a, const char *b, size_t n
 void room_say_line(const struct chat_line *line)
 {
     size_t len;
-    const char *prefix = lines_prefix(line->kind);
-    char *json = lines_json(line, &len);
+    const char *prefix = protocol_message_prefix(line->kind);
+    char *json = protocol_message_json(line, &len);
     if (room.n_live[PLAIN]) {
         size_t text_len;
-        char *text = lines_plain_text(line, &text_len);
+        char *text = protocol_message_text(line, &text_len);
         say(PLAIN, prefix, strlen(prefix), text, text_len);
         free(text);
     }
@@ -143,11 +143,11 @@ void room_say_line(const struct chat_line *line)
 
 void room_say_crowd(enum chat_kind kind, int64_t n)
 {
-    const char *text = lines_crowd(kind, n);
+    const char *text = protocol_crowd_text(kind, n);
     say(PLAIN, text, strlen(text), NULL, 0);
     if (!room.n_live[JSON])
         return;
-    char *json = lines_json_crowd(kind, n, room_present());
+    char *json = protocol_crowd_json(kind, n, room_present());
     room_say_json(json);
     free(json);
 }

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 #include "ws-bridge/frames.h"
-#include "ws-bridge/lines.h"
+#include "ws-bridge/protocol.h"
 
 #define EVENTS_MAX 8192
 
@@ -35,20 +35,20 @@ static uint64_t sum(const char *bytes, size_t n)
 /* As what a JSON client says, and as what comes over the channel. */
 static void read_as_json(const char *text, size_t n)
 {
-    struct lines_said said;
+    struct protocol_post said;
     struct chat_line line;
-    const char *wrong = lines_said_parse(text, n, &said);
+    const char *wrong = protocol_post_parse(text, n, &said);
     if (!wrong) {
         MUST(utf8_length(said.text, said.text_len) >= 0);
-        MUST(utf8_length(said.user, strlen(said.user)) <= LINES_USER_MAX);
+        MUST(utf8_length(said.user, strlen(said.user)) <= PROTOCOL_USER_MAX);
         MUST(!*said.color || strlen(said.color) == 7);
     } else {
         MUST(*wrong);
     }
     MUST(!*said.key || text_is_key(said.key));
-    lines_said_release(&said);
+    protocol_post_release(&said);
     if (chat_line_parse(text, n, &line) == 0) {
-        free(lines_json(&line, &n));
+        free(protocol_message_json(&line, &n));
         chat_line_release(&line);
     }
 }

@@ -34,7 +34,7 @@ RULES = [
      {"fcgi/api/status.c": "two bodies that never change",
       "ws-bridge/handshake.c": "bodies of refusals: of constants, and a checked request id",
       "ws-bridge/history.c": "joins messages that json-c wrote once, for all who ask",
-      "ws-bridge/lines.c": "shows in an error text what a message looks like"}),
+      "ws-bridge/protocol.c": "shows in an error text what a message looks like"}),
     ("has json-c write with flags of its own: json_write() does",
      r'json_object_to_json_string',
      {"fcgi/base/json_build.c": "",

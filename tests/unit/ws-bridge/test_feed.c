@@ -16,7 +16,7 @@
 #include "ws-bridge/client.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/history.h"
-#include "ws-bridge/lines.h"
+#include "ws-bridge/protocol.h"
 #include "ws-bridge/room.h"
 
 #define WAIT_MS 60000 /* reached only when it will never come */
@@ -43,7 +43,7 @@ void room_say_line(const struct chat_line *line)
     size_t len;
     assert_true(said.n < SAID_MAX);
     said.ids[said.n++] = line->id;
-    char *json = lines_json(line, &len);
+    char *json = protocol_message_json(line, &len);
     history_add(line->id, json, len);
 }
 
@@ -438,9 +438,9 @@ static void comings_goings_and_the_number_present(void **state)
 }
 
 #define KEY "0123456789abcdef"
-static const struct lines_said HELLO = {
+static const struct protocol_post HELLO = {
     .text = "hello", .text_len = 5, .user = "", .color = "", .key = ""};
-static const struct lines_said KEYED = {
+static const struct protocol_post KEYED = {
     .text = "hello", .text_len = 5, .user = "", .color = "", .key = KEY};
 
 static void posts_come_back_over_the_channel(void **state)
@@ -471,7 +471,7 @@ static void a_post_with_a_key_is_acknowledged_and_stored_once(void **state)
     UNTIL(said.n_told == 1);
     assert_string_equal(said.told,
                         "{\"type\":\"accepted\",\"key\":\"" KEY "\",\"id\":4,\"repeated\":true}");
-    struct lines_said other = KEYED;
+    struct protocol_post other = KEYED;
     other.key = KEY "-2";
     feed_post(&c, &other);
     UNTIL(said.n_told == 2 && said.n == 2);

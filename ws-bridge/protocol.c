@@ -1,4 +1,4 @@
-#include "ws-bridge/lines.h"
+#include "ws-bridge/protocol.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,12 +20,12 @@
 
 /* ---- plain ---------------------------------------------------------------------------------- */
 
-const char *lines_prefix(enum chat_kind kind)
+const char *protocol_message_prefix(enum chat_kind kind)
 {
     return kind == CHAT_UPDATE ? "Update: " : "Message: ";
 }
 
-const char *lines_crowd(enum chat_kind kind, int64_t n)
+const char *protocol_crowd_text(enum chat_kind kind, int64_t n)
 {
     static char line[80];
     if (n == 1)
@@ -36,7 +36,7 @@ const char *lines_crowd(enum chat_kind kind, int64_t n)
     return line;
 }
 
-static char *cleaned(const struct chat_line *line, const char *kept, size_t *ret_len)
+static char *blanked(const struct chat_line *line, const char *kept, size_t *ret_len)
 {
     char *out = mem_alloc(line->text_len + 1);
     *ret_len = utf8_blank_controls(line->text, line->text_len, kept, out);
@@ -44,9 +44,9 @@ static char *cleaned(const struct chat_line *line, const char *kept, size_t *ret
     return out;
 }
 
-char *lines_plain_text(const struct chat_line *line, size_t *ret_len)
+char *protocol_message_text(const struct chat_line *line, size_t *ret_len)
 {
-    return cleaned(line, "", ret_len);
+    return blanked(line, "", ret_len);
 }
 
 /* ---- JSON out ------------------------------------------------------------------------------- */
@@ -82,11 +82,11 @@ static void add_now(struct json_object *o)
     json_add_text_if_any(o, "at", text);
 }
 
-char *lines_json(const struct chat_line *line, size_t *ret_len)
+char *protocol_message_json(const struct chat_line *line, size_t *ret_len)
 {
     struct json_object *o = begin(line->kind == CHAT_UPDATE ? "update" : "message");
     size_t text_len;
-    char *text = cleaned(line, LINES_KEPT, &text_len);
+    char *text = blanked(line, PROTOCOL_CONTROLS_ALLOWED, &text_len);
     json_add_int(o, "id", line->id);
     json_add_text_if_any(o, "user", line->user);
     json_add_text_if_any(o, "color", line->color);
@@ -96,17 +96,17 @@ char *lines_json(const struct chat_line *line, size_t *ret_len)
     return finish(o, ret_len);
 }
 
-char *lines_json_crowd(enum chat_kind kind, int64_t n, int64_t present)
+char *protocol_crowd_json(enum chat_kind kind, int64_t n, int64_t present)
 {
     struct json_object *o = begin(kind == CHAT_JOIN ? "join" : "leave");
-    json_add_text_if_any(o, "text", lines_crowd(kind, n));
+    json_add_text_if_any(o, "text", protocol_crowd_text(kind, n));
     json_add_int(o, "n", n);
     json_add_int(o, "present", present);
     add_now(o);
     return finish(o, NULL);
 }
 
-char *lines_json_present(int64_t present)
+char *protocol_presence_json(int64_t present)
 {
     struct json_object *o = begin("presence");
     json_add_int(o, "present", present);
@@ -114,7 +114,7 @@ char *lines_json_present(int64_t present)
     return finish(o, NULL);
 }
 
-char *lines_json_error(const char *code, const char *text, const char *key)
+char *protocol_error_json(const char *code, const char *text, const char *key)
 {
     struct json_object *o = begin("error");
     json_add_text_if_any(o, "error", code);
@@ -124,7 +124,7 @@ char *lines_json_error(const char *code, const char *text, const char *key)
     return finish(o, NULL);
 }
 
-char *lines_json_accepted(const char *key, int64_t id, int is_repeated)
+char *protocol_accepted_json(const char *key, int64_t id, int is_repeated)
 {
     struct json_object *o = begin("accepted");
     json_add_text_if_any(o, "key", key);
@@ -133,7 +133,7 @@ char *lines_json_accepted(const char *key, int64_t id, int is_repeated)
     return finish(o, NULL);
 }
 
-char *lines_json_missed(int64_t from, int64_t to)
+char *protocol_missed_json(int64_t from, int64_t to)
 {
     struct json_object *o = begin("error");
     json_add_text_if_any(o, "error", "missed");
@@ -174,46 +174,46 @@ static int is_key(const char *text, size_t n)
     return !n || (strlen(text) == n && text_is_key(text));
 }
 
-static const char *wrong_with(struct lines_said *said)
+static const char *wrong_with(struct protocol_post *post)
 {
     size_t user_len, color_len, key_len;
-    if (!json_object_is_type(said->json, json_type_object))
+    if (!json_object_is_type(post->json, json_type_object))
         return "a message is a JSON object: {\"text\":\"…\"}";
-    const char *key = text_of(said->json, "key", &key_len);
+    const char *key = text_of(post->json, "key", &key_len);
     if (!key || !is_key(key, key_len))
         return "key must be 16 to 128 characters of A-Z a-z 0-9 _ -";
-    said->key = key;
-    said->text = text_of(said->json, "text", &said->text_len);
-    said->user = text_of(said->json, "user", &user_len);
-    said->color = text_of(said->json, "color", &color_len);
-    if (!said->text || utf8_length(said->text, said->text_len) < 0)
+    post->key = key;
+    post->text = text_of(post->json, "text", &post->text_len);
+    post->user = text_of(post->json, "user", &user_len);
+    post->color = text_of(post->json, "color", &color_len);
+    if (!post->text || utf8_length(post->text, post->text_len) < 0)
         return "text must be a string";
-    if (utf8_has_control_but(said->text, said->text_len, LINES_KEPT))
+    if (utf8_has_control_but(post->text, post->text_len, PROTOCOL_CONTROLS_ALLOWED))
         return "text has control characters";
-    if (!said->user || utf8_length(said->user, user_len) < 0)
+    if (!post->user || utf8_length(post->user, user_len) < 0)
         return "user must be a string";
-    if (utf8_length(said->user, user_len) > LINES_USER_MAX)
+    if (utf8_length(post->user, user_len) > PROTOCOL_USER_MAX)
         return "user is longer than 32 characters";
-    if (utf8_has_control(said->user, user_len))
+    if (utf8_has_control(post->user, user_len))
         return "user has control characters";
-    if (!said->color || strlen(said->color) != color_len ||
-        (*said->color && !is_color(said->color)))
+    if (!post->color || strlen(post->color) != color_len ||
+        (*post->color && !is_color(post->color)))
         return "color must be #rrggbb";
-    if (*said->key && !said->text_len)
-        return "text is empty"; /* without a key: ignored, as nobody waits for a word on it */
+    if (*post->key && !post->text_len)
+        return "text is empty"; /* without a key: ignored, as no answer is expected */
     return NULL;
 }
 
-const char *lines_said_parse(const char *bytes, size_t n, struct lines_said *ret)
+const char *protocol_post_parse(const char *bytes, size_t n, struct protocol_post *ret)
 {
     struct json_error error;
-    *ret = (struct lines_said){.key = ""};
+    *ret = (struct protocol_post){.key = ""};
     return json_parse(bytes, n, JSON_DEPTH, &ret->json, &error) ? "this is not JSON"
                                                                 : wrong_with(ret);
 }
 
-void lines_said_release(struct lines_said *said)
+void protocol_post_release(struct protocol_post *post)
 {
-    json_object_put(said->json);
-    said->json = NULL;
+    json_object_put(post->json);
+    post->json = NULL;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws-bridge/lines.h"
+#include "ws-bridge/protocol.h"
 
 /* Compares; "*" stands for the time. Frees the text. */
 static void expect(char *json, const char *wanted)
@@ -29,13 +29,13 @@ static void expect(char *json, const char *wanted)
 static void plain_lines(void **state)
 {
     (void)state;
-    assert_string_equal(lines_prefix(CHAT_MESSAGE), "Message: ");
-    assert_string_equal(lines_prefix(CHAT_UPDATE), "Update: ");
-    assert_string_equal(lines_crowd(CHAT_JOIN, 1), "A new user has joined the mock chat.");
-    assert_string_equal(lines_crowd(CHAT_JOIN, 12), "12 users have joined the mock chat.");
-    assert_string_equal(lines_crowd(CHAT_LEAVE, 1), "A user has left the chat.");
-    assert_string_equal(lines_crowd(CHAT_LEAVE, 2), "2 users have left the chat.");
-    assert_string_equal(lines_crowd(CHAT_LEAVE, INT64_MAX),
+    assert_string_equal(protocol_message_prefix(CHAT_MESSAGE), "Message: ");
+    assert_string_equal(protocol_message_prefix(CHAT_UPDATE), "Update: ");
+    assert_string_equal(protocol_crowd_text(CHAT_JOIN, 1), "A new user has joined the mock chat.");
+    assert_string_equal(protocol_crowd_text(CHAT_JOIN, 12), "12 users have joined the mock chat.");
+    assert_string_equal(protocol_crowd_text(CHAT_LEAVE, 1), "A user has left the chat.");
+    assert_string_equal(protocol_crowd_text(CHAT_LEAVE, 2), "2 users have left the chat.");
+    assert_string_equal(protocol_crowd_text(CHAT_LEAVE, INT64_MAX),
                         "9223372036854775807 users have left the chat.");
 }
 
@@ -50,7 +50,7 @@ static void messages_in_json(void **state)
                              .at = "2026-01-02T03:04:05.678Z"};
     size_t len;
     (void)state;
-    char *json = lines_json(&line, &len);
+    char *json = protocol_message_json(&line, &len);
     assert_int_equal(len, strlen(json));
     expect(json, "{\"type\":\"message\",\"id\":7,\"text\":\"a \\\"b\\\"\\\\ /\\n \xc3\xa9\","
                  "\"at\":\"2026-01-02T03:04:05.678Z\"}");
@@ -60,7 +60,7 @@ static void messages_in_json(void **state)
     line.text_len = 0;
     line.user = "Maya";
     line.color = "#ff8800";
-    expect(lines_json(&line, &len),
+    expect(protocol_message_json(&line, &len),
            "{\"type\":\"update\",\"id\":9223372036854775807,\"user\":\"Maya\","
            "\"color\":\"#ff8800\",\"text\":\"\",\"at\":\"2026-01-02T03:04:05.678Z\"}");
 }
@@ -68,26 +68,26 @@ static void messages_in_json(void **state)
 static void everything_else_in_json(void **state)
 {
     (void)state;
-    expect(lines_json_crowd(CHAT_JOIN, 1, 5),
+    expect(protocol_crowd_json(CHAT_JOIN, 1, 5),
            "{\"type\":\"join\",\"text\":\"A new user has joined the mock chat.\",\"n\":1,"
            "\"present\":5,\"at\":\"*\"}");
-    expect(lines_json_crowd(CHAT_LEAVE, 3, 0),
+    expect(protocol_crowd_json(CHAT_LEAVE, 3, 0),
            "{\"type\":\"leave\",\"text\":\"3 users have left the chat.\",\"n\":3,\"present\":0,"
            "\"at\":\"*\"}");
-    expect(lines_json_present(8), "{\"type\":\"presence\",\"present\":8,\"at\":\"*\"}");
+    expect(protocol_presence_json(8), "{\"type\":\"presence\",\"present\":8,\"at\":\"*\"}");
     expect(
-        lines_json_error("not_sent", "try \"again\"", ""),
+        protocol_error_json("not_sent", "try \"again\"", ""),
         "{\"type\":\"error\",\"error\":\"not_sent\",\"text\":\"try \\\"again\\\"\",\"at\":\"*\"}");
-    expect(lines_json_error("unknown", "?", "0123456789abcdef"),
+    expect(protocol_error_json("unknown", "?", "0123456789abcdef"),
            "{\"type\":\"error\",\"error\":\"unknown\",\"text\":\"?\","
            "\"key\":\"0123456789abcdef\",\"at\":\"*\"}");
-    expect(lines_json_accepted("0123456789abcdef", INT64_MAX, 0),
+    expect(protocol_accepted_json("0123456789abcdef", INT64_MAX, 0),
            "{\"type\":\"accepted\",\"key\":\"0123456789abcdef\",\"id\":9223372036854775807,"
            "\"repeated\":false}");
-    expect(lines_json_accepted("0123456789abcdef", 1, 1),
+    expect(protocol_accepted_json("0123456789abcdef", 1, 1),
            "{\"type\":\"accepted\",\"key\":\"0123456789abcdef\",\"id\":1,\"repeated\":true}");
     expect(
-        lines_json_missed(3, 9),
+        protocol_missed_json(3, 9),
         "{\"type\":\"error\",\"error\":\"missed\",\"text\":\"some messages are not to be had any "
         "more\",\"from\":3,\"to\":9,\"at\":\"*\"}");
 }
@@ -115,9 +115,9 @@ static void what_is_taken(void **state)
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(CASES); i++) {
-        struct lines_said said;
+        struct protocol_post said;
         size_t n = strlen(CASES[i].json);
-        const char *wrong = lines_said_parse(guarded(CASES[i].json, n), n, &said);
+        const char *wrong = protocol_post_parse(guarded(CASES[i].json, n), n, &said);
         if (wrong)
             fail_msg("%s: %s", CASES[i].json, wrong);
         assert_int_equal(said.text_len, strlen(CASES[i].text));
@@ -126,7 +126,7 @@ static void what_is_taken(void **state)
             assert_string_equal(said.user, CASES[i].user);
         assert_string_equal(said.color, CASES[i].color);
         assert_string_equal(said.key, CASES[i].key);
-        lines_said_release(&said);
+        protocol_post_release(&said);
     }
 }
 
@@ -137,7 +137,7 @@ static void a_plain_text_is_one_line(void **state)
                              .text_len = 24};
     size_t len;
     (void)state;
-    char *text = lines_plain_text(&line, &len);
+    char *text = protocol_message_text(&line, &len);
     assert_string_equal(text, "hi  Update:  [2J    .");
     assert_int_equal(len, strlen(text));
     free(text);
@@ -150,12 +150,12 @@ static void control_characters_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(TEXTS); i++) {
         char json[100];
-        struct lines_said said;
+        struct protocol_post said;
         snprintf(json, sizeof json, "{\"key\":\"0123456789abcdef\",\"text\":\"%s\"}", TEXTS[i]);
-        assert_string_equal(lines_said_parse(json, strlen(json), &said),
+        assert_string_equal(protocol_post_parse(json, strlen(json), &said),
                             "text has control characters");
         assert_string_equal(said.key, "0123456789abcdef");
-        lines_said_release(&said);
+        protocol_post_release(&said);
     }
 }
 
@@ -195,12 +195,12 @@ static void what_is_refused(void **state)
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(CASES); i++) {
-        struct lines_said said;
+        struct protocol_post said;
         size_t n = strlen(CASES[i].json);
-        const char *wrong = lines_said_parse(guarded(CASES[i].json, n), n, &said);
+        const char *wrong = protocol_post_parse(guarded(CASES[i].json, n), n, &said);
         if (!wrong || strcmp(wrong, CASES[i].wrong) != 0)
             fail_msg("%s: %s", CASES[i].json, wrong ? wrong : "is good");
-        lines_said_release(&said);
+        protocol_post_release(&said);
     }
 }
 
@@ -208,14 +208,14 @@ static void what_is_refused(void **state)
 static void the_key_of_what_is_refused(void **state)
 {
     static const char JSON[] = "{\"text\":7,\"key\":\"0123456789abcdef\"}";
-    struct lines_said said;
+    struct protocol_post said;
     (void)state;
-    assert_string_equal(lines_said_parse(JSON, sizeof JSON - 1, &said), "text must be a string");
+    assert_string_equal(protocol_post_parse(JSON, sizeof JSON - 1, &said), "text must be a string");
     assert_string_equal(said.key, "0123456789abcdef");
-    lines_said_release(&said);
-    assert_non_null(lines_said_parse("{", 1, &said));
+    protocol_post_release(&said);
+    assert_non_null(protocol_post_parse("{", 1, &said));
     assert_string_equal(said.key, "");
-    lines_said_release(&said);
+    protocol_post_release(&said);
 }
 
 int main(void)
