@@ -29,8 +29,8 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/random.h"
-#include "ws-bridge/allowance.h"
 #include "ws-bridge/handshake.h"
+#include "ws-bridge/rate_limit.h"
 
 #define READ_BYTES 65536
 #define TICK_S 0.05
@@ -179,8 +179,8 @@ static void drop(struct client *c)
         TAILQ_REMOVE(&all.dirty, c, dirty);
     c->is_dirty = 0;
     set_state(c, CLIENT_CLOSED);
-    allowance_leave(c->allowance);
-    c->allowance = NULL;
+    rate_limit_leave(c->limit);
+    c->limit = NULL;
     close(c->io.fd);
     queue_clear(c);
     TAILQ_INSERT_TAIL(&all.closed, c, link);
@@ -360,7 +360,7 @@ static void on_text(void *arg, const char *text, size_t n)
     struct client *c = arg;
     if (c->state != CLIENT_OPEN)
         return;
-    if (!allowance_take_message(c->allowance))
+    if (!rate_limit_take_message(c->limit))
         client_close(c, WS_POLICY, "too many messages");
     else
         all.owner->on_text(c, text, n);
@@ -406,7 +406,7 @@ static const struct frames_events EVENTS = {.on_text = on_text,
  */
 static void take_frames(struct client *c, const char *bytes, size_t n)
 {
-    size_t taken = allowance_take_bytes(c->allowance, n);
+    size_t taken = rate_limit_take_bytes(c->limit, n);
     frames_feed(&c->frames, &EVENTS, c, bytes, taken);
     if (taken < n)
         on_broken(c, WS_POLICY, "too many bytes");
@@ -440,7 +440,7 @@ static void open_up(struct client *c, const struct handshake *h, const struct bu
     struct buf *head = c->head;
     c->is_json = h->is_json != 0;
     c->after = h->after;
-    c->allowance = allowance_enter(h->address);
+    c->limit = rate_limit_enter(h->address);
     queue_add(c, chunk);
     chunk_unref(chunk);
     frames_init(&c->frames, all.rules.max_bytes);
@@ -592,12 +592,12 @@ void clients_start(struct ev_loop *loop, const struct client_rules *rules,
     all.loop = loop;
     all.rules = *rules;
     all.owner = owner;
-    allowance_start(&(struct allowance_rules){.rate = rules->rate,
-                                              .burst = rules->burst,
-                                              .bytes_rate = rules->bytes_rate,
-                                              .bytes_burst = rules->bytes_burst,
-                                              .room_rate = rules->room_rate,
-                                              .max_bytes = rules->max_bytes});
+    rate_limit_start(&(struct rate_limit_rules){.rate = rules->rate,
+                                                .burst = rules->burst,
+                                                .bytes_rate = rules->bytes_rate,
+                                                .bytes_burst = rules->bytes_burst,
+                                                .room_rate = rules->room_rate,
+                                                .max_bytes = rules->max_bytes});
     for (int i = 0; i < WAIT_COUNT; i++)
         TAILQ_INIT(&all.waiting[i]);
     TAILQ_INIT(&all.dirty);
@@ -616,6 +616,6 @@ void clients_stop(void)
     clients_turn();
     ev_timer_stop(all.loop, &all.tick);
     chunk_unref(all.ping);
-    allowance_stop();
+    rate_limit_stop();
     frames_pool_free();
 }

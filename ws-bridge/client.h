@@ -25,7 +25,7 @@ enum client_state {
 /* Which deadline the client waits for: one list each, and so each in order of time. */
 enum client_wait { WAIT_HANDSHAKE, WAIT_PING, WAIT_PONG, WAIT_CLOSE, WAIT_COUNT };
 
-struct allowance;
+struct rate_limit;
 struct post;
 
 struct client {
@@ -47,9 +47,9 @@ struct client {
     struct buf *head;     /* the handshake so far; NULL once open */
     struct chunk **queue; /* a ring */
     uint32_t first, n_queued, room;
-    size_t sent;                 /* bytes of the first chunk */
-    size_t queued_bytes;         /* still to be sent */
-    struct allowance *allowance; /* its address's; NULL = not limited */
+    size_t sent;              /* bytes of the first chunk */
+    size_t queued_bytes;      /* still to be sent */
+    struct rate_limit *limit; /* of its address; NULL = not limited */
 
     /* the owner's */
     int64_t after;                    /* the last message it has; resumes behind it */
@@ -71,7 +71,7 @@ struct client_owner {
 /* The numbers of conf, copied at the start so that a test can set its own. */
 struct client_rules {
     size_t max_bytes, queue_bytes;
-    int rate, burst; /* of an address, as allowance.h says; rate 0 = no limits */
+    int rate, burst; /* of an address, see rate_limit.h; rate 0 = no limits */
     int bytes_rate, bytes_burst, room_rate;
     int ping_ms, pong_ms, handshake_ms, close_ms;
     const char *origins;

@@ -24,13 +24,13 @@
 #include "base/probe.h"
 #include "base/utf8.h"
 #include "order/process_metrics.h"
-#include "ws-bridge/allowance.h"
 #include "ws-bridge/announce.h"
 #include "ws-bridge/catchup.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/listener.h"
 #include "ws-bridge/protocol.h"
+#include "ws-bridge/rate_limit.h"
 #include "ws-bridge/room.h"
 
 #define HANDSHAKE_MS 5000
@@ -69,7 +69,7 @@ static void tell_error(struct client *c, const char *code, const char *text, con
  * says it is told: nothing is lost in silence. */
 static void submit(struct client *c, const struct protocol_post *post)
 {
-    if (allowance_take_room(post->text_len + strlen(post->user)))
+    if (rate_limit_take_room(post->text_len + strlen(post->user)))
         feed_post(c, post);
     else if (c->is_json)
         tell_error(c, "busy", "The chat is busy: the message was not sent. Please try again.",

@@ -5,33 +5,33 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "ws-bridge/allowance.h"
+#include "ws-bridge/rate_limit.h"
 
 #define WAIT_MS 60000 /* reached only when it will never come */
 
-static struct allowance_rules rules(void)
+static struct rate_limit_rules rules(void)
 {
-    return (struct allowance_rules){
+    return (struct rate_limit_rules){
         .rate = 1, .burst = 1000, .bytes_rate = 1, .bytes_burst = 1000, .max_bytes = 100};
 }
 
-static void start(struct allowance_rules r)
+static void start(struct rate_limit_rules r)
 {
-    allowance_start(&r);
+    rate_limit_start(&r);
 }
 
 static int stop(void **state)
 {
     (void)state;
-    allowance_stop();
-    assert_int_equal(allowance_addresses(), 0);
+    rate_limit_stop();
+    assert_int_equal(rate_limit_addresses(), 0);
     return 0;
 }
 
-static int takes_messages(struct allowance *a)
+static int takes_messages(struct rate_limit *a)
 {
     int n = 0;
-    while (n < 2000 && allowance_take_message(a))
+    while (n < 2000 && rate_limit_take_message(a))
         n++;
     return n;
 }
@@ -56,11 +56,11 @@ static void an_address_is_one_however_it_is_written(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(CASES); i++) {
         start(rules());
-        struct allowance *a = allowance_enter(CASES[i].a), *b = allowance_enter(CASES[i].b);
+        struct rate_limit *a = rate_limit_enter(CASES[i].a), *b = rate_limit_enter(CASES[i].b);
         if ((a == b) != CASES[i].is_same)
             fail_msg("%s and %s", CASES[i].a, CASES[i].b);
-        allowance_leave(a);
-        allowance_leave(b);
+        rate_limit_leave(a);
+        rate_limit_leave(b);
         stop(NULL);
     }
 }
@@ -69,115 +69,115 @@ static void connections_share_what_their_address_may_say(void **state)
 {
     (void)state;
     start(rules());
-    struct allowance *a = allowance_enter("192.0.2.7"), *b = allowance_enter("192.0.2.7");
-    struct allowance *other = allowance_enter("192.0.2.8");
+    struct rate_limit *a = rate_limit_enter("192.0.2.7"), *b = rate_limit_enter("192.0.2.7");
+    struct rate_limit *other = rate_limit_enter("192.0.2.8");
     assert_int_equal(takes_messages(a), 1000);
     assert_int_equal(takes_messages(b), 0);
-    assert_int_equal(allowance_take_bytes(a, 600), 600);
-    assert_int_equal(allowance_take_bytes(b, 600), 400);
-    assert_int_equal(allowance_take_bytes(b, 600), 0);
+    assert_int_equal(rate_limit_take_bytes(a, 600), 600);
+    assert_int_equal(rate_limit_take_bytes(b, 600), 400);
+    assert_int_equal(rate_limit_take_bytes(b, 600), 0);
     assert_int_equal(takes_messages(other), 1000);
-    assert_int_equal(allowance_take_bytes(other, 600), 600);
-    allowance_leave(a);
-    allowance_leave(b);
-    allowance_leave(other);
+    assert_int_equal(rate_limit_take_bytes(other, 600), 600);
+    rate_limit_leave(a);
+    rate_limit_leave(b);
+    rate_limit_leave(other);
 }
 
 static void who_comes_back_finds_it_as_it_was(void **state)
 {
     (void)state;
     start(rules());
-    struct allowance *a = allowance_enter("192.0.2.7");
+    struct rate_limit *a = rate_limit_enter("192.0.2.7");
     assert_int_equal(takes_messages(a), 1000);
-    allowance_leave(a);
-    a = allowance_enter("192.0.2.7");
+    rate_limit_leave(a);
+    a = rate_limit_enter("192.0.2.7");
     assert_int_equal(takes_messages(a), 0);
-    allowance_leave(a);
+    rate_limit_leave(a);
 }
 
 static void who_has_all_of_it_again_is_forgotten(void **state)
 {
-    struct allowance_rules r = rules();
+    struct rate_limit_rules r = rules();
     (void)state;
     r.rate = r.bytes_rate = 1000000;
     start(r);
-    struct allowance *a = allowance_enter("192.0.2.7");
-    assert_true(allowance_take_message(a));
-    assert_int_equal(allowance_take_bytes(a, 10), 10);
-    allowance_leave(a);
-    for (int64_t end = clock_mono_ms() + WAIT_MS; allowance_addresses() > 0;) {
-        allowance_leave(allowance_enter("192.0.2.8")); /* said nothing: forgotten at once */
+    struct rate_limit *a = rate_limit_enter("192.0.2.7");
+    assert_true(rate_limit_take_message(a));
+    assert_int_equal(rate_limit_take_bytes(a, 10), 10);
+    rate_limit_leave(a);
+    for (int64_t end = clock_mono_ms() + WAIT_MS; rate_limit_addresses() > 0;) {
+        rate_limit_leave(rate_limit_enter("192.0.2.8")); /* said nothing: forgotten at once */
         assert_true(clock_mono_ms() < end);
     }
 }
 
 static void the_longest_message_fits_into_a_burst(void **state)
 {
-    struct allowance_rules r = rules();
+    struct rate_limit_rules r = rules();
     (void)state;
     r.bytes_burst = 1;
     r.room_rate = 1;
     start(r);
-    struct allowance *a = allowance_enter("192.0.2.7");
-    assert_int_equal(allowance_take_bytes(a, 300), 200);
-    allowance_leave(a);
+    struct rate_limit *a = rate_limit_enter("192.0.2.7");
+    assert_int_equal(rate_limit_take_bytes(a, 300), 200);
+    rate_limit_leave(a);
     stop(NULL);
     r.max_bytes = 4096;
     start(r);
-    assert_true(allowance_take_room(4096));
+    assert_true(rate_limit_take_room(4096));
 }
 
 static void the_room_is_everybodys(void **state)
 {
-    struct allowance_rules r = rules();
+    struct rate_limit_rules r = rules();
     int n = 0;
     (void)state;
     r.room_rate = 1;
     r.max_bytes = 5000;
     start(r);
-    while (n < 2000 && allowance_take_room(872)) /* 1,000 with what is round it */
+    while (n < 2000 && rate_limit_take_room(872)) /* 1,000 with what is round it */
         n++;
     assert_int_equal(n, 10);
 }
 
 static void no_rate_no_limit(void **state)
 {
-    struct allowance_rules r = rules();
+    struct rate_limit_rules r = rules();
     (void)state;
     r.rate = 0;
     r.room_rate = 1;
     start(r);
-    assert_null(allowance_enter("192.0.2.7"));
+    assert_null(rate_limit_enter("192.0.2.7"));
     assert_int_equal(takes_messages(NULL), 2000);
-    assert_int_equal(allowance_take_bytes(NULL, 1 << 30), 1 << 30);
-    assert_true(allowance_take_room(1 << 30));
-    allowance_leave(NULL);
+    assert_int_equal(rate_limit_take_bytes(NULL, 1 << 30), 1 << 30);
+    assert_true(rate_limit_take_room(1 << 30));
+    rate_limit_leave(NULL);
     r = rules();
     r.bytes_rate = 0; /* room_rate is 0, too */
     start(r);
-    struct allowance *a = allowance_enter("192.0.2.7");
-    assert_int_equal(allowance_take_bytes(a, 1 << 30), 1 << 30);
-    assert_true(allowance_take_room(1 << 30));
+    struct rate_limit *a = rate_limit_enter("192.0.2.7");
+    assert_int_equal(rate_limit_take_bytes(a, 1 << 30), 1 << 30);
+    assert_true(rate_limit_take_room(1 << 30));
     assert_int_equal(takes_messages(a), 1000);
-    allowance_leave(a);
+    rate_limit_leave(a);
 }
 
 static void the_largest_settings(void **state)
 {
-    struct allowance_rules r = {.rate = 1000000,
-                                .burst = 1000000,
-                                .bytes_rate = 1000000000,
-                                .bytes_burst = 1000000000,
-                                .room_rate = 1000000000,
-                                .max_bytes = 16777216};
+    struct rate_limit_rules r = {.rate = 1000000,
+                                 .burst = 1000000,
+                                 .bytes_rate = 1000000000,
+                                 .bytes_burst = 1000000000,
+                                 .room_rate = 1000000000,
+                                 .max_bytes = 16777216};
     (void)state;
     start(r);
-    struct allowance *a = allowance_enter("192.0.2.7");
-    assert_int_equal(allowance_take_bytes(a, 1000000000), 1000000000);
-    assert_true(allowance_take_bytes(a, 1000000000) < 1000000000);
-    assert_true(allowance_take_room(16777216));
-    assert_true(allowance_take_message(a));
-    allowance_leave(a);
+    struct rate_limit *a = rate_limit_enter("192.0.2.7");
+    assert_int_equal(rate_limit_take_bytes(a, 1000000000), 1000000000);
+    assert_true(rate_limit_take_bytes(a, 1000000000) < 1000000000);
+    assert_true(rate_limit_take_room(16777216));
+    assert_true(rate_limit_take_message(a));
+    rate_limit_leave(a);
 }
 
 int main(void)

@@ -2,10 +2,10 @@
  * full again, so it needs no timer: what is taken moves that time on, and it may not lie further
  * ahead than an empty bucket takes to fill (the generic cell rate algorithm, ITU-T I.371).
  *
- * An address whose last connection has gone waits in the list `idle` until its buckets are full.
- * Whoever comes or goes looks at the head of that list: what is remembered is bounded by who was
- * there during the time that an empty bucket takes to fill. */
-#include "ws-bridge/allowance.h"
+ * An address whose last connection has ended waits in the list `idle` until its buckets are full.
+ * Each enter and leave looks at the head of that list, so the memory is bounded by the addresses
+ * seen during the time that an empty bucket takes to fill. */
+#include "ws-bridge/rate_limit.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -18,29 +18,30 @@
 
 #define NS 1000000000 /* in a second */
 #define TABLE 1024    /* chains; a power of two */
-/* What a line of the feed has round its text: a frame's head, and JSON's names, id and time. */
-#define LINE_BYTES 128
-#define ROOM_BURST_PART 2 /* of a second: a listener's queue (CHAT_QUEUE_BYTES) holds that much */
+/* What a message has round its text: a frame's head, and JSON's names, id and time. */
+#define OVERHEAD_BYTES 128
+#define ROOM_BURST_PART \
+    2 /* of a second: a client's send queue (CHAT_QUEUE_BYTES) holds that much */
 
 struct bucket {
     int64_t full_ns;
 };
 
-struct allowance {
-    LIST_ENTRY(allowance) chain;
-    TAILQ_ENTRY(allowance) idle; /* while n is 0 */
+struct rate_limit {
+    LIST_ENTRY(rate_limit) chain;
+    TAILQ_ENTRY(rate_limit) idle; /* while n is 0 */
     uint64_t key;
     size_t n; /* connections */
     struct bucket messages, bytes;
 };
 
-LIST_HEAD(allowance_chain, allowance);
-TAILQ_HEAD(allowance_queue, allowance);
+LIST_HEAD(rate_limit_chain, rate_limit);
+TAILQ_HEAD(rate_limit_queue, rate_limit);
 
 static struct {
-    struct allowance_rules rules;
-    struct allowance_chain table[TABLE];
-    struct allowance_queue idle;
+    struct rate_limit_rules rules;
+    struct rate_limit_chain table[TABLE];
+    struct rate_limit_queue idle;
     struct bucket room;
     size_t n;
 } all;
@@ -95,25 +96,25 @@ static size_t chain_of(uint64_t key)
     return (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (TABLE - 1); /* 2^64 / phi */
 }
 
-static struct allowance *find(uint64_t key)
+static struct rate_limit *find(uint64_t key)
 {
-    struct allowance *a;
+    struct rate_limit *a;
     LIST_FOREACH(a, &all.table[chain_of(key)], chain)
     if (a->key == key)
         return a;
     return NULL;
 }
 
-static int is_whole(const struct allowance *a, int64_t now)
+static int is_full(const struct rate_limit *a, int64_t now)
 {
     return a->messages.full_ns <= now && a->bytes.full_ns <= now;
 }
 
-/* Those at the head of `idle` that are whole at that time. */
-static void forget_whole(int64_t now)
+/* Those at the head of `idle` whose buckets are full at that time. */
+static void forget_full(int64_t now)
 {
-    struct allowance *a, *next;
-    for (a = TAILQ_FIRST(&all.idle); a && is_whole(a, now); a = next) {
+    struct rate_limit *a, *next;
+    for (a = TAILQ_FIRST(&all.idle); a && is_full(a, now); a = next) {
         next = TAILQ_NEXT(a, idle);
         TAILQ_REMOVE(&all.idle, a, idle);
         LIST_REMOVE(a, chain);
@@ -122,13 +123,13 @@ static void forget_whole(int64_t now)
     }
 }
 
-struct allowance *allowance_enter(const char *address)
+struct rate_limit *rate_limit_enter(const char *address)
 {
     if (!all.rules.rate)
         return NULL;
-    forget_whole(now_ns());
+    forget_full(now_ns());
     uint64_t key = key_of(address);
-    struct allowance *a = find(key);
+    struct rate_limit *a = find(key);
     if (!a) {
         a = mem_calloc(1, sizeof *a);
         a->key = key;
@@ -141,30 +142,31 @@ struct allowance *allowance_enter(const char *address)
     return a;
 }
 
-void allowance_leave(struct allowance *a)
+void rate_limit_leave(struct rate_limit *a)
 {
     if (!a)
         return;
     if (--a->n == 0)
         TAILQ_INSERT_TAIL(&all.idle, a, idle);
-    forget_whole(now_ns());
+    forget_full(now_ns());
 }
 
-size_t allowance_addresses(void)
+size_t rate_limit_addresses(void)
 {
     return all.n;
 }
 
 /* ---- taking --------------------------------------------------------------------------------- */
 
-/* Twice the longest message, so that one with all its frames' heads and escapes fits. */
+/* A burst is at least twice the longest message, so that one with all its frames' heads and escapes
+ * fits. */
 static int64_t at_least_a_message(int64_t burst)
 {
     int64_t least = 2 * (int64_t)all.rules.max_bytes;
     return burst > least ? burst : least;
 }
 
-size_t allowance_take_bytes(struct allowance *a, size_t n)
+size_t rate_limit_take_bytes(struct rate_limit *a, size_t n)
 {
     if (!a || !all.rules.bytes_rate)
         return n;
@@ -176,7 +178,7 @@ size_t allowance_take_bytes(struct allowance *a, size_t n)
     return n;
 }
 
-int allowance_take_message(struct allowance *a)
+int rate_limit_take_message(struct rate_limit *a)
 {
     if (!a)
         return 1;
@@ -186,9 +188,9 @@ int allowance_take_message(struct allowance *a)
     return 1;
 }
 
-int allowance_take_room(size_t n)
+int rate_limit_take_room(size_t n)
 {
-    int64_t cost = (int64_t)n + LINE_BYTES, rate = all.rules.room_rate;
+    int64_t cost = (int64_t)n + OVERHEAD_BYTES, rate = all.rules.room_rate;
     if (!all.rules.rate || !rate)
         return 1;
     if (level(&all.room, rate, at_least_a_message(rate / ROOM_BURST_PART)) < cost)
@@ -199,14 +201,14 @@ int allowance_take_room(size_t n)
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-void allowance_start(const struct allowance_rules *rules)
+void rate_limit_start(const struct rate_limit_rules *rules)
 {
     memset(&all, 0, sizeof all);
     all.rules = *rules;
     TAILQ_INIT(&all.idle);
 }
 
-void allowance_stop(void)
+void rate_limit_stop(void)
 {
-    forget_whole(INT64_MAX);
+    forget_full(INT64_MAX);
 }
