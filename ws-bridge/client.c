@@ -190,11 +190,11 @@ static void drop(struct client *c)
 /* Nothing is queued any more, and nothing will be. */
 static void end_flushed(struct client *c)
 {
-    if (c->is_deaf)
+    if (c->discards_input)
         (void)shutdown(c->io.fd, SHUT_WR); /* their end of file, or the deadline, is the end */
     else
         drop(c);
-    c->ends_flushed = 0;
+    c->close_when_flushed = 0;
 }
 
 static void close_with(struct client *c, struct chunk *frame)
@@ -268,7 +268,7 @@ static void after_flush(struct client *c)
 {
     if (c->state == CLIENT_CLOSED)
         return;
-    if (!c->n_queued && c->ends_flushed)
+    if (!c->n_queued && c->close_when_flushed)
         end_flushed(c);
     watch(c);
     if (!c->n_queued && c->state == CLIENT_OPEN)
@@ -383,7 +383,7 @@ static void on_peer_close(void *arg, int code)
     struct client *c = arg;
     if (c->state == CLIENT_OPEN)
         close_with(c, chunk_of_close(code == WS_NO_STATUS ? 0 : code, ""));
-    c->ends_flushed = 1;
+    c->close_when_flushed = 1;
     if (!c->n_queued && !c->is_dirty)
         mark_dirty(c); /* ended at the end of the turn */
 }
@@ -392,8 +392,8 @@ static void on_broken(void *arg, int code, const char *why)
 {
     struct client *c = arg;
     client_close(c, code, why);
-    c->is_deaf = 1;
-    c->ends_flushed = 1;
+    c->discards_input = 1;
+    c->close_when_flushed = 1;
 }
 
 static const struct frames_events EVENTS = {.on_text = on_text,
@@ -428,8 +428,8 @@ static void end_with_answer(struct client *c, struct buf *answer)
     set_state(c, CLIENT_CLOSING);
     queue_add(c, chunk);
     chunk_unref(chunk);
-    c->is_deaf = 1;
-    c->ends_flushed = 1;
+    c->discards_input = 1;
+    c->close_when_flushed = 1;
     forget_head(c);
     wait_for(c, WAIT_CLOSE);
 }
@@ -491,7 +491,7 @@ static void shake_hands(struct client *c, const char *bytes, size_t n)
 static void take(struct client *c, const char *bytes, size_t n)
 {
     c->was_heard = 1;
-    if (c->is_deaf)
+    if (c->discards_input)
         return;
     if (c->state == CLIENT_CONNECTING)
         shake_hands(c, bytes, n);

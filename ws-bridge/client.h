@@ -35,12 +35,12 @@ struct client {
     enum client_state state;
     enum client_wait wait;
     unsigned char is_waiting, is_dirty;
-    unsigned char is_json;      /* tiffin.chat.v1 */
-    unsigned char is_deaf;      /* what still comes is thrown away: it cannot be understood */
-    unsigned char ends_flushed; /* the socket may be closed as soon as the queue is empty */
-    unsigned char is_paused;    /* nothing is read from it for now */
-    unsigned char was_heard;    /* something came since the last ping */
-    unsigned char is_live;      /* the owner's: gets what is broadcast */
+    unsigned char is_json;            /* tiffin.chat.v1 */
+    unsigned char discards_input;     /* what still comes is thrown away: it cannot be understood */
+    unsigned char close_when_flushed; /* the socket may be closed as soon as the queue is empty */
+    unsigned char is_paused;          /* nothing is read from it for now */
+    unsigned char was_heard;          /* something came since the last ping */
+    unsigned char is_live;            /* the owner's: gets what is broadcast */
     ev_io io;
     int64_t due_ms;
     struct frames frames;
@@ -53,7 +53,7 @@ struct client {
 
     /* the owner's */
     int64_t after;                    /* the last message it has; resumes behind it */
-    struct catchup *catchup;          /* while it is being brought up to date */
+    struct resume *resume;            /* while it is being brought up to date */
     LIST_HEAD(post_list, post) posts; /* sent to Redis, not answered yet */
     int n_posts;
 };

@@ -35,10 +35,10 @@
 #include "base/random.h"
 #include "base/rds.h"
 #include "order/store.h"
-#include "ws-bridge/catchup.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/history.h"
 #include "ws-bridge/protocol.h"
+#include "ws-bridge/resume.h"
 #include "ws-bridge/room.h"
 
 #define BEAT_S 1.0
@@ -109,7 +109,7 @@ static void skip_to(int64_t id)
     char *json = protocol_missed_json(feed.last + 1, id);
     log_warn("messages %lld to %lld are not in the log any more", (long long)feed.last + 1,
              (long long)id);
-    room_say_json(json);
+    room_broadcast_json(json);
     free(json);
     history_clear();
     feed.last = id;
@@ -119,13 +119,13 @@ static void hand_on(const struct chat_line *line)
 {
     skip_to(line->id - 1);
     feed.last = line->id;
-    room_say_line(line);
+    room_broadcast(line);
 }
 
 static void go_live(void)
 {
     set_state(FEED_LIVE);
-    catchup_all();
+    resume_all();
 }
 
 static void on_replayed(void *arg, const struct rds_result *result)
@@ -245,7 +245,7 @@ static void on_channel(void *arg, const char *bytes, size_t n)
     case CHAT_JOIN:
     case CHAT_LEAVE:
         if (conf.chat_announce)
-            room_say_crowd(line.kind, line.n);
+            room_broadcast_crowd(line.kind, line.n);
         break;
     case CHAT_BEAT:
         hear_beat(&line);
@@ -263,7 +263,7 @@ static void on_channel(void *arg, const char *bytes, size_t n)
 static void start_anew(void)
 {
     char *json = protocol_error_json("anew", "the chat's log was lost, its ids begin anew", "");
-    room_say_json(json);
+    room_broadcast_json(json);
     free(json);
     log_warn("the newest message is %lld, not %lld: the chat's log has been lost; starting anew",
              (long long)feed.newest, (long long)feed.last);
@@ -302,7 +302,7 @@ static void on_beaten(void *arg, const struct rds_result *result)
     }
     room_set_elsewhere(present - feed.reported);
     compare_with_newest();
-    catchup_all();
+    resume_all();
 }
 
 static void on_version(void *arg, const struct rds_result *result)
@@ -411,7 +411,7 @@ static void tell_success(struct client *c, const char *key, int64_t id, int is_r
     if (!*key)
         return;
     char *json = protocol_accepted_json(key, id, is_repeated);
-    room_tell_json(c, json);
+    room_send_json(c, json);
     free(json);
 }
 
@@ -430,7 +430,7 @@ static void tell_failure(struct client *c, const char *key, const struct rds_res
         return;
     }
     char *json = protocol_error_json(code, text, key);
-    room_tell_json(c, json);
+    room_send_json(c, json);
     free(json);
 }
 
@@ -504,7 +504,7 @@ void feed_announce(enum chat_kind kind, int64_t n)
     if (rds_is_up(feed.commands) && rds_is_up(feed.channel))
         chat_announce(feed.commands, kind, n);
     else
-        room_say_crowd(kind, n);
+        room_broadcast_crowd(kind, n);
 }
 
 /* ---- start, stop, looking ------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ void feed_start(struct ev_loop *loop);
 void feed_leave(void);
 void feed_stop(void);
 
-/* For commands: history (catchup.c), figures (order/process_metrics.h). */
+/* For commands: history (resume.c), figures (order/process_metrics.h). */
 struct rds *feed_rds(void);
 /* Has the log been read at least once? Before that nobody can be told what is new. */
 int feed_is_loaded(void);

@@ -25,12 +25,12 @@
 #include "base/utf8.h"
 #include "order/process_metrics.h"
 #include "ws-bridge/announce.h"
-#include "ws-bridge/catchup.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/listener.h"
 #include "ws-bridge/protocol.h"
 #include "ws-bridge/rate_limit.h"
+#include "ws-bridge/resume.h"
 #include "ws-bridge/room.h"
 
 #define HANDSHAKE_MS 5000
@@ -42,7 +42,7 @@ static void on_open(struct client *c)
 {
     room_enter(c);
     if (c->is_json)
-        catchup_start(c);
+        resume_start(c);
     else
         room_go_live(c);
     feed_count_changed();
@@ -51,7 +51,7 @@ static void on_open(struct client *c)
 
 static void on_leave(struct client *c)
 {
-    catchup_stop(c);
+    resume_stop(c);
     feed_forget(c);
     room_leave(c);
     feed_count_changed();
@@ -61,7 +61,7 @@ static void on_leave(struct client *c)
 static void tell_error(struct client *c, const char *code, const char *text, const char *key)
 {
     char *json = protocol_error_json(code, text, key);
-    room_tell_json(c, json);
+    room_send_json(c, json);
     free(json);
 }
 
@@ -105,7 +105,7 @@ static void on_text(struct client *c, const char *text, size_t n)
 
 static const struct client_owner OWNER = {.on_open = on_open,
                                           .on_text = on_text,
-                                          .on_drained = catchup_proceed,
+                                          .on_drained = resume_proceed,
                                           .on_leave = on_leave,
                                           .trouble = feed_trouble};
 

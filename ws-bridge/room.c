@@ -67,7 +67,7 @@ void room_go_live(struct client *c)
     if (!c->is_json)
         return;
     char *json = protocol_presence_json(room_present());
-    room_tell_json(c, json);
+    room_send_json(c, json);
     free(json);
 }
 
@@ -110,7 +110,7 @@ void room_set_elsewhere(int64_t n)
         return;
     room.told_present = room_present();
     char *json = protocol_presence_json(room.told_present);
-    room_say_json(json);
+    room_broadcast_json(json);
     free(json);
 }
 
@@ -126,7 +126,7 @@ static void say(int language, const char *a, size_t n_a, const char *b, size_t n
         hand_out(language);
 }
 
-void room_say_line(const struct chat_line *line)
+void room_broadcast(const struct chat_line *line)
 {
     size_t len;
     const char *prefix = protocol_message_prefix(line->kind);
@@ -141,23 +141,23 @@ void room_say_line(const struct chat_line *line)
     history_add(line->id, json, len);
 }
 
-void room_say_crowd(enum chat_kind kind, int64_t n)
+void room_broadcast_crowd(enum chat_kind kind, int64_t n)
 {
     const char *text = protocol_crowd_text(kind, n);
     say(PLAIN, text, strlen(text), NULL, 0);
     if (!room.n_live[JSON])
         return;
     char *json = protocol_crowd_json(kind, n, room_present());
-    room_say_json(json);
+    room_broadcast_json(json);
     free(json);
 }
 
-void room_say_json(const char *json)
+void room_broadcast_json(const char *json)
 {
     say(JSON, json, strlen(json), NULL, 0);
 }
 
-void room_tell_json(struct client *c, const char *json)
+void room_send_json(struct client *c, const char *json)
 {
     struct chunk *chunk = chunk_of(CHUNK_TEXT, json, strlen(json));
     client_send(c, chunk);

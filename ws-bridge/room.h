@@ -32,11 +32,11 @@ int64_t room_present(void);
 void room_set_elsewhere(int64_t n);
 
 /* Says it to all who are live. */
-void room_say_line(const struct chat_line *line); /* a message or an update */
-void room_say_crowd(enum chat_kind kind, int64_t n);
-void room_say_json(const char *json); /* to the JSON clients */
+void room_broadcast(const struct chat_line *line); /* a message or an update */
+void room_broadcast_crowd(enum chat_kind kind, int64_t n);
+void room_broadcast_json(const char *json); /* to the JSON clients */
 /* To one. */
-void room_tell_json(struct client *c, const char *json);
+void room_send_json(struct client *c, const char *json);
 
 /* Hands out what was said, at once or a moment later, and sends (clients_turn): to be called once
  * in each turn, last. */

@@ -12,11 +12,11 @@
 #include "base/rds_sync.h"
 #include "order/keys.h"
 #include "tests/unit/support/redis_server.h"
-#include "ws-bridge/catchup.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/history.h"
 #include "ws-bridge/protocol.h"
+#include "ws-bridge/resume.h"
 #include "ws-bridge/room.h"
 
 #define WAIT_MS 60000 /* reached only when it will never come */
@@ -38,7 +38,7 @@ static struct {
     int n_json, n_told, n_crowds, n_live, closed_with, pauses;
 } said;
 
-void room_say_line(const struct chat_line *line)
+void room_broadcast(const struct chat_line *line)
 {
     size_t len;
     assert_true(said.n < SAID_MAX);
@@ -47,20 +47,20 @@ void room_say_line(const struct chat_line *line)
     history_add(line->id, json, len);
 }
 
-void room_say_json(const char *json)
+void room_broadcast_json(const char *json)
 {
     said.n_json++;
     snprintf(said.json, sizeof said.json, "%s", json);
 }
 
-void room_tell_json(struct client *c, const char *json)
+void room_send_json(struct client *c, const char *json)
 {
     (void)c;
     said.n_told++;
     snprintf(said.told, sizeof said.told, "%s", json);
 }
 
-void room_say_crowd(enum chat_kind kind, int64_t n)
+void room_broadcast_crowd(enum chat_kind kind, int64_t n)
 {
     (void)kind;
     said.n_crowds++;
@@ -77,7 +77,7 @@ int64_t room_here(void)
     return 4;
 }
 
-void catchup_all(void)
+void resume_all(void)
 {
     said.n_live++;
 }

@@ -183,7 +183,7 @@ static void say(int64_t id, const char *text)
                              .user = "",
                              .color = "",
                              .at = ""};
-    room_say_line(&line);
+    room_broadcast(&line);
 }
 
 static int has(struct peer *p, const char *text)
@@ -218,7 +218,7 @@ static void all_get_it_in_their_language(void **state)
     EXPECT(b, "\x81\x25{\"type\":\"message\",\"id\":7,\"text\":\"hi\"}");
     EXPECT(c, "\x81\x0bMessage: hi");
     assert_int_equal(history_last(), 7);
-    room_say_crowd(CHAT_LEAVE, 3);
+    room_broadcast_crowd(CHAT_LEAVE, 3);
     UNTIL(has(a, "left") && has(b, "left"));
     EXPECT(a, "\x81\x1b"
               "3 users have left the chat.");
@@ -233,7 +233,7 @@ static void a_turn_is_one_write(void **state)
     join_all(3);
     say(1, "one");
     say(2, "two");
-    room_say_crowd(CHAT_JOIN, 2);
+    room_broadcast_crowd(CHAT_JOIN, 2);
     UNTIL(has(&peers[0], "joined") && has(&peers[1], "joined") && has(&peers[2], "joined"));
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(peers[i].n_packets, 1);
@@ -381,12 +381,12 @@ static void presence_is_told_when_it_changes(void **state)
     struct peer *a = join(WS_JSON);
     UNTIL(has(a, "\"present\":1,"));
     room_set_elsewhere(0);
-    room_say_json("[]");
+    room_broadcast_json("[]");
     UNTIL(has(a, "[]"));
     forget_input(a);
     room_set_elsewhere(4);
     room_set_elsewhere(4);
-    room_say_json("{}");
+    room_broadcast_json("{}");
     UNTIL(has(a, "{}"));
     assert_int_equal(room_present(), 5);
     assert_memory_equal(a->in + 2, "{\"type\":\"presence\",\"present\":5,", 31);

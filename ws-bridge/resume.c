@@ -5,7 +5,7 @@
  *
  * An id that the feed has not come to yet is a client of a bridge that was faster than this one: it
  * waits. An id that Redis itself has never given is none: such a client begins like a new one. */
-#include "ws-bridge/catchup.h"
+#include "ws-bridge/resume.h"
 
 #include <stdlib.h>
 
@@ -21,7 +21,7 @@
 #define JOIN_MESSAGES 50   /* for who is new */
 #define BEATS_TO_BELIEVE 2 /* answers from Redis before an id is taken for invented */
 
-struct catchup {
+struct resume {
     struct client *client;
     int has_begun;   /* `at` is decided */
     int64_t at;      /* the last id that it was given, or had */
@@ -33,81 +33,81 @@ struct catchup {
 
 static void finish(struct client *c)
 {
-    catchup_stop(c);
+    resume_stop(c);
     room_go_live(c);
 }
 
-static void begin_as_new(struct catchup *u)
+static void begin_as_new(struct resume *r)
 {
-    u->has_begun = 1;
-    u->at = feed_last() > JOIN_MESSAGES ? feed_last() - JOIN_MESSAGES : 0;
+    r->has_begun = 1;
+    r->at = feed_last() > JOIN_MESSAGES ? feed_last() - JOIN_MESSAGES : 0;
     /* What a new one cannot get because the log never had it, or has it no more, is not missing. */
-    if (history_first() > u->at + 1)
-        u->at = history_first() - 1;
+    if (history_first() > r->at + 1)
+        r->at = history_first() - 1;
     if (!history_first())
-        u->at = feed_last();
+        r->at = feed_last();
 }
 
 /* 0: it waits. */
-static int begin(struct catchup *u)
+static int begin(struct resume *r)
 {
-    const struct client *c = u->client;
+    const struct client *c = r->client;
     if (c->after < 0) {
-        begin_as_new(u);
+        begin_as_new(r);
     } else if (c->after <= feed_last()) {
-        u->has_begun = 1;
-        u->at = c->after;
-    } else if (c->after > feed_newest() && feed_beats() >= u->beats + BEATS_TO_BELIEVE) {
-        begin_as_new(u);
-        u->is_complete = 0;
+        r->has_begun = 1;
+        r->at = c->after;
+    } else if (c->after > feed_newest() && feed_beats() >= r->beats + BEATS_TO_BELIEVE) {
+        begin_as_new(r);
+        r->is_complete = 0;
     }
-    return u->has_begun;
+    return r->has_begun;
 }
 
-/* May close the client (too slow), and u is then gone. */
-static void give(struct catchup *u, struct chunk *frame, int64_t last)
+/* May close the client (too slow), and r is then gone. */
+static void give(struct resume *r, struct chunk *frame, int64_t last)
 {
-    u->at = last;
-    u->has_frame = 1;
-    u->is_complete = 1;
-    client_send(u->client, frame);
+    r->at = last;
+    r->has_frame = 1;
+    r->is_complete = 1;
+    client_send(r->client, frame);
     chunk_unref(frame);
 }
 
 /* ---- out of Redis --------------------------------------------------------------------------- */
 
 /* What lies before this id is not to be had: it was trimmed, lost or cannot be read. */
-static void skip_to(struct catchup *u, int64_t id)
+static void skip_to(struct resume *r, int64_t id)
 {
-    if (id > u->at + 1) {
-        u->is_complete = 0;
-        u->at = id - 1;
+    if (id > r->at + 1) {
+        r->is_complete = 0;
+        r->at = id - 1;
     }
 }
 
 /* Nothing that could be read came: on behind all of it, if there is more, or where memory begins.
  */
-static void skip_past(struct catchup *u, const struct redisReply *entries)
+static void skip_past(struct resume *r, const struct redisReply *entries)
 {
     int64_t next = history_first() ? history_first() : feed_last() + 1;
     int64_t end = chat_entries_end(entries);
-    skip_to(u, end > u->at && end + 1 < next ? end + 1 : next);
+    skip_to(r, end > r->at && end + 1 < next ? end + 1 : next);
 }
 
 /* Fills a frame with messages of consecutive ids: whether something is missing is said at the head
  * of a frame, so what follows a hole has to begin another. -> the last id, 0 = none */
-static int64_t fill(struct catchup *u, const struct redisReply *entries, struct history_frame *f)
+static int64_t fill(struct resume *r, const struct redisReply *entries, struct history_frame *f)
 {
     int64_t last = 0;
     for (size_t i = 0; i < rds_len(entries); i++) {
         struct chat_line line;
         size_t len;
-        if (chat_entry_parse(rds_at(entries, i), &line) || line.id <= u->at)
+        if (chat_entry_parse(rds_at(entries, i), &line) || line.id <= r->at)
             continue;
         if (line.id > feed_last())
             break; /* comes from the room */
         if (!last)
-            skip_to(u, line.id);
+            skip_to(r, line.id);
         else if (line.id != last + 1)
             break;
         char *json = protocol_message_json(&line, &len);
@@ -122,74 +122,74 @@ static int64_t fill(struct catchup *u, const struct redisReply *entries, struct 
 
 static void on_read(void *arg, const struct rds_result *result)
 {
-    struct catchup *u = arg;
-    struct client *c = u->client;
+    struct resume *r = arg;
+    struct client *c = r->client;
     struct history_frame f;
-    u->reading = NULL;
+    r->reading = NULL;
     if (result->outcome != RDS_OK)
         return; /* the next beat, or the feed's return, tries again */
     history_frame_begin(&f);
-    int64_t last = fill(u, result->reply, &f);
+    int64_t last = fill(r, result->reply, &f);
     if (last) {
-        give(u, history_frame_end(&f, u->is_complete, last < feed_last()), last);
+        give(r, history_frame_end(&f, r->is_complete, last < feed_last()), last);
     } else {
         buf_release(&f.json);
-        skip_past(u, result->reply);
+        skip_past(r, result->reply);
     }
-    catchup_proceed(c);
+    resume_proceed(c);
 }
 
 /* ---- going on ------------------------------------------------------------------------------- */
 
 /* A hole at the very end is told by a frame that is empty. */
-static int has_all(const struct catchup *u)
+static int has_all(const struct resume *r)
 {
-    return u->at >= feed_last() && u->has_frame && u->is_complete;
+    return r->at >= feed_last() && r->has_frame && r->is_complete;
 }
 
-void catchup_proceed(struct client *c)
+void resume_proceed(struct client *c)
 {
-    struct catchup *u = c->catchup;
-    if (!u || u->reading || !feed_is_loaded() || (!u->has_begun && !begin(u)))
+    struct resume *r = c->resume;
+    if (!r || r->reading || !feed_is_loaded() || (!r->has_begun && !begin(r)))
         return;
-    if (u->at > feed_last()) { /* the log was lost meanwhile, and its ids begin anew */
-        begin_as_new(u);
-        u->is_complete = 0;
+    if (r->at > feed_last()) { /* the log was lost meanwhile, and its ids begin anew */
+        begin_as_new(r);
+        r->is_complete = 0;
     }
-    while (c->state == CLIENT_OPEN && !has_all(u)) {
-        if (c->queued_bytes > 0 && u->has_frame)
+    while (c->state == CLIENT_OPEN && !has_all(r)) {
+        if (c->queued_bytes > 0 && r->has_frame)
             return; /* goes on when it has left: on_drained */
-        if (u->at < feed_last() && (!history_first() || u->at + 1 < history_first())) {
-            u->reading = chat_after(feed_rds(), u->at, feed_look(HISTORY_PER_FRAME), on_read, u);
+        if (r->at < feed_last() && (!history_first() || r->at + 1 < history_first())) {
+            r->reading = chat_after(feed_rds(), r->at, feed_look(HISTORY_PER_FRAME), on_read, r);
             return;
         }
         int64_t last;
-        struct chunk *frame = history_chunk(u->at, u->is_complete, &last);
-        give(u, frame, last);
+        struct chunk *frame = history_chunk(r->at, r->is_complete, &last);
+        give(r, frame, last);
     }
     if (c->state == CLIENT_OPEN)
         finish(c);
 }
 
-void catchup_start(struct client *c)
+void resume_start(struct client *c)
 {
-    c->catchup = mem_calloc(1, sizeof *c->catchup);
-    c->catchup->client = c;
-    c->catchup->is_complete = 1;
-    c->catchup->beats = feed_beats();
-    catchup_proceed(c);
+    c->resume = mem_calloc(1, sizeof *c->resume);
+    c->resume->client = c;
+    c->resume->is_complete = 1;
+    c->resume->beats = feed_beats();
+    resume_proceed(c);
 }
 
-void catchup_all(void)
+void resume_all(void)
 {
-    room_each_waiting(catchup_proceed);
+    room_each_waiting(resume_proceed);
 }
 
-void catchup_stop(struct client *c)
+void resume_stop(struct client *c)
 {
-    if (!c->catchup)
+    if (!c->resume)
         return;
-    rds_cancel(c->catchup->reading);
-    free(c->catchup);
-    c->catchup = NULL;
+    rds_cancel(c->resume->reading);
+    free(c->resume);
+    c->resume = NULL;
 }

@@ -17,9 +17,9 @@
 #include "tests/unit/support/rds_client.h"
 #include "tests/unit/support/redis_server.h"
 #include "tests/unit/support/ws_client.h"
-#include "ws-bridge/catchup.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/history.h"
+#include "ws-bridge/resume.h"
 #include "ws-bridge/room.h"
 
 #define IN_ROOM (4 << 20)
@@ -77,7 +77,7 @@ static void on_open(struct client *c)
 {
     opened = c;
     room_enter(c);
-    catchup_start(c);
+    resume_start(c);
     if (!flood)
         return;
     char *text = mem_calloc(1, flood);
@@ -95,7 +95,7 @@ static void on_text(struct client *c, const char *text, size_t n)
 static void on_leave(struct client *c)
 {
     opened = NULL;
-    catchup_stop(c);
+    resume_stop(c);
     room_leave(c);
 }
 
@@ -104,7 +104,7 @@ static const char *trouble(void)
     return NULL;
 }
 
-static const struct client_owner OWNER = {on_open, on_text, catchup_proceed, on_leave, trouble};
+static const struct client_owner OWNER = {on_open, on_text, resume_proceed, on_leave, trouble};
 
 static void turn(void)
 {
@@ -197,7 +197,7 @@ static void hear(int64_t from, int64_t to)
                                        .color = "",
                                        .at = "now"};
         feed.last = id;
-        room_say_line(&line);
+        room_broadcast(&line);
     }
     if (feed.newest < feed.last)
         feed.newest = feed.last;
@@ -298,7 +298,7 @@ static void nobody_is_told_before_the_log_was_read(void **state)
     assert_int_equal(count("history"), 0);
     feed.is_loaded = 1;
     hear(1, 3);
-    catchup_all();
+    resume_all();
     UNTIL(has(PRESENCE));
     expect_ids(1, 3);
 }
@@ -452,10 +452,10 @@ static void an_id_that_another_bridge_has_given(void **state)
     assert_int_equal(count("history"), 0);
     feed.newest = 12;
     feed.beats = 3;
-    catchup_all();
+    resume_all();
     assert_int_equal(count("history"), 0); /* the feed will come to it */
     hear(11, 13);
-    catchup_all();
+    resume_all();
     UNTIL(has(PRESENCE));
     expect_ids(13, 13);
     assert_int_equal(count("\"complete\":true"), 1);
@@ -467,12 +467,12 @@ static void an_id_that_nobody_has_given(void **state)
     hear(1, 60);
     join("?after=1000");
     feed.beats = 1;
-    catchup_all();
+    resume_all();
     for (int i = 0; i < 5; i++)
         turn();
     assert_int_equal(count("history"), 0);
     feed.beats = 2;
-    catchup_all();
+    resume_all();
     UNTIL(has(PRESENCE));
     expect_ids(11, 60);
     assert_int_equal(count("\"complete\":false"), 1);
@@ -494,7 +494,7 @@ static void redis_is_away_and_comes_back(void **state)
     open_log();
     log_add(1, 100);
     WAIT_FOR(&redis, rds_is_up(redis.rds));
-    catchup_all(); /* the feed is back */
+    resume_all(); /* the feed is back */
     UNTIL(has(PRESENCE));
     expect_ids(51, 100);
 }
