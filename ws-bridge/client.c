@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -34,10 +33,7 @@
 
 #define READ_BYTES 65536
 #define TICK_S 0.05
-#define IOV_MAX_AT_ONCE 64
-#define QUEUE_FIRST 4 /* chunks */
 #define REQUEST_ID_CHARACTERS 26
-#define ALONE_BYTES 4096 /* small frames for one client share a chunk up to about this size */
 
 static struct {
     struct ev_loop *loop;
@@ -51,7 +47,6 @@ static struct {
 } all;
 
 static void on_io(struct ev_loop *loop, ev_io *w, int revents);
-static void flush(struct client *c);
 
 /* ---- lists and states ----------------------------------------------------------------------- */
 
@@ -79,7 +74,7 @@ static void wait_for(struct client *c, enum client_wait wait)
 
 static void watch(struct client *c)
 {
-    int events = (c->is_paused ? 0 : EV_READ) | (c->n_queued && !c->is_dirty ? EV_WRITE : 0);
+    int events = (c->is_paused ? 0 : EV_READ) | (c->out.n && !c->is_dirty ? EV_WRITE : 0);
     if (c->state == CLIENT_CLOSED)
         return;
     if (c->io.events == events && ev_is_active(&c->io))
@@ -107,63 +102,10 @@ static void mark_dirty(struct client *c)
     TAILQ_INSERT_TAIL(&all.dirty, c, dirty);
 }
 
-/* ---- the queue ------------------------------------------------------------------------------ */
-
-static struct chunk *queue_at(const struct client *c, uint32_t i)
+static void enqueue(struct client *c, struct chunk *chunk)
 {
-    return c->queue[(c->first + i) & (c->room - 1)];
-}
-
-static void queue_grow(struct client *c)
-{
-    uint32_t room = c->room ? c->room * 2 : QUEUE_FIRST;
-    struct chunk **queue = mem_alloc(room * sizeof(struct chunk *));
-    for (uint32_t i = 0; i < c->n_queued; i++)
-        queue[i] = queue_at(c, i);
-    free(c->queue);
-    c->queue = queue;
-    c->first = 0;
-    c->room = room;
-}
-
-static void queue_add(struct client *c, struct chunk *chunk)
-{
-    if (c->n_queued == c->room)
-        queue_grow(c);
-    c->queue[(c->first + c->n_queued++) & (c->room - 1)] = chunk_ref(chunk);
-    c->queued_bytes += chunk->len;
+    send_queue_add(&c->out, chunk);
     mark_dirty(c);
-}
-
-static void queue_shift(struct client *c)
-{
-    chunk_unref(queue_at(c, 0));
-    c->first = (c->first + 1) & (c->room - 1);
-    c->n_queued--;
-    c->sent = 0;
-}
-
-static void queue_clear(struct client *c)
-{
-    while (c->n_queued)
-        queue_shift(c);
-    c->queued_bytes = 0;
-}
-
-/* Forgets all but the frame that has been begun. */
-static void queue_cut(struct client *c)
-{
-    struct chunk *rest = NULL;
-    if (c->n_queued) {
-        struct chunk *first = queue_at(c, 0);
-        size_t end = chunk_frame_end(first, c->sent);
-        if (end > c->sent)
-            rest = chunk_of_bytes(first->bytes + c->sent, end - c->sent);
-    }
-    queue_clear(c);
-    if (rest)
-        queue_add(c, rest);
-    chunk_unref(rest);
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -182,7 +124,7 @@ static void drop(struct client *c)
     rate_limit_leave(c->limit);
     c->limit = NULL;
     close(c->io.fd);
-    queue_clear(c);
+    send_queue_release(&c->out);
     TAILQ_INSERT_TAIL(&all.closed, c, link);
     all.n--;
 }
@@ -200,7 +142,7 @@ static void end_flushed(struct client *c)
 static void close_with(struct client *c, struct chunk *frame)
 {
     set_state(c, CLIENT_CLOSING);
-    queue_add(c, frame);
+    enqueue(c, frame);
     chunk_unref(frame);
     wait_for(c, WAIT_CLOSE);
     client_pause(c, 0);
@@ -216,51 +158,17 @@ void client_close(struct client *c, int code, const char *reason)
 
 static void close_slow(struct client *c)
 {
-    queue_cut(c);
+    send_queue_cut(&c->out);
     client_close(c, WS_TRY_LATER, "too slow");
 }
 
 /* ---- out ------------------------------------------------------------------------------------ */
 
-static void advance(struct client *c, size_t n)
-{
-    c->queued_bytes -= n;
-    while (c->n_queued) {
-        size_t left = queue_at(c, 0)->len - c->sent;
-        if (n < left)
-            break;
-        n -= left;
-        queue_shift(c);
-    }
-    c->sent += n;
-}
-
-/* Writes until the queue is empty or the socket full. */
+/* Writes what the socket takes. May drop the client. */
 static void flush(struct client *c)
 {
-    while (c->n_queued) {
-        struct iovec iov[IOV_MAX_AT_ONCE];
-        struct msghdr message = {.msg_iov = iov};
-        size_t wanted = 0;
-        for (uint32_t i = 0; i < c->n_queued && i < IOV_MAX_AT_ONCE; i++) {
-            struct chunk *chunk = queue_at(c, i);
-            size_t skip = i ? 0 : c->sent;
-            iov[i] = (struct iovec){chunk->bytes + skip, chunk->len - skip};
-            wanted += chunk->len - skip;
-            message.msg_iovlen = i + 1;
-        }
-        ssize_t n = sendmsg(c->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno != EAGAIN) {
-            drop(c);
-            return;
-        }
-        if (n > 0)
-            advance(c, (size_t)n);
-        if (n < 0 || (size_t)n < wanted)
-            break;
-    }
+    if (send_queue_flush(&c->out, c->io.fd))
+        drop(c);
 }
 
 /* What a flush leads to. May drop the client. */
@@ -268,19 +176,19 @@ static void after_flush(struct client *c)
 {
     if (c->state == CLIENT_CLOSED)
         return;
-    if (!c->n_queued && c->close_when_flushed)
+    if (!c->out.n && c->close_when_flushed)
         end_flushed(c);
     watch(c);
-    if (!c->n_queued && c->state == CLIENT_OPEN)
+    if (!c->out.n && c->state == CLIENT_OPEN)
         all.owner->on_drained(c);
 }
 
 /* Is it open, and has its queue room? Closes who is too slow. */
 static int may_send(struct client *c)
 {
-    if (c->state == CLIENT_OPEN && c->queued_bytes > all.rules.queue_bytes) {
+    if (c->state == CLIENT_OPEN && c->out.bytes > all.rules.queue_bytes) {
         flush(c);
-        if (c->state == CLIENT_OPEN && c->queued_bytes > all.rules.queue_bytes)
+        if (c->state == CLIENT_OPEN && c->out.bytes > all.rules.queue_bytes)
             close_slow(c);
     }
     return c->state == CLIENT_OPEN;
@@ -289,34 +197,15 @@ static int may_send(struct client *c)
 void client_send(struct client *c, struct chunk *chunk)
 {
     if (may_send(c))
-        queue_add(c, chunk);
+        enqueue(c, chunk);
 }
 
-/* The last chunk of its queue, if it is nobody else's and takes more frames; or NULL. */
-static struct chunk **last_own(struct client *c)
-{
-    if (!c->n_queued)
-        return NULL;
-    struct chunk **last = &c->queue[(c->first + c->n_queued - 1) & (c->room - 1)];
-    return (*last)->refs == 1 && !(*last)->is_raw && (*last)->len < ALONE_BYTES ? last : NULL;
-}
-
-/* A small frame for this client alone. It joins the last chunk if it can: a chunk for each answer
- * to a flood of pings would take many times the memory that the queue's limit says. */
-static void send_alone(struct client *c, int opcode, const char *bytes, size_t n)
+static void send_frame(struct client *c, int opcode, const char *payload, size_t n)
 {
     if (!may_send(c))
         return;
-    struct chunk **last = last_own(c);
-    if (last) {
-        c->queued_bytes -= (*last)->len;
-        *last = chunk_add(*last, opcode, bytes, n, NULL, 0);
-        c->queued_bytes += (*last)->len;
-        return;
-    }
-    struct chunk *chunk = chunk_of(opcode, bytes, n);
-    queue_add(c, chunk);
-    chunk_unref(chunk);
+    send_queue_add_frame(&c->out, opcode, payload, n);
+    mark_dirty(c);
 }
 
 void client_pause(struct client *c, int is_paused)
@@ -348,7 +237,6 @@ void clients_turn(void)
         if (c->head)
             forget_head(c);
         frames_release(&c->frames); /* not before: drop() may be called from within them */
-        free(c->queue);
         free(c);
     }
 }
@@ -368,7 +256,7 @@ static void on_text(void *arg, const char *text, size_t n)
 
 static void on_ping(void *arg, const char *bytes, size_t n)
 {
-    send_alone(arg, CHUNK_PONG, bytes, n);
+    send_frame(arg, CHUNK_PONG, bytes, n);
 }
 
 static void on_pong(void *arg)
@@ -384,7 +272,7 @@ static void on_peer_close(void *arg, int code)
     if (c->state == CLIENT_OPEN)
         close_with(c, chunk_of_close(code == WS_NO_STATUS ? 0 : code, ""));
     c->close_when_flushed = 1;
-    if (!c->n_queued && !c->is_dirty)
+    if (!c->out.n && !c->is_dirty)
         mark_dirty(c); /* ended at the end of the turn */
 }
 
@@ -426,7 +314,7 @@ static void end_with_answer(struct client *c, struct buf *answer)
 {
     struct chunk *chunk = chunk_of_bytes(answer->data, answer->len);
     set_state(c, CLIENT_CLOSING);
-    queue_add(c, chunk);
+    enqueue(c, chunk);
     chunk_unref(chunk);
     c->discards_input = 1;
     c->close_when_flushed = 1;
@@ -441,7 +329,7 @@ static void open_up(struct client *c, const struct handshake *h, const struct bu
     c->is_json = h->is_json != 0;
     c->after = h->after;
     c->limit = rate_limit_enter(h->address);
-    queue_add(c, chunk);
+    enqueue(c, chunk);
     chunk_unref(chunk);
     frames_init(&c->frames, all.rules.max_bytes);
     set_state(c, CLIENT_OPEN);

@@ -13,6 +13,7 @@
 
 #include "ws-bridge/chunk.h"
 #include "ws-bridge/frames.h"
+#include "ws-bridge/send_queue.h"
 
 /* In life order. */
 enum client_state {
@@ -44,11 +45,8 @@ struct client {
     ev_io io;
     int64_t due_ms;
     struct frames frames;
-    struct buf *head;     /* the handshake so far; NULL once open */
-    struct chunk **queue; /* a ring */
-    uint32_t first, n_queued, room;
-    size_t sent;              /* bytes of the first chunk */
-    size_t queued_bytes;      /* still to be sent */
+    struct buf *head; /* the handshake so far; NULL once open */
+    struct send_queue out;
     struct rate_limit *limit; /* of its address; NULL = not limited */
 
     /* the owner's */

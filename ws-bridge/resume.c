@@ -157,7 +157,7 @@ void resume_proceed(struct client *c)
         r->is_complete = 0;
     }
     while (c->state == CLIENT_OPEN && !has_all(r)) {
-        if (c->queued_bytes > 0 && r->has_frame)
+        if (c->out.bytes > 0 && r->has_frame)
             return; /* goes on when it has left: on_drained */
         if (r->at < feed_last() && (!history_first() || r->at + 1 < history_first())) {
             r->reading = chat_after(feed_rds(), r->at, feed_look(HISTORY_PER_FRAME), on_read, r);

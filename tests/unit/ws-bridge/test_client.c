@@ -321,9 +321,9 @@ static void a_flood_of_pings(void **state)
     for (int i = 0; i < 5000; i++)
         memcpy(pings[i], (char[]){(char)0x89, (char)0x82, 0, 0, 0, 0, (char)(i >> 8), (char)i}, 8);
     put(pings[0], sizeof pings);
-    while (opened->queued_bytes < 5000 * 4)
+    while (opened->out.bytes < 5000 * 4)
         ev_run(loop, EVRUN_ONCE);
-    assert_true(opened->n_queued <= 6);
+    assert_true(opened->out.n <= 6);
     UNTIL(n_in == 5000 * 4);
     for (int i = 0; i < 5000; i++) {
         const char pong[] = {(char)0x8a, 2, (char)(i >> 8), (char)i};

@@ -248,13 +248,14 @@ static void a_turn_is_one_write(void **state)
 
 static struct chunk *last_queued(const struct client *c)
 {
-    return c->n_queued ? c->queue[(c->first + c->n_queued - 1) & (c->room - 1)] : NULL;
+    const struct send_queue *q = &c->out;
+    return q->n ? q->ring[(q->first + q->n - 1) & (q->slots - 1)] : NULL;
 }
 
 static int all_are_full(size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!peers[i].client->n_queued)
+        if (!peers[i].client->out.n)
             return 0;
     return 1;
 }
@@ -285,7 +286,7 @@ static void one_chunk_for_all(void **state)
     assert_int_equal(chunk->refs, 5);
     client_close(peers[1].client, 1000, ""); /* its queue stays, the close frame behind it */
     assert_int_equal(chunk->refs, 5);
-    UNTIL((take_in(&peers[0]), !peers[0].client->n_queued));
+    UNTIL((take_in(&peers[0]), !peers[0].client->out.n));
     assert_int_equal(chunk->refs, 4);
     for (size_t i = 0; i < 5; i++)
         hang_up(&peers[i]);
