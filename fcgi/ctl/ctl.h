@@ -33,18 +33,19 @@ void ctl_die(const char *format, ...) __attribute__((noreturn, format(printf, 1,
 
 /* ---- commands: each returns its exit code ---------------------------------------------------- */
 
-int cmd_status(struct ctl *c);  /* status.c */
-int cmd_order(struct ctl *c);   /* show.c */
-int cmd_jobs(struct ctl *c);    /* jobs.c */
-int cmd_requeue(struct ctl *c); /* hands.c; with --all wake.c */
-int requeue_all(struct ctl *c); /* wake.c */
-int cmd_discard(struct ctl *c); /* hands.c */
-int cmd_settle(struct ctl *c);  /* hands.c */
-int cmd_pause(struct ctl *c);   /* hands.c */
-int cmd_resume(struct ctl *c);  /* hands.c */
-int cmd_fsck(struct ctl *c);    /* fsck.c */
+int cmd_status(struct ctl *c);  /* cmd_status.c */
+int cmd_order(struct ctl *c);   /* cmd_order.c */
+int cmd_jobs(struct ctl *c);    /* cmd_jobs.c */
+int cmd_requeue(struct ctl *c); /* dead_job.c; with --all cmd_requeue_all.c */
+int requeue_all(struct ctl *c); /* cmd_requeue_all.c */
+int cmd_discard(struct ctl *c); /* dead_job.c */
+int cmd_settle(struct ctl *c);  /* dead_job.c */
+int cmd_pause(struct ctl *c);   /* dead_job.c */
+int cmd_resume(struct ctl *c);  /* dead_job.c */
+int cmd_fsck(struct ctl *c);    /* cmd_fsck.c */
 
-/* ---- asking Redis (ask.c) ----------------------------------------------------------------------
+/* ---- asking Redis (redis.c)
+ * ----------------------------------------------------------------------
  */
 
 struct key {

@@ -1,14 +1,14 @@
 /* What the parts of fsck share: findings (findings.c), who stands where in the queue
- * (standings.c), the walks over the store (walk.c), the counters (counts.c), the repairs
- * (repair.c), and the command itself (fsck.c). */
+ * (queue_index.c), the walks over the store (walk.c), the counters (counts.c), the repairs
+ * (repair.c), and the command itself (cmd_fsck.c). */
 #ifndef TIFFIN_CTL_FSCK_H
 #define TIFFIN_CTL_FSCK_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ctl/check_job.h"
 #include "ctl/ctl.h"
-#include "ctl/judge.h"
 
 /* ---- findings -------------------------------------------------------------------------------- */
 
@@ -28,7 +28,7 @@ struct findings {
 };
 
 void findings_add(struct findings *f, const char *id, const struct problem *problem);
-/* A judge_found_fn; arg is the struct findings. */
+/* A check_found_fn; arg is the struct findings. */
 void findings_found(void *arg, const char *id, const struct problem *problem);
 /* Formats what is wrong; nothing repairs it. */
 void findings_say(struct findings *f, const char *id, enum check check, const char *format, ...)
@@ -39,27 +39,27 @@ void findings_release(struct findings *f);
 
 /* ---- who stands where ------------------------------------------------------------------------ */
 
-enum at { AT_READY, AT_ACTIVE, AT_ASTRAY, AT_DELAYED, AT_DEAD, AT_COUNT };
+enum queue_place { AT_READY, AT_ACTIVE, AT_ORPHANED, AT_DELAYED, AT_DEAD, AT_COUNT };
 
-struct standing {
+struct queue_entry {
     char *id;
-    enum at at;
+    enum queue_place at;
     int is_known; /* a job of this id was met */
 };
 
-struct standings {
-    struct standing *items;
+struct queue_index {
+    struct queue_entry *items;
     size_t n, capacity;
     size_t n_at[AT_COUNT];
 };
 
-struct look;
-void standings_add(struct standings *s, const char *id, enum at at);
-/* After the last standings_add(), before the first standings_fill(). */
-void standings_sort(struct standings *s);
-/* Writes into the look how often its id stands where, and marks the id as known. */
-void standings_fill(struct standings *s, struct look *look);
-void standings_release(struct standings *s);
+struct job_snapshot;
+void queue_index_add(struct queue_index *s, const char *id, enum queue_place at);
+/* After the last queue_index_add(), before the first queue_index_fill(). */
+void queue_index_sort(struct queue_index *s);
+/* Writes into the snapshot how often its id stands where, and marks the id as known. */
+void queue_index_fill(struct queue_index *s, struct job_snapshot *snapshot);
+void queue_index_release(struct queue_index *s);
 
 /* ---- what was walked ------------------------------------------------------------------------- */
 
@@ -89,7 +89,7 @@ struct fsck {
     struct ctl *c;
     struct findings findings;
     struct names lists; /* workers that are registered or have an active list */
-    struct standings standings;
+    struct queue_index queue;
     struct walked *jobs;
     size_t n_jobs, jobs_capacity;
     struct entry *entries;
@@ -107,10 +107,10 @@ void fsck_recheck(struct fsck *f, const char *id);
 
 /* In this order; each adds to the findings. */
 void walk_library(struct fsck *f);
-void walk_aside(struct fsck *f);  /* ledger, active lists, Idempotency-Keys, users' lists */
-void walk_queue(struct fsck *f);  /* who stands where */
-void walk_jobs(struct fsck *f);   /* orders and updates */
-void walk_strays(struct fsck *f); /* what stands in the queue and is no job */
+void walk_side_tables(struct fsck *f); /* ledger, active lists, Idempotency-Keys, users' lists */
+void walk_queue(struct fsck *f);       /* who stands where */
+void walk_jobs(struct fsck *f);        /* orders and updates */
+void walk_orphaned(struct fsck *f);    /* what stands in the queue and is no job */
 void walk_index(struct fsck *f);
 void walk_ledger(struct fsck *f); /* entries without an order, orders with the same key */
 

@@ -1,5 +1,5 @@
 /* What --repair does. Each call is a Redis function that looks again before it writes
- * (redis/functions/tiffin/10-repair.lua), and afterwards the job is judged once more. Money,
+ * (redis/functions/tiffin/10-repair.lua), and afterwards the job is checked once more. Money,
  * history and statuses are left to people. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ctl/fsck.h"
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 #include "order/keys.h"
 #include "order/store.h"
 
@@ -104,11 +104,11 @@ static void on_still(void *arg, const char *id, const struct problem *problem)
 static void repair_job(struct fsck *f, struct finding *finding)
 {
     struct still still = {finding->check, 0};
-    struct look look;
+    struct job_snapshot snapshot;
     call(f, finding->fix == FIX_PLACE ? make_place : make_record, finding->id, &finding->done);
-    look_take(f->c, finding->id, &f->lists, &look);
-    judge_job(&look, on_still, &still);
-    look_release(&look);
+    snapshot_read(f->c, finding->id, &f->lists, &snapshot);
+    check_job(&snapshot, on_still, &still);
+    snapshot_release(&snapshot);
     finding->result = still.is_wrong ? "not_repaired" : "repaired";
 }
 

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ctl/fsck.h"
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 #include "order/keys.h"
 #include "order/order.h"
 #include "order/store.h"
@@ -28,11 +28,11 @@ static const char *after(const char *key, const char *prefix)
 
 void fsck_recheck(struct fsck *f, const char *id)
 {
-    struct look look;
+    struct job_snapshot snapshot;
     f->n_rechecked++;
-    look_take(f->c, id, &f->lists, &look);
-    judge_job(&look, findings_found, &f->findings);
-    look_release(&look);
+    snapshot_read(f->c, id, &f->lists, &snapshot);
+    check_job(&snapshot, findings_found, &f->findings);
+    snapshot_release(&snapshot);
 }
 
 /* ---- SCAN ---------------------------------------------------------------------------------- */
@@ -217,7 +217,7 @@ static void check_user_list(struct fsck *f, const char *key)
     rds_sync_free(ids);
 }
 
-static void page_aside(struct fsck *f, const struct redisReply *keys)
+static void page_side_tables(struct fsck *f, const struct redisReply *keys)
 {
     const char *user;
     page_ledger(f, keys);
@@ -232,14 +232,14 @@ static void page_aside(struct fsck *f, const struct redisReply *keys)
     }
 }
 
-void walk_aside(struct fsck *f)
+void walk_side_tables(struct fsck *f)
 {
-    scan(f, NULL, "*" SHARD "*", page_aside);
+    scan(f, NULL, "*" SHARD "*", page_side_tables);
 }
 
 /* ---- the queue ------------------------------------------------------------------------------- */
 
-static void walk_list(struct fsck *f, const char *key, enum at at)
+static void walk_list(struct fsck *f, const char *key, enum queue_place at)
 {
     size_t n = PAGE_SIZE;
     for (long start = 0; n == PAGE_SIZE; start += PAGE_SIZE) {
@@ -251,7 +251,7 @@ static void walk_list(struct fsck *f, const char *key, enum at at)
             say_type(f, key);
         n = rds_len(ids);
         for (size_t i = 0; i < n; i++)
-            standings_add(&f->standings, text_at(ids, i), at);
+            queue_index_add(&f->queue, text_at(ids, i), at);
         rds_sync_free(ids);
     }
 }
@@ -259,13 +259,13 @@ static void walk_list(struct fsck *f, const char *key, enum at at)
 static void page_delayed(struct fsck *f, const struct redisReply *items)
 {
     for (size_t i = 0; i + 1 < rds_len(items); i += 2)
-        standings_add(&f->standings, text_at(items, i), AT_DELAYED);
+        queue_index_add(&f->queue, text_at(items, i), AT_DELAYED);
 }
 
 static void page_dead(struct fsck *f, const struct redisReply *items)
 {
     for (size_t i = 0; i + 1 < rds_len(items); i += 2)
-        standings_add(&f->standings, text_at(items, i), AT_DEAD);
+        queue_index_add(&f->queue, text_at(items, i), AT_DEAD);
 }
 
 void walk_queue(struct fsck *f)
@@ -281,12 +281,12 @@ void walk_queue(struct fsck *f)
         for (size_t r = 0; r < registered.n; r++)
             is_registered += strcmp(registered.items[r], f->lists.items[i]) == 0;
         walk_list(f, key_of(KEY_ACTIVE_PREFIX, f->lists.items[i]).text,
-                  is_registered ? AT_ACTIVE : AT_ASTRAY);
+                  is_registered ? AT_ACTIVE : AT_ORPHANED);
     }
     names_release(&registered);
     scan(f, KEY_DELAYED, NULL, page_delayed);
     scan(f, KEY_DEAD, NULL, page_dead);
-    standings_sort(&f->standings);
+    queue_index_sort(&f->queue);
 }
 
 /* ---- orders and updates ---------------------------------------------------------------------- */
@@ -297,12 +297,12 @@ static void note_problem(void *arg, const char *id, const struct problem *proble
     *(int *)arg = 1;
 }
 
-static enum kind kind_of(const struct look *look)
+static enum kind kind_of(const struct job_snapshot *snapshot)
 {
-    const char *status = rds_field(look->hash, "status");
-    if (job_is_update(look->id))
+    const char *status = rds_field(snapshot->hash, "status");
+    if (job_is_update(snapshot->id))
         return KIND_UPDATE;
-    if (!look_is_over(look))
+    if (!snapshot_is_over(snapshot))
         return KIND_UNSETTLED;
     switch (order_status_parse(status)) {
     case ORDER_DELIVERED:
@@ -316,17 +316,17 @@ static enum kind kind_of(const struct look *look)
     }
 }
 
-static void add_walked(struct fsck *f, const struct look *look)
+static void add_walked(struct fsck *f, const struct job_snapshot *snapshot)
 {
-    const char *payment_key = rds_field(look->hash, "payment_key");
+    const char *payment_key = rds_field(snapshot->hash, "payment_key");
     if (f->n_jobs == f->jobs_capacity) {
         f->jobs_capacity = f->jobs_capacity ? 2 * f->jobs_capacity : 256;
         f->jobs = mem_realloc(f->jobs, f->jobs_capacity * sizeof *f->jobs);
     }
     f->jobs[f->n_jobs++] = (struct walked){
-        .id = mem_strdup(look->id),
+        .id = mem_strdup(snapshot->id),
         .payment_key = payment_key ? mem_strdup(payment_key) : NULL,
-        .kind = kind_of(look),
+        .kind = kind_of(snapshot),
     };
 }
 
@@ -339,11 +339,11 @@ static const char *job_of_key(const char *key)
 
 /* Judged with what the walk knows, which is a little old; the caller rechecks when it looks wrong.
  */
-static int looks_wrong(struct fsck *f, struct look *look)
+static int looks_wrong(struct fsck *f, struct job_snapshot *snapshot)
 {
     int is_wrong = 0;
-    standings_fill(&f->standings, look);
-    judge_job(look, note_problem, &is_wrong);
+    queue_index_fill(&f->queue, snapshot);
+    check_job(snapshot, note_problem, &is_wrong);
     return is_wrong;
 }
 
@@ -352,7 +352,7 @@ static void page_jobs(struct fsck *f, const struct redisReply *keys)
 {
     size_t n = rds_len(keys);
     struct redisReply **hashes = mem_calloc(n + 1, sizeof(struct redisReply *));
-    struct look *looks = mem_calloc(n + 1, sizeof *looks);
+    struct job_snapshot *snapshots = mem_calloc(n + 1, sizeof *snapshots);
     int64_t now_ms = ask_now(f->c);
 
     for (size_t i = 0; i < n; i++) {
@@ -364,37 +364,37 @@ static void page_jobs(struct fsck *f, const struct redisReply *keys)
         rds_sync_put(f->c->redis, "ZSCORE", KEY_INDEX, id);
     }
     for (size_t i = 0; i < n; i++) {
-        looks[i].id = job_of_key(text_at(keys, i));
-        if (!looks[i].id)
+        snapshots[i].id = job_of_key(text_at(keys, i));
+        if (!snapshots[i].id)
             continue;
         hashes[i] = ask_next(f->c);
         struct redisReply *ttl = ask_next(f->c), *score = ask_next(f->c);
-        looks[i].hash = hashes[i];
-        looks[i].now_ms = now_ms;
-        looks[i].ttl_ms = int_or(ttl, -2);
-        looks[i].is_indexed = rds_str(score) != NULL;
+        snapshots[i].hash = hashes[i];
+        snapshots[i].now_ms = now_ms;
+        snapshots[i].ttl_ms = int_or(ttl, -2);
+        snapshots[i].is_indexed = rds_str(score) != NULL;
         rds_sync_free(ttl);
         rds_sync_free(score);
     }
     for (size_t i = 0; i < n; i++) {
-        const char *key = looks[i].id ? rds_field(hashes[i], "payment_key") : NULL;
+        const char *key = snapshots[i].id ? rds_field(hashes[i], "payment_key") : NULL;
         if (key)
             rds_sync_put(f->c->redis, "HGETALL", key_of(KEY_GATEWAY_PREFIX, key).text);
     }
     for (size_t i = 0; i < n; i++)
-        if (looks[i].id && rds_field(hashes[i], "payment_key"))
-            looks[i].owned = ask_next(f->c);
+        if (snapshots[i].id && rds_field(hashes[i], "payment_key"))
+            snapshots[i].owned = ask_next(f->c);
     for (size_t i = 0; i < n; i++) {
-        looks[i].ledger = looks[i].owned;
-        if (looks[i].id && looks[i].ttl_ms != -2) {
-            add_walked(f, &looks[i]);
-            if (looks_wrong(f, &looks[i]))
-                fsck_recheck(f, looks[i].id);
+        snapshots[i].ledger = snapshots[i].owned;
+        if (snapshots[i].id && snapshots[i].ttl_ms != -2) {
+            add_walked(f, &snapshots[i]);
+            if (looks_wrong(f, &snapshots[i]))
+                fsck_recheck(f, snapshots[i].id);
         }
-        look_release(&looks[i]);
+        snapshot_release(&snapshots[i]);
         rds_sync_free(hashes[i]);
     }
-    free(looks);
+    free(snapshots);
     free(hashes);
 }
 
@@ -429,9 +429,9 @@ void walk_jobs(struct fsck *f)
 }
 
 /* Placed after the walk had passed, or no job at all. */
-void walk_strays(struct fsck *f)
+void walk_orphaned(struct fsck *f)
 {
-    const struct standings *s = &f->standings;
+    const struct queue_index *s = &f->queue;
     for (size_t i = 0; i < s->n; i++)
         if (!s->items[i].is_known && (i == 0 || strcmp(s->items[i - 1].id, s->items[i].id) != 0))
             fsck_recheck(f, s->items[i].id);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 #include "ctl/output.h"
 #include "order/keys.h"
 #include "order/order.h"
@@ -13,7 +13,7 @@
 /* Says why it was not done, and ends. */
 __attribute__((noreturn)) static void refuse(struct ctl *c, const struct redisReply *reply)
 {
-    struct look look;
+    struct job_snapshot snapshot;
     const char *word = store_word(reply), *what = rds_str(rds_at(reply, 1));
     if (strcmp(word, "past_gateway") == 0)
         ctl_die("%s: its payment is of %s, which the gateway may have forgotten: look into its "
@@ -22,13 +22,13 @@ __attribute__((noreturn)) static void refuse(struct ctl *c, const struct redisRe
     if (strcmp(word, "misfit") == 0)
         ctl_die("%s: a payment that is %s cannot have become %s", c->argument,
                 what && *what ? what : "none", c->money);
-    look_take(c, c->argument, NULL, &look);
+    snapshot_read(c, c->argument, NULL, &snapshot);
     const char *kind = job_is_update(c->argument) ? "update" : "order";
-    if (rds_len(look.hash) == 0)
+    if (rds_len(snapshot.hash) == 0)
         ctl_die("there is no %s %s", kind, c->argument);
-    if (look_is_over(&look))
+    if (snapshot_is_over(&snapshot))
         ctl_die("%s is not dead: it is over", c->argument);
-    ctl_die("%s is not dead: its job is %s", c->argument, look_place(&look));
+    ctl_die("%s is not dead: its job is %s", c->argument, snapshot_place(&snapshot));
 }
 
 static void answer(struct ctl *c, const char *done, const char *step)

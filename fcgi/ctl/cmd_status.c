@@ -1,4 +1,4 @@
-/* status: how the system is, at one look. */
+/* status: how the system is, at one snapshot. */
 #include <json-c/json.h>
 #include <stdlib.h>
 

@@ -13,7 +13,7 @@
 
 #define PAGE 100 /* jobs asked about in one go */
 
-struct waking {
+struct requeuing {
     struct ctl *c;
     struct json_object *rows;
     int64_t n_requeued, n_left;
@@ -33,7 +33,7 @@ static void select_by_reason(struct ctl *c, const char *ids[], size_t n)
     }
 }
 
-static void add_result(struct waking *w, const char *id, const struct redisReply *reply)
+static void add_result(struct requeuing *w, const char *id, const struct redisReply *reply)
 {
     const char *word = store_word(reply), *what = rds_str(rds_at(reply, 1));
     struct json_object *row = json_object_new_object();
@@ -54,7 +54,7 @@ static void add_result(struct waking *w, const char *id, const struct redisReply
     w->n_left += !is_requeued && !is_gone;
 }
 
-static void wake_page(struct waking *w, const char *ids[], size_t n)
+static void requeue_page(struct requeuing *w, const char *ids[], size_t n)
 {
     select_by_reason(w->c, ids, n);
     for (size_t i = 0; i < n; i++)
@@ -71,7 +71,7 @@ static void wake_page(struct waking *w, const char *ids[], size_t n)
 }
 
 /* The dead of one moment: what dies again while we are at it is not woken a second time. */
-static void wake_all(struct waking *w)
+static void requeue_dead(struct requeuing *w)
 {
     struct redisReply *dead = ask(w->c, "ZRANGE", KEY_DEAD, "0", "-1");
     size_t n = rds_len(dead);
@@ -81,12 +81,12 @@ static void wake_all(struct waking *w)
         for (size_t i = from; i < n && n_page < PAGE; i++)
             if (rds_str(rds_at(dead, i)))
                 ids[n_page++] = rds_str(rds_at(dead, i));
-        wake_page(w, ids, n_page);
+        requeue_page(w, ids, n_page);
     }
     rds_sync_free(dead);
 }
 
-static void print_result(const struct waking *w)
+static void print_result(const struct requeuing *w)
 {
     static const struct column COLUMNS[] = {{"ID", "id", COLUMN_TEXT},
                                             {"STEP", "step", COLUMN_TEXT},
@@ -100,8 +100,8 @@ static void print_result(const struct waking *w)
 
 int requeue_all(struct ctl *c)
 {
-    struct waking w = {.c = c, .rows = json_object_new_array()};
-    wake_all(&w);
+    struct requeuing w = {.c = c, .rows = json_object_new_array()};
+    requeue_dead(&w);
     if (c->is_json) {
         struct json_object *document = json_object_new_object();
         add_int(document, "requeued", w.n_requeued);

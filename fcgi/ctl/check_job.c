@@ -1,4 +1,4 @@
-#include "ctl/judge.h"
+#include "ctl/check_job.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "ctl/ctl.h"
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 #include "order/order.h"
 
 #define TEXT_SIZE 320
@@ -27,9 +27,9 @@ const char *check_name(enum check check)
     return CHECK_NAMES[check];
 }
 
-struct judge {
-    const struct look *look;
-    judge_found_fn found;
+struct job_check {
+    const struct job_snapshot *snapshot;
+    check_found_fn found;
     void *arg;
     /* of an order whose last line of history can be read */
     struct order_change now;
@@ -40,8 +40,9 @@ struct judge {
     int is_unsound;
 };
 
-__attribute__((format(printf, 5, 6))) static void
-say(struct judge *j, enum check check, enum fix fix, const char *repair, const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void say(struct job_check *j, enum check check,
+                                                      enum fix fix, const char *repair,
+                                                      const char *format, ...)
 {
     char text[TEXT_SIZE];
     va_list args;
@@ -53,12 +54,12 @@ say(struct judge *j, enum check check, enum fix fix, const char *repair, const c
     if (j->is_unsound)
         fix = FIX_NONE;
     struct problem problem = {check, fix, text, fix == FIX_NONE ? NULL : repair};
-    j->found(j->arg, j->look->id, &problem);
+    j->found(j->arg, j->snapshot->id, &problem);
 }
 
-static const char *field(const struct judge *j, const char *name)
+static const char *field(const struct job_check *j, const char *name)
 {
-    return rds_field(j->look->hash, name);
+    return rds_field(j->snapshot->hash, name);
 }
 
 static int is(const char *text, const char *word)
@@ -69,14 +70,17 @@ static int is(const char *text, const char *word)
 /* ---- the queue ------------------------------------------------------------------------------- */
 
 /* "ready and dead" */
-static void name_places(const struct look *look, char out[TEXT_SIZE])
+static void name_places(const struct job_snapshot *snapshot, char out[TEXT_SIZE])
 {
     const struct {
         int n;
         const char *name;
     } ALL[] = {
-        {look->n_ready, "ready"},     {look->n_active, "active"}, {look->n_astray, "a stray list"},
-        {look->n_delayed, "delayed"}, {look->n_dead, "dead"},
+        {snapshot->n_ready, "ready"},
+        {snapshot->n_active, "active"},
+        {snapshot->n_orphaned, "a stray list"},
+        {snapshot->n_delayed, "delayed"},
+        {snapshot->n_dead, "dead"},
     };
     size_t at = 0;
     out[0] = '\0';
@@ -89,46 +93,46 @@ static void name_places(const struct look *look, char out[TEXT_SIZE])
     }
 }
 
-static void judge_unwanted(struct judge *j, const char *why)
+static void check_unwanted(struct job_check *j, const char *why)
 {
     char places[TEXT_SIZE];
-    if (look_places(j->look) == 0)
+    if (snapshot_n_places(j->snapshot) == 0)
         return;
-    name_places(j->look, places);
+    name_places(j->snapshot, places);
     say(j, CHECK_PLACE, FIX_PLACE, "remove it from the queue", "%s, yet it is in %.200s", why,
         places);
 }
 
 /* An unsettled job. Without a step no worker could go on, so it is left to people. */
-static void judge_place(struct judge *j, int needs_review)
+static void check_place(struct job_check *j, int needs_review)
 {
-    const struct look *look = j->look;
+    const struct job_snapshot *snapshot = j->snapshot;
     enum fix fix = field(j, "step") ? FIX_PLACE : FIX_NONE;
     const char *back = needs_review ? "put it into dead" : "put it back to ready";
     char places[TEXT_SIZE];
 
-    if (look_places(look) == 0)
+    if (snapshot_n_places(snapshot) == 0)
         say(j, CHECK_PLACE, fix, back, "lost: it is not settled and in no queue");
-    if (look_places(look) > 1) {
-        name_places(look, places);
+    if (snapshot_n_places(snapshot) > 1) {
+        name_places(snapshot, places);
         say(j, CHECK_PLACE, fix, "keep it in one place", "it is in %.200s", places);
     }
-    if (look->n_astray)
+    if (snapshot->n_orphaned)
         say(j, CHECK_LIST, fix, "put it back to ready, if that worker has no heartbeat",
             "it is in the list of worker %.60s, which is not registered: nobody reaps that",
-            look->worker);
+            snapshot->worker);
 }
 
-static void judge_dead(struct judge *j, int needs_review)
+static void check_dead(struct job_check *j, int needs_review)
 {
-    const struct look *look = j->look;
-    if (look->n_dead && !needs_review)
+    const struct job_snapshot *snapshot = j->snapshot;
+    if (snapshot->n_dead && !needs_review)
         say(j, CHECK_DEAD, field(j, "dead_reason") ? FIX_NONE : FIX_PLACE, "put it back to ready",
             "it is in dead, but its status is %.40s",
             field(j, "status") ? field(j, "status") : "-");
-    if (needs_review && look_places(look) == 1 && !look->n_dead)
+    if (needs_review && snapshot_n_places(snapshot) == 1 && !snapshot->n_dead)
         say(j, CHECK_DEAD, FIX_PLACE, "put it into dead", "it is needs_review, but in %s",
-            look_place(look));
+            snapshot_place(snapshot));
     if (needs_review && !field(j, "resume_status"))
         say(j, CHECK_DEAD, FIX_NONE, NULL, "it is needs_review without a status to go back to");
 }
@@ -176,7 +180,7 @@ static int change_is_legal(const struct order_change *change)
     return 0;
 }
 
-static void judge_step(struct judge *j)
+static void check_step(struct job_check *j)
 {
     const char *step = field(j, "step");
     int status = (int)j->now.status;
@@ -207,20 +211,20 @@ static int line_parse(const char *line, int version, struct order_change *ret)
     return change_is_legal(ret) ? 0 : -EPROTO;
 }
 
-static int count_lines(const struct judge *j)
+static int count_lines(const struct job_check *j)
 {
     int n = 0;
-    for (size_t i = 0; i + 1 < rds_len(j->look->hash); i += 2) {
-        const char *name = rds_str(rds_at(j->look->hash, i));
+    for (size_t i = 0; i + 1 < rds_len(j->snapshot->hash); i += 2) {
+        const char *name = rds_str(rds_at(j->snapshot->hash, i));
         if (name && name[0] == 'v' && name[1] && strspn(name + 1, "0123456789") == strlen(name + 1))
             n++;
     }
     return n;
 }
 
-static void judge_history(struct judge *j)
+static void check_history(struct job_check *j)
 {
-    int64_t version = field_int(j->look->hash, "version", 0);
+    int64_t version = field_int(j->snapshot->hash, "version", 0);
     int n_lines = count_lines(j);
     if (version != n_lines || version < 1) {
         say(j, CHECK_HISTORY, FIX_NONE, NULL, "version %lld, but %d lines of history",
@@ -257,9 +261,9 @@ static void judge_history(struct judge *j)
 /* ---- money -------------------------------------------------------------------------------------
  */
 
-static void judge_captured(struct judge *j)
+static void check_captured(struct job_check *j)
 {
-    const struct redisReply *entry = j->look->ledger;
+    const struct redisReply *entry = j->snapshot->ledger;
     if (!is(rds_field(entry, "amount_cents"), field(j, "amount_cents")) ||
         !is(rds_field(entry, "currency"), field(j, "currency")))
         say(j, CHECK_LEDGER, FIX_NONE, NULL, "captured %.20s %.8s, the order costs %.20s %.8s",
@@ -270,7 +274,7 @@ static void judge_captured(struct judge *j)
 }
 
 /* What the ledger must say for each payment_status. */
-static void judge_payment(struct judge *j, int64_t captures, int64_t refunds)
+static void check_payment(struct job_check *j, int64_t captures, int64_t refunds)
 {
     int is_cancelled =
         j->now.status == ORDER_CANCELLED ||
@@ -287,7 +291,7 @@ static void judge_payment(struct judge *j, int64_t captures, int64_t refunds)
         is_right = captures == 1 && refunds == 1;
         break;
     case PAYMENT_DECLINED:
-        is_right = captures == 0 && is(rds_field(j->look->ledger, "result"), "declined");
+        is_right = captures == 0 && is(rds_field(j->snapshot->ledger, "result"), "declined");
         break;
     case PAYMENT_NOT_CHARGED:
         is_right = captures == 0 && !field(j, "payment_key");
@@ -303,14 +307,14 @@ static void judge_payment(struct judge *j, int64_t captures, int64_t refunds)
             (long long)refunds);
 }
 
-static void judge_ledger(struct judge *j)
+static void check_ledger(struct job_check *j)
 {
-    const struct redisReply *entry = j->look->ledger;
+    const struct redisReply *entry = j->snapshot->ledger;
     int64_t captures = field_int(entry, "captures", 0), refunds = field_int(entry, "refunds", 0);
     int may_have_expired = rds_len(entry) == 0 && field(j, "payment_key") &&
-                           j->look->now_ms - j->paid_ms > LEDGER_KEEP_MS - LEDGER_EARLIER_MS;
+                           j->snapshot->now_ms - j->paid_ms > LEDGER_KEEP_MS - LEDGER_EARLIER_MS;
     /* Let go to make room: its entry goes first, the order follows. */
-    int is_leaving = rds_len(entry) == 0 && field(j, "leaving") && look_is_over(j->look);
+    int is_leaving = rds_len(entry) == 0 && field(j, "leaving") && snapshot_is_over(j->snapshot);
     if (may_have_expired || is_leaving)
         return;
     if (captures > 1)
@@ -319,18 +323,18 @@ static void judge_ledger(struct judge *j)
         say(j, CHECK_LEDGER, FIX_NONE, NULL, "refunded %lld times, captured %lld times",
             (long long)refunds, (long long)captures);
     if (captures > 0)
-        judge_captured(j);
+        check_captured(j);
     /* What a person sent back, or found, by hand no ledger of ours knows. */
     if (captures <= 1 && refunds <= captures && !field(j, "settled_by_hand"))
-        judge_payment(j, captures, refunds);
+        check_payment(j, captures, refunds);
 }
 
 /* ---- expiry and index --------------------------------------------------------------------------
  */
 
-static void judge_expiry(struct judge *j, int is_over)
+static void check_expiry(struct job_check *j, int is_over)
 {
-    int64_t ttl_ms = j->look->ttl_ms;
+    int64_t ttl_ms = j->snapshot->ttl_ms;
     if (is_over && ttl_ms == -1)
         say(j, CHECK_EXPIRY, FIX_RECORD, "make it expire", "it is over, but never expires");
     if (!is_over && ttl_ms >= 0)
@@ -338,9 +342,9 @@ static void judge_expiry(struct judge *j, int is_over)
             "it is not settled, but expires");
 }
 
-static void judge_index(struct judge *j)
+static void check_index(struct job_check *j)
 {
-    if (j->look->is_indexed)
+    if (j->snapshot->is_indexed)
         return;
     int is_dated = field(j, "created_at") && clock_parse_rfc3339(field(j, "created_at")) > 0;
     say(j, CHECK_INDEX, is_dated ? FIX_RECORD : FIX_NONE, "add it to the index",
@@ -350,65 +354,65 @@ static void judge_index(struct judge *j)
 /* ---- all together ------------------------------------------------------------------------------
  */
 
-static void judge_update(struct judge *j)
+static void check_update(struct job_check *j)
 {
-    int is_over = look_is_over(j->look);
+    int is_over = snapshot_is_over(j->snapshot);
     if (!is_over && !is(field(j, "step"), "broadcast"))
         say(j, CHECK_STEP, FIX_NONE, NULL, "an update has no step %.40s",
             field(j, "step") ? field(j, "step") : "(none)");
     if (is_over)
-        judge_unwanted(j, "it is published");
+        check_unwanted(j, "it is published");
     else
-        judge_place(j, 0);
-    judge_expiry(j, is_over);
+        check_place(j, 0);
+    check_expiry(j, is_over);
 }
 
-static void judge_order(struct judge *j)
+static void check_order(struct job_check *j)
 {
-    int is_over = look_is_over(j->look);
+    int is_over = snapshot_is_over(j->snapshot);
     int needs_review = is(field(j, "status"), "needs_review");
-    judge_history(j);
+    check_history(j);
     if (j->is_readable)
-        judge_step(j);
+        check_step(j);
     if (is_over) {
-        judge_unwanted(j, "its step says settled");
+        check_unwanted(j, "its step says settled");
     } else {
-        judge_place(j, needs_review);
-        judge_dead(j, needs_review);
+        check_place(j, needs_review);
+        check_dead(j, needs_review);
     }
-    judge_expiry(j, is_over);
-    judge_index(j);
+    check_expiry(j, is_over);
+    check_index(j);
     if (j->is_readable)
-        judge_ledger(j);
+        check_ledger(j);
 }
 
-static void judge_missing(struct judge *j)
+static void check_missing(struct job_check *j)
 {
-    judge_unwanted(j, job_is_update(j->look->id) ? "there is no such update"
-                                                 : "there is no such order");
-    if (j->look->is_indexed)
+    check_unwanted(j, job_is_update(j->snapshot->id) ? "there is no such update"
+                                                     : "there is no such order");
+    if (j->snapshot->is_indexed)
         say(j, CHECK_INDEX, FIX_RECORD, "remove it from the index",
             "it is in the index, but there is no such order");
 }
 
-void judge_job(const struct look *look, judge_found_fn found, void *arg)
+void check_job(const struct job_snapshot *snapshot, check_found_fn found, void *arg)
 {
-    struct judge j = {.look = look, .found = found, .arg = arg};
-    if (look->ttl_ms == -2) {
-        judge_missing(&j);
+    struct job_check j = {.snapshot = snapshot, .found = found, .arg = arg};
+    if (snapshot->ttl_ms == -2) {
+        check_missing(&j);
         return;
     }
-    if (rds_len(look->hash) == 0) {
+    if (rds_len(snapshot->hash) == 0) {
         say(&j, CHECK_TYPE, FIX_NONE, NULL, "its key does not hold a hash");
         return;
     }
-    if (!job_id_is_valid(look->id))
+    if (!job_id_is_valid(snapshot->id))
         say(&j, CHECK_ID, FIX_NONE, NULL, "this is not the form of an id");
-    if (!is(field(&j, "id"), look->id))
+    if (!is(field(&j, "id"), snapshot->id))
         say(&j, CHECK_ID, FIX_NONE, NULL, "its own id is %.60s",
             field(&j, "id") ? field(&j, "id") : "(none)");
-    if (job_is_update(look->id))
-        judge_update(&j);
+    if (job_is_update(snapshot->id))
+        check_update(&j);
     else
-        judge_order(&j);
+        check_order(&j);
 }

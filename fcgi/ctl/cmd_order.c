@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "ctl/ctl.h"
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 #include "ctl/output.h"
 #include "order/order.h"
 
@@ -47,15 +47,15 @@ static void add_history(struct json_object *document, const struct redisReply *h
     }
 }
 
-static void add_job(struct json_object *document, const struct look *look)
+static void add_job(struct json_object *document, const struct job_snapshot *snapshot)
 {
     struct json_object *job = add_object(document, "job");
-    const struct redisReply *hash = look->hash;
-    add_text(job, "place", look_place(look));
+    const struct redisReply *hash = snapshot->hash;
+    add_text(job, "place", snapshot_place(snapshot));
     add_text(job, "step", rds_field(hash, "step"));
-    add_text(job, "worker", *look->worker ? look->worker : NULL);
-    add_time(job, "due_at", look->due_ms);
-    add_time(job, "dead_at", look->dead_ms);
+    add_text(job, "worker", *snapshot->worker ? snapshot->worker : NULL);
+    add_time(job, "due_at", snapshot->due_ms);
+    add_time(job, "dead_at", snapshot->dead_ms);
     add_text(job, "reason", rds_field(hash, "dead_reason"));
     add_text(job, "resume_status", rds_field(hash, "resume_status"));
     add_int(job, "epoch", field_int(hash, "epoch", 0));
@@ -63,22 +63,22 @@ static void add_job(struct json_object *document, const struct look *look)
     add_int(job, "crashes", field_int(hash, "crashes", 0));
 }
 
-static void add_payment(struct json_object *document, const struct look *look)
+static void add_payment(struct json_object *document, const struct job_snapshot *snapshot)
 {
-    const char *key = rds_field(look->hash, "payment_key");
+    const char *key = rds_field(snapshot->hash, "payment_key");
     if (!key) {
         add_null(document, "payment");
         return;
     }
     struct json_object *payment = add_object(document, "payment");
     add_text(payment, "key", key);
-    add_text(payment, "settled_by_hand", rds_field(look->hash, "settled_by_hand"));
-    add_text(payment, "result", rds_field(look->ledger, "result"));
-    add_int(payment, "requests", field_int(look->ledger, "requests", 0));
-    add_int(payment, "captures", field_int(look->ledger, "captures", 0));
-    add_int(payment, "refunds", field_int(look->ledger, "refunds", 0));
-    add_int(payment, "amount_cents", field_int(look->ledger, "amount_cents", 0));
-    add_text(payment, "currency", rds_field(look->ledger, "currency"));
+    add_text(payment, "settled_by_hand", rds_field(snapshot->hash, "settled_by_hand"));
+    add_text(payment, "result", rds_field(snapshot->ledger, "result"));
+    add_int(payment, "requests", field_int(snapshot->ledger, "requests", 0));
+    add_int(payment, "captures", field_int(snapshot->ledger, "captures", 0));
+    add_int(payment, "refunds", field_int(snapshot->ledger, "refunds", 0));
+    add_int(payment, "amount_cents", field_int(snapshot->ledger, "amount_cents", 0));
+    add_text(payment, "currency", rds_field(snapshot->ledger, "currency"));
 }
 
 /* ---- for people ------------------------------------------------------------------------------ */
@@ -175,27 +175,27 @@ static void print_all(struct json_object *d, int64_t now_ms, int is_update)
 
 int cmd_order(struct ctl *c)
 {
-    struct look look;
+    struct job_snapshot snapshot;
     int is_update = job_is_update(c->argument);
-    look_take(c, c->argument, NULL, &look);
-    if (rds_len(look.hash) == 0) {
-        look_release(&look);
+    snapshot_read(c, c->argument, NULL, &snapshot);
+    if (rds_len(snapshot.hash) == 0) {
+        snapshot_release(&snapshot);
         ctl_die("there is no %s %s", is_update ? "update" : "order", c->argument);
     }
     struct json_object *document = json_object_new_object();
     add_text(document, "id", c->argument);
-    add_fields(document, look.hash);
-    add_job(document, &look);
+    add_fields(document, snapshot.hash);
+    add_job(document, &snapshot);
     if (!is_update) {
-        add_payment(document, &look);
-        add_history(document, look.hash);
+        add_payment(document, &snapshot);
+        add_history(document, snapshot.hash);
     }
-    add_time(document, "expires_at", look.ttl_ms > 0 ? look.now_ms + look.ttl_ms : 0);
+    add_time(document, "expires_at", snapshot.ttl_ms > 0 ? snapshot.now_ms + snapshot.ttl_ms : 0);
     if (c->is_json)
         out_json(stdout, document);
     else
-        print_all(document, look.now_ms, is_update);
+        print_all(document, snapshot.now_ms, is_update);
     json_object_put(document);
-    look_release(&look);
+    snapshot_release(&snapshot);
     return EXIT_OK;
 }

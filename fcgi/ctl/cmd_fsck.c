@@ -12,11 +12,11 @@ static void walk_all(struct fsck *f)
 {
     struct counts before, after;
     walk_library(f);
-    walk_aside(f);
+    walk_side_tables(f);
     counts_read(f->c, &before);
     walk_queue(f);
     walk_jobs(f);
-    walk_strays(f);
+    walk_orphaned(f);
     walk_index(f);
     walk_ledger(f);
     counts_read(f->c, &after);
@@ -52,7 +52,7 @@ static void add_checked(struct json_object *document, const struct fsck *f)
     add_int(checked, "updates", (int64_t)f->n_kind[KIND_UPDATE]);
     struct json_object *jobs = add_object(checked, "jobs");
     for (int at = 0; at < AT_COUNT; at++)
-        add_int(jobs, PLACES[at], (int64_t)f->standings.n_at[at]);
+        add_int(jobs, PLACES[at], (int64_t)f->queue.n_at[at]);
     add_int(checked, "workers", (int64_t)f->n_workers);
     add_int(checked, "index_entries", (int64_t)f->n_index);
     add_int(checked, "ledger_entries", (int64_t)f->n_entries);
@@ -152,7 +152,7 @@ static void release(struct fsck *f)
         free(f->entries[i].key);
     free(f->entries);
     names_release(&f->lists);
-    standings_release(&f->standings);
+    queue_index_release(&f->queue);
     findings_release(&f->findings);
 }
 

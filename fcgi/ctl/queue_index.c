@@ -5,31 +5,31 @@
 
 #include "base/mem.h"
 #include "ctl/fsck.h"
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 
-void standings_add(struct standings *s, const char *id, enum at at)
+void queue_index_add(struct queue_index *s, const char *id, enum queue_place at)
 {
     if (s->n == s->capacity) {
         s->capacity = s->capacity ? 2 * s->capacity : 256;
         s->items = mem_realloc(s->items, s->capacity * sizeof *s->items);
     }
-    s->items[s->n++] = (struct standing){.id = mem_strdup(id), .at = at};
+    s->items[s->n++] = (struct queue_entry){.id = mem_strdup(id), .at = at};
 }
 
 static int by_id(const void *a, const void *b)
 {
-    const struct standing *x = a, *y = b;
+    const struct queue_entry *x = a, *y = b;
     int order = strcmp(x->id, y->id);
     return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
 /* ZSCAN may tell one member twice; a set holds it once. */
-static int is_repeated(const struct standing *a, const struct standing *b)
+static int is_repeated(const struct queue_entry *a, const struct queue_entry *b)
 {
     return (a->at == AT_DELAYED || a->at == AT_DEAD) && by_id(a, b) == 0;
 }
 
-void standings_sort(struct standings *s)
+void queue_index_sort(struct queue_index *s)
 {
     size_t kept = 0;
     if (s->n > 1)
@@ -47,7 +47,7 @@ void standings_sort(struct standings *s)
 }
 
 /* The first one that is not before the id. */
-static size_t find(const struct standings *s, const char *id)
+static size_t find(const struct queue_index *s, const char *id)
 {
     size_t low = 0, high = s->n;
     while (low < high) {
@@ -60,23 +60,24 @@ static size_t find(const struct standings *s, const char *id)
     return low;
 }
 
-void standings_fill(struct standings *s, struct look *look)
+void queue_index_fill(struct queue_index *s, struct job_snapshot *snapshot)
 {
     int *const TO[AT_COUNT] = {
-        [AT_READY] = &look->n_ready,   [AT_ACTIVE] = &look->n_active,
-        [AT_ASTRAY] = &look->n_astray, [AT_DELAYED] = &look->n_delayed,
-        [AT_DEAD] = &look->n_dead,
+        [AT_READY] = &snapshot->n_ready,       [AT_ACTIVE] = &snapshot->n_active,
+        [AT_ORPHANED] = &snapshot->n_orphaned, [AT_DELAYED] = &snapshot->n_delayed,
+        [AT_DEAD] = &snapshot->n_dead,
     };
-    for (size_t i = find(s, look->id); i < s->n && strcmp(s->items[i].id, look->id) == 0; i++) {
+    for (size_t i = find(s, snapshot->id); i < s->n && strcmp(s->items[i].id, snapshot->id) == 0;
+         i++) {
         s->items[i].is_known = 1;
         ++*TO[s->items[i].at];
     }
 }
 
-void standings_release(struct standings *s)
+void queue_index_release(struct queue_index *s)
 {
     for (size_t i = 0; i < s->n; i++)
         free(s->items[i].id);
     free(s->items);
-    *s = (struct standings){0};
+    *s = (struct queue_index){0};
 }

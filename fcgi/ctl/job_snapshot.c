@@ -1,4 +1,4 @@
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,33 +79,35 @@ static int64_t score_ms(const struct redisReply *score)
     return text ? (int64_t)strtod(text, NULL) : 0;
 }
 
-static void fill(struct look *look, const struct redisReply *all, const struct names *workers)
+static void fill(struct job_snapshot *snapshot, const struct redisReply *all,
+                 const struct names *workers)
 {
     const struct redisReply *time = rds_at(all, TIME);
-    look->hash = rds_at(all, HASH);
-    look->ttl_ms = int_or(rds_at(all, TTL), -2);
-    look->is_indexed = rds_str(rds_at(all, INDEXED)) != NULL;
-    look->n_ready = (int)rds_len(rds_at(all, READY));
-    look->n_delayed = rds_str(rds_at(all, DELAYED)) != NULL;
-    look->n_dead = rds_str(rds_at(all, DEAD)) != NULL;
-    look->due_ms = score_ms(rds_at(all, DELAYED));
-    look->dead_ms = score_ms(rds_at(all, DEAD));
-    look->now_ms = int_or(rds_at(time, 0), 0) * 1000 + int_or(rds_at(time, 1), 0) / 1000;
-    look->ledger = rds_at(all, LEDGER);
+    snapshot->hash = rds_at(all, HASH);
+    snapshot->ttl_ms = int_or(rds_at(all, TTL), -2);
+    snapshot->is_indexed = rds_str(rds_at(all, INDEXED)) != NULL;
+    snapshot->n_ready = (int)rds_len(rds_at(all, READY));
+    snapshot->n_delayed = rds_str(rds_at(all, DELAYED)) != NULL;
+    snapshot->n_dead = rds_str(rds_at(all, DEAD)) != NULL;
+    snapshot->due_ms = score_ms(rds_at(all, DELAYED));
+    snapshot->dead_ms = score_ms(rds_at(all, DEAD));
+    snapshot->now_ms = int_or(rds_at(time, 0), 0) * 1000 + int_or(rds_at(time, 1), 0) / 1000;
+    snapshot->ledger = rds_at(all, LEDGER);
     for (size_t i = 0; i < workers->n; i++) {
         int n = (int)rds_len(rds_at(all, ACTIVE + i));
         if (n == 0)
             continue;
         if (contains(rds_at(all, REGISTERED), workers->items[i]))
-            look->n_active += n;
+            snapshot->n_active += n;
         else
-            look->n_astray += n;
-        snprintf(look->worker, sizeof look->worker, "%s", workers->items[i]);
+            snapshot->n_orphaned += n;
+        snprintf(snapshot->worker, sizeof snapshot->worker, "%s", workers->items[i]);
     }
 }
 
 /* One attempt; 0 when it saw all that belongs to the job. */
-static int attempt(struct ctl *c, const char *id, const struct names *lists, struct look *ret)
+static int attempt(struct ctl *c, const char *id, const struct names *lists,
+                   struct job_snapshot *ret)
 {
     struct names workers = {NULL, 0, 0};
     ask_workers(c, &workers);
@@ -124,7 +126,7 @@ static int attempt(struct ctl *c, const char *id, const struct names *lists, str
     int is_whole = saw_all(rds_at(all, REGISTERED), &workers) &&
                    strcmp(key_now ? key_now : "", payment_key) == 0;
     if (is_whole) {
-        *ret = (struct look){.id = id, .owned = all};
+        *ret = (struct job_snapshot){.id = id, .owned = all};
         fill(ret, all, &workers);
         if (!*payment_key)
             ret->ledger = NULL;
@@ -136,7 +138,8 @@ static int attempt(struct ctl *c, const char *id, const struct names *lists, str
     return is_whole ? 0 : -1;
 }
 
-void look_take(struct ctl *c, const char *id, const struct names *lists, struct look *ret)
+void snapshot_read(struct ctl *c, const char *id, const struct names *lists,
+                   struct job_snapshot *ret)
 {
     for (int i = 0; i < ATTEMPTS; i++)
         if (attempt(c, id, lists, ret) == 0)
@@ -144,33 +147,34 @@ void look_take(struct ctl *c, const char *id, const struct names *lists, struct 
     ctl_die("%s does not hold still; please try again", id);
 }
 
-void look_release(struct look *look)
+void snapshot_release(struct job_snapshot *snapshot)
 {
-    rds_sync_free(look->owned);
-    look->owned = NULL;
+    rds_sync_free(snapshot->owned);
+    snapshot->owned = NULL;
 }
 
-int look_places(const struct look *look)
+int snapshot_n_places(const struct job_snapshot *snapshot)
 {
-    return look->n_ready + look->n_active + look->n_astray + look->n_delayed + look->n_dead;
+    return snapshot->n_ready + snapshot->n_active + snapshot->n_orphaned + snapshot->n_delayed +
+           snapshot->n_dead;
 }
 
-const char *look_place(const struct look *look)
+const char *snapshot_place(const struct job_snapshot *snapshot)
 {
-    int n = look_places(look);
+    int n = snapshot_n_places(snapshot);
     if (n == 0)
         return "nowhere";
     if (n > 1)
         return "several";
-    if (look->n_ready)
+    if (snapshot->n_ready)
         return "ready";
-    if (look->n_delayed)
+    if (snapshot->n_delayed)
         return "delayed";
-    return look->n_dead ? "dead" : "active";
+    return snapshot->n_dead ? "dead" : "active";
 }
 
-int look_is_over(const struct look *look)
+int snapshot_is_over(const struct job_snapshot *snapshot)
 {
-    const char *step = rds_field(look->hash, "step");
+    const char *step = rds_field(snapshot->hash, "step");
     return step && (strcmp(step, "settled") == 0 || strcmp(step, "published") == 0);
 }

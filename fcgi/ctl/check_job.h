@@ -1,11 +1,11 @@
-/* What must be true of one job, wherever it is in its life. Pure: it sees a struct look and says
- * what is wrong. The rules are those of redis/functions/tiffin/, read from outside. */
-#ifndef TIFFIN_CTL_JUDGE_H
-#define TIFFIN_CTL_JUDGE_H
+/* What must be true of one job, wherever it is in its life. Pure: it sees a struct job_snapshot and
+ * says what is wrong. The rules are those of redis/functions/tiffin/, read from outside. */
+#ifndef TIFFIN_CTL_CHECK_JOB_H
+#define TIFFIN_CTL_CHECK_JOB_H
 
 #include <stdint.h>
 
-struct look;
+struct job_snapshot;
 
 /* What fsck proves or disproves. */
 enum check {
@@ -36,7 +36,7 @@ struct problem {
     const char *text;   /* what is wrong */
     const char *repair; /* what --repair does; NULL: people must decide */
 };
-typedef void (*judge_found_fn)(void *arg, const char *id, const struct problem *problem);
+typedef void (*check_found_fn)(void *arg, const char *id, const struct problem *problem);
 
 /* How long a ledger entry lives after its last charge or refund (redis/functions/gateway.lua). */
 #define LEDGER_KEEP_MS (INT64_C(90) * 86400 * 1000)
@@ -44,6 +44,6 @@ typedef void (*judge_found_fn)(void *arg, const char *id, const struct problem *
 #define LEDGER_EARLIER_MS (INT64_C(86400) * 1000)
 
 /* Calls `found` for each thing that is wrong. The texts are dead when it returns. */
-void judge_job(const struct look *look, judge_found_fn found, void *arg);
+void check_job(const struct job_snapshot *snapshot, check_found_fn found, void *arg);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ctl/fsck.h"
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 #include "tests/unit/support/replies.h"
 
 #define ID "order_00abcdefghijklmnopqrst"
@@ -90,33 +90,33 @@ static redis_reply *captured(void)
                        "1250", "currency", "USD");
 }
 
-/* A right look: in ready, or settled with an expiry. */
-static struct look look_at(int version, const struct field changes[4])
+/* A right snapshot: in ready, or settled with an expiry. */
+static struct job_snapshot snapshot_at(int version, const struct field changes[4])
 {
     int is_over = version == 7;
-    return (struct look){.id = ID,
-                         .hash = order_at(version, changes),
-                         .ledger = version > 1 ? captured() : NULL,
-                         .now_ms = NOW_MS,
-                         .ttl_ms = is_over ? 1000000 : -1,
-                         .is_indexed = 1,
-                         .n_ready = !is_over};
+    return (struct job_snapshot){.id = ID,
+                                 .hash = order_at(version, changes),
+                                 .ledger = version > 1 ? captured() : NULL,
+                                 .now_ms = NOW_MS,
+                                 .ttl_ms = is_over ? 1000000 : -1,
+                                 .is_indexed = 1,
+                                 .n_ready = !is_over};
 }
 
-static void judge(const struct look *look)
+static void run_checks(const struct job_snapshot *snapshot)
 {
     findings_release(&found);
-    judge_job(look, findings_found, &found);
+    check_job(snapshot, findings_found, &found);
 }
 
 /* Exactly these checks are named, once each, by `fix`. */
-static void expect(const struct look *look, enum check check, enum fix fix)
+static void expect(const struct job_snapshot *snapshot, enum check check, enum fix fix)
 {
-    judge(look);
+    run_checks(snapshot);
     assert_int_equal(found.n, 1);
     assert_int_equal(found.items[0].check, check);
     assert_int_equal(found.items[0].fix, fix);
-    assert_string_equal(found.items[0].id, look->id);
+    assert_string_equal(found.items[0].id, snapshot->id);
     assert_int_equal(found.items[0].repair == NULL, fix == FIX_NONE);
 }
 
@@ -124,8 +124,8 @@ static void test_a_good_life(void **state)
 {
     (void)state;
     for (int version = 1; version <= 7; version++) {
-        struct look look = look_at(version, NULL);
-        judge(&look);
+        struct job_snapshot snapshot = snapshot_at(version, NULL);
+        run_checks(&snapshot);
         assert_int_equal(found.n, 0);
     }
 }
@@ -133,31 +133,31 @@ static void test_a_good_life(void **state)
 static void test_places(void **state)
 {
     (void)state;
-    struct look look = look_at(1, NULL);
-    look.n_ready = 0;
-    expect(&look, CHECK_PLACE, FIX_PLACE);
+    struct job_snapshot snapshot = snapshot_at(1, NULL);
+    snapshot.n_ready = 0;
+    expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_string_equal(found.items[0].repair, "put it back to ready");
-    look.n_ready = 2;
-    expect(&look, CHECK_PLACE, FIX_PLACE);
+    snapshot.n_ready = 2;
+    expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_non_null(strstr(found.items[0].text, "ready 2 times"));
-    look.n_ready = look.n_delayed = 1;
-    expect(&look, CHECK_PLACE, FIX_PLACE);
+    snapshot.n_ready = snapshot.n_delayed = 1;
+    expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_non_null(strstr(found.items[0].text, "ready and delayed"));
-    look.n_ready = look.n_delayed = 0;
-    look.n_active = 1;
-    judge(&look);
+    snapshot.n_ready = snapshot.n_delayed = 0;
+    snapshot.n_active = 1;
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0);
-    look.n_active = 0;
-    look.n_astray = 1;
-    expect(&look, CHECK_LIST, FIX_PLACE);
+    snapshot.n_active = 0;
+    snapshot.n_orphaned = 1;
+    expect(&snapshot, CHECK_LIST, FIX_PLACE);
 }
 
 static void test_settled_in_the_queue(void **state)
 {
     (void)state;
-    struct look look = look_at(7, NULL);
-    look.n_ready = 1;
-    expect(&look, CHECK_PLACE, FIX_PLACE);
+    struct job_snapshot snapshot = snapshot_at(7, NULL);
+    snapshot.n_ready = 1;
+    expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_string_equal(found.items[0].repair, "remove it from the queue");
 }
 
@@ -165,8 +165,8 @@ static void test_settled_in_the_queue(void **state)
 static void test_settled_by_its_step_alone(void **state)
 {
     (void)state;
-    struct look look = look_at(3, (struct field[4]){{"step", "settled"}});
-    judge(&look);
+    struct job_snapshot snapshot = snapshot_at(3, (struct field[4]){{"step", "settled"}});
+    run_checks(&snapshot);
     assert_true(found.n >= 1);
     for (size_t i = 0; i < found.n; i++)
         assert_int_equal(found.items[i].fix, FIX_NONE);
@@ -179,24 +179,24 @@ static void test_dead(void **state)
                               {"version", "3"},
                               {"v3", "needs_review paid pending" AT},
                               {"resume_status", "order_placed"}};
-    struct look look = look_at(2, review);
-    look.n_ready = 0;
-    look.n_dead = 1;
-    judge(&look);
+    struct job_snapshot snapshot = snapshot_at(2, review);
+    snapshot.n_ready = 0;
+    snapshot.n_dead = 1;
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0);
-    look.n_dead = 0;
-    look.n_ready = 1;
-    expect(&look, CHECK_DEAD, FIX_PLACE);
-    look.n_ready = 0;
-    expect(&look, CHECK_PLACE, FIX_PLACE);
+    snapshot.n_dead = 0;
+    snapshot.n_ready = 1;
+    expect(&snapshot, CHECK_DEAD, FIX_PLACE);
+    snapshot.n_ready = 0;
+    expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_string_equal(found.items[0].repair, "put it into dead");
 
-    look = look_at(2, NULL);
-    look.n_ready = 0;
-    look.n_dead = 1;
-    expect(&look, CHECK_DEAD, FIX_PLACE);
-    look.hash = order_at(2, (struct field[4]){{"dead_reason", "no answer"}});
-    expect(&look, CHECK_DEAD, FIX_NONE);
+    snapshot = snapshot_at(2, NULL);
+    snapshot.n_ready = 0;
+    snapshot.n_dead = 1;
+    expect(&snapshot, CHECK_DEAD, FIX_PLACE);
+    snapshot.hash = order_at(2, (struct field[4]){{"dead_reason", "no answer"}});
+    expect(&snapshot, CHECK_DEAD, FIX_NONE);
 }
 
 static void test_history(void **state)
@@ -222,8 +222,8 @@ static void test_history(void **state)
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(DAMAGE); i++) {
-        struct look look = look_at(3, (struct field[4]){DAMAGE[i]});
-        expect(&look, CHECK_HISTORY, FIX_NONE);
+        struct job_snapshot snapshot = snapshot_at(3, (struct field[4]){DAMAGE[i]});
+        expect(&snapshot, CHECK_HISTORY, FIX_NONE);
     }
 }
 
@@ -231,47 +231,47 @@ static void test_step(void **state)
 {
     (void)state;
     for (int version = 1; version <= 6; version++) {
-        struct look look = look_at(version, (struct field[4]){{"step", "refund"}});
-        expect(&look, CHECK_STEP, FIX_NONE);
+        struct job_snapshot snapshot = snapshot_at(version, (struct field[4]){{"step", "refund"}});
+        expect(&snapshot, CHECK_STEP, FIX_NONE);
     }
 }
 
 static void test_expiry_and_index(void **state)
 {
     (void)state;
-    struct look look = look_at(7, NULL);
-    look.ttl_ms = -1;
-    expect(&look, CHECK_EXPIRY, FIX_RECORD);
-    look = look_at(2, NULL);
-    look.ttl_ms = 5000;
-    expect(&look, CHECK_EXPIRY, FIX_RECORD);
-    look = look_at(2, NULL);
-    look.is_indexed = 0;
-    expect(&look, CHECK_INDEX, FIX_RECORD);
-    look.hash = order_at(2, (struct field[4]){{"created_at", "once"}});
-    expect(&look, CHECK_INDEX, FIX_NONE);
+    struct job_snapshot snapshot = snapshot_at(7, NULL);
+    snapshot.ttl_ms = -1;
+    expect(&snapshot, CHECK_EXPIRY, FIX_RECORD);
+    snapshot = snapshot_at(2, NULL);
+    snapshot.ttl_ms = 5000;
+    expect(&snapshot, CHECK_EXPIRY, FIX_RECORD);
+    snapshot = snapshot_at(2, NULL);
+    snapshot.is_indexed = 0;
+    expect(&snapshot, CHECK_INDEX, FIX_RECORD);
+    snapshot.hash = order_at(2, (struct field[4]){{"created_at", "once"}});
+    expect(&snapshot, CHECK_INDEX, FIX_NONE);
 }
 
 static void test_money(void **state)
 {
     (void)state;
-    struct look look = look_at(3, NULL);
-    look.ledger = reply_words("captures", "2", "amount_cents", "1250", "currency", "USD");
-    expect(&look, CHECK_LEDGER, FIX_NONE);
-    look.ledger = reply_words("requests", "1", "result", "declined");
-    expect(&look, CHECK_LEDGER, FIX_NONE);
-    look.ledger = reply_words("captures", "1", "amount_cents", "1250", "currency", "EUR");
-    expect(&look, CHECK_LEDGER, FIX_NONE);
-    look.ledger =
+    struct job_snapshot snapshot = snapshot_at(3, NULL);
+    snapshot.ledger = reply_words("captures", "2", "amount_cents", "1250", "currency", "USD");
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
+    snapshot.ledger = reply_words("requests", "1", "result", "declined");
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
+    snapshot.ledger = reply_words("captures", "1", "amount_cents", "1250", "currency", "EUR");
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
+    snapshot.ledger =
         reply_words("captures", "1", "refunds", "1", "amount_cents", "1250", "currency", "USD");
-    expect(&look, CHECK_LEDGER, FIX_NONE); /* refunded, yet on its way to the customer */
-    look.ledger =
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE); /* refunded, yet on its way to the customer */
+    snapshot.ledger =
         reply_words("captures", "1", "refunds", "2", "amount_cents", "1250", "currency", "USD");
-    expect(&look, CHECK_LEDGER, FIX_NONE);
-    look.ledger = reply_list(0, NULL);
-    expect(&look, CHECK_LEDGER, FIX_NONE);
-    look.now_ms = NOW_MS + LEDGER_KEEP_MS; /* the ledger has forgotten it, as it may */
-    judge(&look);
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
+    snapshot.ledger = reply_list(0, NULL);
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
+    snapshot.now_ms = NOW_MS + LEDGER_KEEP_MS; /* the ledger has forgotten it, as it may */
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0);
 }
 
@@ -281,13 +281,13 @@ static void test_money_of_long_ago(void **state)
     static const struct field SLOW[4] = {
         {"v7", "delivered paid acknowledged 2027-01-20T11:00:00.000Z"}};
     (void)state;
-    struct look look = look_at(7, SLOW);
-    look.ledger = reply_list(0, NULL);
-    look.now_ms = NOW_MS + LEDGER_KEEP_MS;
-    judge(&look);
+    struct job_snapshot snapshot = snapshot_at(7, SLOW);
+    snapshot.ledger = reply_list(0, NULL);
+    snapshot.now_ms = NOW_MS + LEDGER_KEEP_MS;
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0);
-    look.now_ms = NOW_MS + LEDGER_KEEP_MS - 2 * LEDGER_EARLIER_MS;
-    expect(&look, CHECK_LEDGER, FIX_NONE);
+    snapshot.now_ms = NOW_MS + LEDGER_KEEP_MS - 2 * LEDGER_EARLIER_MS;
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
 }
 
 /* A person's word stands against any ledger; but nothing is ever captured twice. */
@@ -295,15 +295,15 @@ static void test_money_that_was_settled_by_hand(void **state)
 {
     static const struct field BY_HAND[4] = {{"settled_by_hand", AT + 1}};
     (void)state;
-    struct look look = look_at(7, NULL);
-    look.ledger = reply_list(0, NULL);
-    expect(&look, CHECK_LEDGER, FIX_NONE);
-    look = look_at(7, BY_HAND);
-    look.ledger = reply_list(0, NULL);
-    judge(&look);
+    struct job_snapshot snapshot = snapshot_at(7, NULL);
+    snapshot.ledger = reply_list(0, NULL);
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
+    snapshot = snapshot_at(7, BY_HAND);
+    snapshot.ledger = reply_list(0, NULL);
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0);
-    look.ledger = reply_words("captures", "2", "amount_cents", "1250", "currency", "USD");
-    expect(&look, CHECK_LEDGER, FIX_NONE);
+    snapshot.ledger = reply_words("captures", "2", "amount_cents", "1250", "currency", "USD");
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
 }
 
 /* What a cancelled order may owe, and what the ledger must say. */
@@ -345,20 +345,21 @@ static void test_money_of_the_cancelled(void **state)
             {"step", CASES[i].step},
             {"payment_key", "pay_x"},
         };
-        struct look look = {.id = ID,
-                            .hash = make_hash(fields, LENGTH(fields)),
-                            .ledger = reply_words("captures", CASES[i].captures, "refunds",
-                                                  CASES[i].refunds, "result", CASES[i].result,
-                                                  "amount_cents", "1", "currency", "USD"),
-                            .now_ms = NOW_MS,
-                            .ttl_ms = is_over ? 1 : -1,
-                            .is_indexed = 1,
-                            .n_delayed = !is_over};
+        struct job_snapshot snapshot = {.id = ID,
+                                        .hash = make_hash(fields, LENGTH(fields)),
+                                        .ledger =
+                                            reply_words("captures", CASES[i].captures, "refunds",
+                                                        CASES[i].refunds, "result", CASES[i].result,
+                                                        "amount_cents", "1", "currency", "USD"),
+                                        .now_ms = NOW_MS,
+                                        .ttl_ms = is_over ? 1 : -1,
+                                        .is_indexed = 1,
+                                        .n_delayed = !is_over};
         if (!CASES[i].is_right) {
-            expect(&look, CHECK_LEDGER, FIX_NONE);
+            expect(&snapshot, CHECK_LEDGER, FIX_NONE);
             continue;
         }
-        judge(&look);
+        run_checks(&snapshot);
         assert_int_equal(found.n, 0);
     }
 }
@@ -366,47 +367,48 @@ static void test_money_of_the_cancelled(void **state)
 static void test_ids_and_types(void **state)
 {
     (void)state;
-    struct look look = look_at(1, (struct field[4]){{"id", "order_00other"}});
-    expect(&look, CHECK_ID, FIX_NONE);
-    look = look_at(1, (struct field[4]){{"id", "order_1"}});
-    look.id = "order_1";
-    expect(&look, CHECK_ID, FIX_NONE);
-    look.hash = NULL;
-    expect(&look, CHECK_TYPE, FIX_NONE);
+    struct job_snapshot snapshot = snapshot_at(1, (struct field[4]){{"id", "order_00other"}});
+    expect(&snapshot, CHECK_ID, FIX_NONE);
+    snapshot = snapshot_at(1, (struct field[4]){{"id", "order_1"}});
+    snapshot.id = "order_1";
+    expect(&snapshot, CHECK_ID, FIX_NONE);
+    snapshot.hash = NULL;
+    expect(&snapshot, CHECK_TYPE, FIX_NONE);
 }
 
 static void test_what_never_was(void **state)
 {
     (void)state;
-    struct look look = {.id = ID, .ttl_ms = -2, .n_ready = 1};
-    expect(&look, CHECK_PLACE, FIX_PLACE);
-    look.n_ready = 0;
-    look.is_indexed = 1;
-    expect(&look, CHECK_INDEX, FIX_RECORD);
-    look.is_indexed = 0;
-    judge(&look);
+    struct job_snapshot snapshot = {.id = ID, .ttl_ms = -2, .n_ready = 1};
+    expect(&snapshot, CHECK_PLACE, FIX_PLACE);
+    snapshot.n_ready = 0;
+    snapshot.is_indexed = 1;
+    expect(&snapshot, CHECK_INDEX, FIX_RECORD);
+    snapshot.is_indexed = 0;
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0); /* it has expired */
 }
 
 static void test_updates(void **state)
 {
     (void)state;
-    struct look look = {.id = UPDATE,
-                        .hash = reply_words("id", UPDATE, "message", "Hello", "step", "broadcast"),
-                        .ttl_ms = -1,
-                        .n_dead = 1};
-    judge(&look);
+    struct job_snapshot snapshot = {
+        .id = UPDATE,
+        .hash = reply_words("id", UPDATE, "message", "Hello", "step", "broadcast"),
+        .ttl_ms = -1,
+        .n_dead = 1};
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0); /* no status says that it is dead */
-    look.n_dead = 0;
-    expect(&look, CHECK_PLACE, FIX_PLACE);
-    look.n_delayed = 1;
-    look.ttl_ms = 5;
-    expect(&look, CHECK_EXPIRY, FIX_RECORD);
-    look.hash = reply_words("id", UPDATE, "step", "published");
-    expect(&look, CHECK_PLACE, FIX_PLACE);
-    look.hash = reply_words("id", UPDATE, "step", "payment");
-    look.ttl_ms = -1;
-    expect(&look, CHECK_STEP, FIX_NONE);
+    snapshot.n_dead = 0;
+    expect(&snapshot, CHECK_PLACE, FIX_PLACE);
+    snapshot.n_delayed = 1;
+    snapshot.ttl_ms = 5;
+    expect(&snapshot, CHECK_EXPIRY, FIX_RECORD);
+    snapshot.hash = reply_words("id", UPDATE, "step", "published");
+    expect(&snapshot, CHECK_PLACE, FIX_PLACE);
+    snapshot.hash = reply_words("id", UPDATE, "step", "payment");
+    snapshot.ttl_ms = -1;
+    expect(&snapshot, CHECK_STEP, FIX_NONE);
 }
 
 /* Let go to make room: its ledger entry goes first. */
@@ -414,20 +416,20 @@ static void a_leaving_order_needs_no_ledger_entry(void **state)
 {
     (void)state;
     struct field leaving[4] = {{"leaving", "1"}};
-    struct look look = look_at(7, leaving);
-    judge(&look);
+    struct job_snapshot snapshot = snapshot_at(7, leaving);
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0);
-    look.ledger = NULL;
-    judge(&look);
+    snapshot.ledger = NULL;
+    run_checks(&snapshot);
     assert_int_equal(found.n, 0);
-    look.ledger = reply_words("captures", "0"); /* it is there, and says otherwise */
-    expect(&look, CHECK_LEDGER, FIX_NONE);
-    look = look_at(7, NULL);
-    look.ledger = NULL;
-    expect(&look, CHECK_LEDGER, FIX_NONE);
-    look = look_at(3, leaving); /* it is not settled: the mark means nothing */
-    look.ledger = NULL;
-    expect(&look, CHECK_LEDGER, FIX_NONE);
+    snapshot.ledger = reply_words("captures", "0"); /* it is there, and says otherwise */
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
+    snapshot = snapshot_at(7, NULL);
+    snapshot.ledger = NULL;
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
+    snapshot = snapshot_at(3, leaving); /* it is not settled: the mark means nothing */
+    snapshot.ledger = NULL;
+    expect(&snapshot, CHECK_LEDGER, FIX_NONE);
 }
 
 int main(void)

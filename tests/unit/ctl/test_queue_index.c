@@ -4,52 +4,52 @@
 #include <string.h>
 
 #include "ctl/fsck.h"
-#include "ctl/look.h"
+#include "ctl/job_snapshot.h"
 
 static void test_places_of_an_id(void **state)
 {
-    struct standings s = {0};
+    struct queue_index s = {0};
     (void)state;
-    standings_add(&s, "b", AT_READY);
-    standings_add(&s, "a", AT_DELAYED);
-    standings_add(&s, "b", AT_READY);
-    standings_add(&s, "a", AT_DELAYED); /* ZSCAN said it twice */
-    standings_add(&s, "b", AT_DEAD);
-    standings_add(&s, "c", AT_ASTRAY);
-    standings_sort(&s);
+    queue_index_add(&s, "b", AT_READY);
+    queue_index_add(&s, "a", AT_DELAYED);
+    queue_index_add(&s, "b", AT_READY);
+    queue_index_add(&s, "a", AT_DELAYED); /* ZSCAN said it twice */
+    queue_index_add(&s, "b", AT_DEAD);
+    queue_index_add(&s, "c", AT_ORPHANED);
+    queue_index_sort(&s);
     assert_int_equal(s.n, 5);
     assert_int_equal(s.n_at[AT_READY], 2);
     assert_int_equal(s.n_at[AT_DELAYED], 1);
 
-    struct look look = {.id = "b"};
-    standings_fill(&s, &look);
-    assert_int_equal(look.n_ready, 2);
-    assert_int_equal(look.n_dead, 1);
-    assert_int_equal(look_places(&look), 3);
-    assert_string_equal(look_place(&look), "several");
-    look = (struct look){.id = "a"};
-    standings_fill(&s, &look);
-    assert_string_equal(look_place(&look), "delayed");
-    look = (struct look){.id = "bb"};
-    standings_fill(&s, &look);
-    assert_string_equal(look_place(&look), "nowhere");
+    struct job_snapshot snapshot = {.id = "b"};
+    queue_index_fill(&s, &snapshot);
+    assert_int_equal(snapshot.n_ready, 2);
+    assert_int_equal(snapshot.n_dead, 1);
+    assert_int_equal(snapshot_n_places(&snapshot), 3);
+    assert_string_equal(snapshot_place(&snapshot), "several");
+    snapshot = (struct job_snapshot){.id = "a"};
+    queue_index_fill(&s, &snapshot);
+    assert_string_equal(snapshot_place(&snapshot), "delayed");
+    snapshot = (struct job_snapshot){.id = "bb"};
+    queue_index_fill(&s, &snapshot);
+    assert_string_equal(snapshot_place(&snapshot), "nowhere");
 
     size_t n_unknown = 0;
     for (size_t i = 0; i < s.n; i++)
         n_unknown += !s.items[i].is_known;
     assert_int_equal(n_unknown, 1); /* c */
-    standings_release(&s);
+    queue_index_release(&s);
 }
 
 static void test_an_empty_queue(void **state)
 {
-    struct standings s = {0};
-    struct look look = {.id = "a"};
+    struct queue_index s = {0};
+    struct job_snapshot snapshot = {.id = "a"};
     (void)state;
-    standings_sort(&s);
-    standings_fill(&s, &look);
-    assert_int_equal(look_places(&look), 0);
-    standings_release(&s);
+    queue_index_sort(&s);
+    queue_index_fill(&s, &snapshot);
+    assert_int_equal(snapshot_n_places(&snapshot), 0);
+    queue_index_release(&s);
 }
 
 static void test_findings(void **state)
