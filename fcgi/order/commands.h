@@ -179,6 +179,11 @@ const char *chat_channel(int shard);
 /* ---- the system (commands_system.c) --------------------------------------------------------- */
 
 void command_library_version(struct redis_command *cmd);
+/* Redis' clock: seconds since the epoch, and microseconds. */
+void command_time(struct redis_command *cmd);
+/* What is queued between these two is done at one moment; the second answers with all replies. */
+void command_multi(struct redis_command *cmd);
+void command_exec(struct redis_command *cmd);
 /* INFO of one section, as text. */
 void command_info(struct redis_command *cmd, const char *section);
 /* HGETALL of the counters. */
@@ -218,6 +223,8 @@ struct queue_part {
     const char *worker; /* QUEUE_ACTIVE only */
 };
 void command_queue_length(struct redis_command *cmd, const struct queue_part *part);
+/* The name of its key, for messages; the caller frees it. */
+char *queue_part_key(const struct queue_part *part);
 /* Ranks from first to last, both included, negative ones from the end (-1 = last): ids; of a set
  * id, time, id, time … */
 void command_queue_range(struct redis_command *cmd, const struct queue_part *part, int64_t first,
@@ -247,6 +254,11 @@ void command_index_scan(struct redis_command *cmd, int shard, const char *cursor
 /* SCAN of a shard's keys; order/key_kind.h tells what they are. */
 enum scan_kind { SCAN_ALL, SCAN_ORDERS, SCAN_UPDATES };
 void command_scan(struct redis_command *cmd, int shard, enum scan_kind kind, const char *cursor);
+/* A key that it told: HGETALL, LRANGE of all, GET, PTTL. */
+void command_key_hash(struct redis_command *cmd, const char *key);
+void command_key_list(struct redis_command *cmd, const char *key);
+void command_key_text(struct redis_command *cmd, const char *key);
+void command_key_ttl(struct redis_command *cmd, const char *key);
 
 /* ---- operator commands and repairs (commands_repair.c) -------------------------------------- */
 

@@ -1,5 +1,7 @@
 /* Where jobs stand, and single jobs. */
 #include "order/commands.h"
+
+#include "base/mem.h"
 #include "order/keys.h"
 
 #define SCAN_COUNT "1000" /* keys looked at by one SCAN: Redis serves others in between */
@@ -59,6 +61,15 @@ void command_queue_scan(struct redis_command *cmd, const struct queue_part *part
 {
     begin(cmd, "ZSCAN", part);
     command_add_list(cmd, cursor, "COUNT", SCAN_COUNT);
+}
+
+char *queue_part_key(const struct queue_part *part)
+{
+    struct redis_command cmd;
+    command_queue_length(&cmd, part);
+    char *key = mem_strdup(cmd.argv[1]);
+    command_release(&cmd);
+    return key;
 }
 
 /* ---- a job --------------------------------------------------------------------------------- */
@@ -128,4 +139,24 @@ void command_scan(struct redis_command *cmd, int shard, enum scan_kind kind, con
         break;
     }
     command_add_list(cmd, "COUNT", SCAN_COUNT);
+}
+
+void command_key_hash(struct redis_command *cmd, const char *key)
+{
+    command_set(cmd, 2, (const char *const[]){"HGETALL", key});
+}
+
+void command_key_list(struct redis_command *cmd, const char *key)
+{
+    command_set(cmd, 4, (const char *const[]){"LRANGE", key, "0", "-1"});
+}
+
+void command_key_text(struct redis_command *cmd, const char *key)
+{
+    command_set(cmd, 2, (const char *const[]){"GET", key});
+}
+
+void command_key_ttl(struct redis_command *cmd, const char *key)
+{
+    command_set(cmd, 2, (const char *const[]){"PTTL", key});
 }

@@ -7,6 +7,21 @@ void command_library_version(struct redis_command *cmd)
     command_fcall_ro(cmd, FN_LIBRARY_VERSION, 0);
 }
 
+void command_time(struct redis_command *cmd)
+{
+    command_begin(cmd, "TIME");
+}
+
+void command_multi(struct redis_command *cmd)
+{
+    command_begin(cmd, "MULTI");
+}
+
+void command_exec(struct redis_command *cmd)
+{
+    command_begin(cmd, "EXEC");
+}
+
 void command_info(struct redis_command *cmd, const char *section)
 {
     command_begin(cmd, "INFO");

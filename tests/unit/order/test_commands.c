@@ -281,6 +281,9 @@ static void the_system(void **state)
     (void)state;
     static const char *const FIGURES[] = {"requests", "3"};
     CHECK("FCALL_RO library_version 0", library_version);
+    CHECK("TIME", time);
+    CHECK("MULTI", multi);
+    CHECK("EXEC", exec);
     CHECK("INFO memory", info, "memory");
     CHECK("HGETALL count:" TAG, counts, 0);
     CHECK("HGET count:" TAG " forgotten_to", forgotten_to, 0);
@@ -313,6 +316,21 @@ static void parts_of_the_queue(void **state)
     CHECK("ZSCAN " JOBS_KEY("delayed") " 17 COUNT 1000", queue_scan, &DELAYED, "17");
 }
 
+static void expect_key(const struct queue_part *part, const char *expected)
+{
+    char *key = queue_part_key(part);
+    assert_string_equal(key, expected);
+    free(key);
+}
+
+static void keys_of_parts(void **state)
+{
+    (void)state;
+    expect_key(&READY, JOBS_KEY("ready"));
+    expect_key(&ACTIVE, JOBS_KEY("active:w1"));
+    expect_key(&DEAD, JOBS_KEY("dead"));
+}
+
 static void single_jobs(void **state)
 {
     (void)state;
@@ -325,6 +343,10 @@ static void single_jobs(void **state)
     CHECK("EXISTS " ORDER_KEY, job_exists, ORDER);
     CHECK("ZSCORE orders:" TAG ":index " ORDER, index_find, ORDER);
     CHECK("ZSCAN orders:" TAG ":index 0 COUNT 1000", index_scan, 0, "0");
+    CHECK("HGETALL " ORDER_KEY, key_hash, ORDER_KEY);
+    CHECK("LRANGE user:" TAG ":u:orders 0 -1", key_list, "user:" TAG ":u:orders");
+    CHECK("GET idem:" TAG ":k", key_text, "idem:" TAG ":k");
+    CHECK("PTTL idem:" TAG ":k", key_ttl, "idem:" TAG ":k");
     CHECK("SCAN 0 MATCH *" TAG "* COUNT 1000", scan, 0, SCAN_ALL, "0");
     CHECK("SCAN 5 MATCH order:" TAG ":* COUNT 1000", scan, 0, SCAN_ORDERS, "5");
     CHECK("SCAN 5 MATCH update:" TAG ":* COUNT 1000", scan, 0, SCAN_UPDATES, "5");
@@ -374,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_text_may_hold_any_bytes),
         cmocka_unit_test(the_system),
         cmocka_unit_test(parts_of_the_queue),
+        cmocka_unit_test(keys_of_parts),
         cmocka_unit_test(single_jobs),
         cmocka_unit_test(operators),
     };
