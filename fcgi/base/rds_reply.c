@@ -36,6 +36,12 @@ int rds_int(const struct redisReply *reply, int64_t *ret)
     return text_to_int(rds_str(reply), ret);
 }
 
+int64_t rds_int_or(const struct redisReply *reply, int64_t fallback)
+{
+    int64_t value;
+    return rds_int(reply, &value) ? fallback : value;
+}
+
 const char *rds_field(const struct redisReply *reply, const char *name)
 {
     for (size_t i = 0; i + 1 < rds_len(reply); i += 2) {
@@ -44,4 +50,9 @@ const char *rds_field(const struct redisReply *reply, const char *name)
             return rds_str(rds_at(reply, i + 1));
     }
     return NULL;
+}
+
+int64_t rds_field_int_or(const struct redisReply *reply, const char *name, int64_t fallback)
+{
+    return text_to_int_or(rds_field(reply, name), fallback);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "ctl/ctl.h"
 #include "ctl/job_snapshot.h"
+#include "order/life.h"
 #include "order/order.h"
 
 #define TEXT_SIZE 320
@@ -140,56 +141,11 @@ static void check_dead(struct job_check *j, int needs_review)
 /* ---- statuses, step, history -------------------------------------------------------------------
  */
 
-/* Every state an order can be in, and the steps that may come next. */
-static const struct {
-    enum order_status status;
-    enum payment_status payment;
-    enum kitchen_status kitchen;
-    const char *steps[3];
-} STATES[] = {
-    {ORDER_PLACED, PAYMENT_PENDING, KITCHEN_PENDING, {"payment"}},
-    {ORDER_PLACED, PAYMENT_PAID, KITCHEN_PENDING, {"kitchen"}},
-    {ORDER_PLACED, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"preparing_food"}},
-    {ORDER_PREPARING_FOOD, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"quality_check"}},
-    {ORDER_QUALITY_CHECK, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"out_for_delivery"}},
-    {ORDER_OUT_FOR_DELIVERY, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"delivered"}},
-    {ORDER_DELIVERED, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"settled"}},
-    {ORDER_PAYMENT_FAILED, PAYMENT_DECLINED, KITCHEN_CANCELLED, {"settled"}},
-    {ORDER_CANCELLED, PAYMENT_PENDING, KITCHEN_PENDING, {"payment"}},
-    {ORDER_CANCELLED, PAYMENT_PAID, KITCHEN_PENDING, {"kitchen", "refund"}},
-    {ORDER_CANCELLED, PAYMENT_PAID, KITCHEN_ACKNOWLEDGED, {"refund"}}, /* discarded */
-    {ORDER_CANCELLED, PAYMENT_REFUNDED, KITCHEN_CANCELLED, {"settled"}},
-    {ORDER_CANCELLED, PAYMENT_DECLINED, KITCHEN_CANCELLED, {"settled"}},
-    {ORDER_CANCELLED, PAYMENT_NOT_CHARGED, KITCHEN_CANCELLED, {"settled"}},
-};
-#define STATE_COUNT (sizeof STATES / sizeof STATES[0])
-
-/* needs_review hides the status: any will do there (-1). */
-static int state_is(size_t state, int status, const struct order_change *change)
-{
-    return (status < 0 || (int)STATES[state].status == status) &&
-           STATES[state].payment == change->payment && STATES[state].kitchen == change->kitchen;
-}
-
-static int change_is_legal(const struct order_change *change)
-{
-    int status = change->status == ORDER_NEEDS_REVIEW ? -1 : (int)change->status;
-    for (size_t i = 0; i < STATE_COUNT; i++)
-        if (state_is(i, status, change) && !(status < 0 && is(STATES[i].steps[0], "settled")))
-            return 1;
-    return 0;
-}
-
 static void check_step(struct job_check *j)
 {
     const char *step = field(j, "step");
-    int status = (int)j->now.status;
-    if (j->now.status == ORDER_NEEDS_REVIEW)
-        status = order_status_parse(field(j, "resume_status"));
-    for (size_t i = 0; step && i < STATE_COUNT; i++)
-        for (int s = 0; state_is(i, status, &j->now) && s < 3; s++)
-            if (is(STATES[i].steps[s], step))
-                return;
+    if (life_has_step(&j->now, field(j, "resume_status"), step))
+        return;
     say(j, CHECK_STEP, FIX_NONE, NULL, "step %.40s does not fit %.40s, %s, %s",
         step ? step : "(none)", order_status_name(j->now.status),
         payment_status_name(j->now.payment), kitchen_status_name(j->now.kitchen));
@@ -208,7 +164,7 @@ static int line_parse(const char *line, int version, struct order_change *ret)
     *ret = (struct order_change){version, (enum order_status)s, (enum payment_status)p,
                                  (enum kitchen_status)k, ""};
     snprintf(ret->at, sizeof ret->at, "%.24s", at);
-    return change_is_legal(ret) ? 0 : -EPROTO;
+    return life_has_state(ret) ? 0 : -EPROTO;
 }
 
 static int count_lines(const struct job_check *j)
@@ -224,7 +180,7 @@ static int count_lines(const struct job_check *j)
 
 static void check_history(struct job_check *j)
 {
-    int64_t version = field_int(j->snapshot->hash, "version", 0);
+    int64_t version = rds_field_int_or(j->snapshot->hash, "version", 0);
     int n_lines = count_lines(j);
     if (version != n_lines || version < 1) {
         say(j, CHECK_HISTORY, FIX_NONE, NULL, "version %lld, but %d lines of history",
@@ -310,7 +266,8 @@ static void check_payment(struct job_check *j, int64_t captures, int64_t refunds
 static void check_ledger(struct job_check *j)
 {
     const struct redisReply *entry = j->snapshot->ledger;
-    int64_t captures = field_int(entry, "captures", 0), refunds = field_int(entry, "refunds", 0);
+    int64_t captures = rds_field_int_or(entry, "captures", 0),
+            refunds = rds_field_int_or(entry, "refunds", 0);
     int may_have_expired = rds_len(entry) == 0 && field(j, "payment_key") &&
                            j->snapshot->now_ms - j->paid_ms > LEDGER_KEEP_MS - LEDGER_EARLIER_MS;
     /* Let go to make room: its entry goes first, the order follows. */

@@ -28,8 +28,8 @@ static void add_details(struct listing *l)
         struct json_object *row = json_object_array_get_idx(l->rows, i);
         struct redisReply *reply = ask_next(l->c);
         add_text(row, "step", rds_str(rds_at(reply, 0)));
-        add_int(row, "tries", int_or(rds_at(reply, 1), 0));
-        add_int(row, "crashes", int_or(rds_at(reply, 2), 0));
+        add_int(row, "tries", rds_int_or(rds_at(reply, 1), 0));
+        add_int(row, "crashes", rds_int_or(rds_at(reply, 2), 0));
         add_text(row, "created_at", rds_str(rds_at(reply, 3)));
         add_text(row, "status", rds_str(rds_at(reply, 4)));
         add_text(row, "reason", rds_str(rds_at(reply, 5)));
@@ -55,7 +55,7 @@ static void list_list(struct listing *l, const char *key, const char *worker)
 {
     char from[16];
     struct redisReply *len = ask(l->c, "LLEN", key);
-    l->total += int_or(len, 0);
+    l->total += rds_int_or(len, 0);
     rds_sync_free(len);
     if (room(l) <= 0)
         return;
@@ -73,7 +73,7 @@ static void list_set(struct listing *l, const char *key, const char *time_field)
 {
     char to[16];
     struct redisReply *len = ask(l->c, "ZCARD", key);
-    l->total = int_or(len, 0);
+    l->total = rds_int_or(len, 0);
     rds_sync_free(len);
     snprintf(to, sizeof to, "%d", l->c->limit - 1);
     struct redisReply *all = ask(l->c, "ZRANGE", key, "0", to, "WITHSCORES");

@@ -23,13 +23,13 @@ static void add_fields(struct json_object *document, const struct redisReply *ha
             add_text(document, TEXTS[i], rds_field(hash, TEXTS[i]));
     for (size_t i = 0; i < sizeof NUMBERS / sizeof NUMBERS[0]; i++)
         if (rds_field(hash, NUMBERS[i]))
-            add_int(document, NUMBERS[i], field_int(hash, NUMBERS[i], 0));
+            add_int(document, NUMBERS[i], rds_field_int_or(hash, NUMBERS[i], 0));
 }
 
 static void add_history(struct json_object *document, const struct redisReply *hash)
 {
     struct json_object *list = add_array(document, "history");
-    int64_t version = field_int(hash, "version", 0);
+    int64_t version = rds_field_int_or(hash, "version", 0);
     for (int64_t v = 1; v <= version; v++) {
         char name[24], word[4][40] = {"", "", "", ""};
         snprintf(name, sizeof name, "v%lld", (long long)v);
@@ -58,9 +58,9 @@ static void add_job(struct json_object *document, const struct job_snapshot *sna
     add_time(job, "dead_at", snapshot->dead_ms);
     add_text(job, "reason", rds_field(hash, "dead_reason"));
     add_text(job, "resume_status", rds_field(hash, "resume_status"));
-    add_int(job, "epoch", field_int(hash, "epoch", 0));
-    add_int(job, "tries", field_int(hash, "tries", 0));
-    add_int(job, "crashes", field_int(hash, "crashes", 0));
+    add_int(job, "epoch", rds_field_int_or(hash, "epoch", 0));
+    add_int(job, "tries", rds_field_int_or(hash, "tries", 0));
+    add_int(job, "crashes", rds_field_int_or(hash, "crashes", 0));
 }
 
 static void add_payment(struct json_object *document, const struct job_snapshot *snapshot)
@@ -74,10 +74,10 @@ static void add_payment(struct json_object *document, const struct job_snapshot 
     add_text(payment, "key", key);
     add_text(payment, "settled_by_hand", rds_field(snapshot->hash, "settled_by_hand"));
     add_text(payment, "result", rds_field(snapshot->ledger, "result"));
-    add_int(payment, "requests", field_int(snapshot->ledger, "requests", 0));
-    add_int(payment, "captures", field_int(snapshot->ledger, "captures", 0));
-    add_int(payment, "refunds", field_int(snapshot->ledger, "refunds", 0));
-    add_int(payment, "amount_cents", field_int(snapshot->ledger, "amount_cents", 0));
+    add_int(payment, "requests", rds_field_int_or(snapshot->ledger, "requests", 0));
+    add_int(payment, "captures", rds_field_int_or(snapshot->ledger, "captures", 0));
+    add_int(payment, "refunds", rds_field_int_or(snapshot->ledger, "refunds", 0));
+    add_int(payment, "amount_cents", rds_field_int_or(snapshot->ledger, "amount_cents", 0));
     add_text(payment, "currency", rds_field(snapshot->ledger, "currency"));
 }
 

@@ -16,14 +16,14 @@ static void add_orders(struct json_object *document, const struct store_stats *s
     add_int(orders, "placed", s->placed);
     add_int(orders, "active", s->placed - s->settled);
     add_int(orders, "settled", s->settled);
-    add_int(orders, "delivered", field_int(counts, "delivered", 0));
-    add_int(orders, "payment_failed", field_int(counts, "payment_failed", 0));
-    add_int(orders, "cancelled", field_int(counts, "cancelled", 0));
-    add_int(orders, "forgotten", field_int(counts, "orders_forgotten", 0));
+    add_int(orders, "delivered", rds_field_int_or(counts, "delivered", 0));
+    add_int(orders, "payment_failed", rds_field_int_or(counts, "payment_failed", 0));
+    add_int(orders, "cancelled", rds_field_int_or(counts, "cancelled", 0));
+    add_int(orders, "forgotten", rds_field_int_or(counts, "orders_forgotten", 0));
     struct json_object *updates = add_object(document, "updates");
-    add_int(updates, "accepted", field_int(counts, "updates_accepted", 0));
-    add_int(updates, "published", field_int(counts, "updates_published", 0));
-    add_int(updates, "discarded", field_int(counts, "updates_discarded", 0));
+    add_int(updates, "accepted", rds_field_int_or(counts, "updates_accepted", 0));
+    add_int(updates, "published", rds_field_int_or(counts, "updates_published", 0));
+    add_int(updates, "discarded", rds_field_int_or(counts, "updates_discarded", 0));
     add_int(updates, "pending", s->updates_pending);
 }
 
@@ -106,7 +106,7 @@ static void add_workers(struct ctl *c, struct json_object *document, int64_t now
         add_bool(row, "alive", at != NULL);
         add_text(row, "heartbeat_at", at);
         add_age(row, "heartbeat_age_ms", at ? clock_parse_rfc3339(at) : 0, now_ms);
-        add_int(row, "jobs", int_or(jobs, 0));
+        add_int(row, "jobs", rds_int_or(jobs, 0));
         json_object_array_add(list, row);
         rds_sync_free(beat);
         rds_sync_free(jobs);

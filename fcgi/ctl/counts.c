@@ -11,11 +11,11 @@
 void counts_read(struct ctl *c, struct counts *ret)
 {
     struct redisReply *hash = ask(c, "HGETALL", KEY_COUNT);
-    ret->placed = field_int(hash, "placed", 0);
-    ret->settled = field_int(hash, "settled", 0);
-    ret->delivered = field_int(hash, "delivered", 0);
-    ret->payment_failed = field_int(hash, "payment_failed", 0);
-    ret->cancelled = field_int(hash, "cancelled", 0);
+    ret->placed = rds_field_int_or(hash, "placed", 0);
+    ret->settled = rds_field_int_or(hash, "settled", 0);
+    ret->delivered = rds_field_int_or(hash, "delivered", 0);
+    ret->payment_failed = rds_field_int_or(hash, "payment_failed", 0);
+    ret->cancelled = rds_field_int_or(hash, "cancelled", 0);
     rds_sync_free(hash);
 }
 

@@ -91,12 +91,4 @@ struct store_stats;
 /* Counters and places of one moment. */
 void ask_stats(struct ctl *c, struct store_stats *ret);
 
-/* An integer reply or text; `otherwise` when it is none. */
-int64_t int_or(const struct redisReply *reply, int64_t otherwise);
-/* The same of a field of a flat field-value array. */
-int64_t field_int(const struct redisReply *hash, const char *name, int64_t otherwise);
-
-/* Has this the form of an order's or update's id? */
-int job_id_is_valid(const char *id);
-
 #endif

@@ -84,14 +84,15 @@ static void fill(struct job_snapshot *snapshot, const struct redisReply *all,
 {
     const struct redisReply *time = rds_at(all, TIME);
     snapshot->hash = rds_at(all, HASH);
-    snapshot->ttl_ms = int_or(rds_at(all, TTL), -2);
+    snapshot->ttl_ms = rds_int_or(rds_at(all, TTL), -2);
     snapshot->is_indexed = rds_str(rds_at(all, INDEXED)) != NULL;
     snapshot->n_ready = (int)rds_len(rds_at(all, READY));
     snapshot->n_delayed = rds_str(rds_at(all, DELAYED)) != NULL;
     snapshot->n_dead = rds_str(rds_at(all, DEAD)) != NULL;
     snapshot->due_ms = score_ms(rds_at(all, DELAYED));
     snapshot->dead_ms = score_ms(rds_at(all, DEAD));
-    snapshot->now_ms = int_or(rds_at(time, 0), 0) * 1000 + int_or(rds_at(time, 1), 0) / 1000;
+    snapshot->now_ms =
+        rds_int_or(rds_at(time, 0), 0) * 1000 + rds_int_or(rds_at(time, 1), 0) / 1000;
     snapshot->ledger = rds_at(all, LEDGER);
     for (size_t i = 0; i < workers->n; i++) {
         int n = (int)rds_len(rds_at(all, ACTIVE + i));

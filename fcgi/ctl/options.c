@@ -7,6 +7,7 @@
 
 #include "base/version.h"
 #include "ctl/ctl.h"
+#include "order/order.h"
 
 #define DEFAULT_LIMIT 50
 #define MAX_LIMIT 1000000

@@ -51,26 +51,11 @@ struct redisReply *ask_next(struct ctl *c)
     return reply;
 }
 
-int64_t int_or(const struct redisReply *reply, int64_t otherwise)
-{
-    int64_t value;
-    return rds_int(reply, &value) ? otherwise : value;
-}
-
-int64_t field_int(const struct redisReply *hash, const char *name, int64_t otherwise)
-{
-    const char *text = rds_field(hash, name);
-    char *end;
-    if (!text || !*text)
-        return otherwise;
-    long long value = strtoll(text, &end, 10);
-    return *end ? otherwise : value;
-}
-
 int64_t ask_now(struct ctl *c)
 {
     struct redisReply *reply = ask(c, "TIME");
-    int64_t now_ms = int_or(rds_at(reply, 0), 0) * 1000 + int_or(rds_at(reply, 1), 0) / 1000;
+    int64_t now_ms =
+        rds_int_or(rds_at(reply, 0), 0) * 1000 + rds_int_or(rds_at(reply, 1), 0) / 1000;
     rds_sync_free(reply);
     return now_ms;
 }
@@ -78,8 +63,8 @@ int64_t ask_now(struct ctl *c)
 void ask_kept(struct ctl *c, struct kept *ret)
 {
     struct redisReply *reply = ask(c, "HMGET", KEY_FACTS, "keep_seconds", "keep_least");
-    ret->now_s = int_or(rds_at(reply, 0), (int64_t)conf.retention_days * 86400);
-    ret->least_s = int_or(rds_at(reply, 1), ret->now_s);
+    ret->now_s = rds_int_or(rds_at(reply, 0), (int64_t)conf.retention_days * 86400);
+    ret->least_s = rds_int_or(rds_at(reply, 1), ret->now_s);
     rds_sync_free(reply);
 }
 
@@ -146,15 +131,4 @@ void ask_stats(struct ctl *c, struct store_stats *ret)
     }
     ctl_die("the workers come and go too fast to be counted, or the functions are of another "
             "version");
-}
-
-/* ---- ids ------------------------------------------------------------------------------------- */
-
-int job_id_is_valid(const char *id)
-{
-    char as_order[2 * ORDER_ID_SIZE];
-    if (!job_is_update(id))
-        return order_id_is_valid(id);
-    snprintf(as_order, sizeof as_order, "order_%.*s", ORDER_ID_SIZE, id + strlen("update_"));
-    return order_id_is_valid(as_order);
 }

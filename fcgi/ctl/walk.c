@@ -88,8 +88,8 @@ static void add_entry(struct fsck *f, const char *key, const struct redisReply *
     }
     f->entries[f->n_entries++] = (struct entry){
         .key = mem_strdup(key),
-        .captures = field_int(hash, "captures", 0),
-        .refunds = field_int(hash, "refunds", 0),
+        .captures = rds_field_int_or(hash, "captures", 0),
+        .refunds = rds_field_int_or(hash, "refunds", 0),
         .ttl_ms = ttl_ms,
     };
 }
@@ -109,7 +109,7 @@ static void page_ledger(struct fsck *f, const struct redisReply *keys)
         if (!hash)
             say_type(f, text_at(keys, i));
         struct redisReply *ttl = ask_next(f->c);
-        add_entry(f, key, hash, int_or(ttl, -2));
+        add_entry(f, key, hash, rds_int_or(ttl, -2));
         rds_sync_free(ttl);
         rds_sync_free(hash);
     }
@@ -120,7 +120,7 @@ static int may_be_forgotten(struct fsck *f, int64_t placed_ms)
 {
     if (placed_ms > f->forgotten_to_ms) { /* more may have gone meanwhile */
         struct redisReply *to = ask(f->c, "HGET", KEY_COUNT, "forgotten_to");
-        f->forgotten_to_ms = int_or(to, 0);
+        f->forgotten_to_ms = rds_int_or(to, 0);
         rds_sync_free(to);
     }
     return placed_ms <= f->forgotten_to_ms;
@@ -141,7 +141,7 @@ static void check_idem(struct fsck *f, const char *key, const struct redisReply 
     if (ttl_ms == -1)
         findings_say(&f->findings, key, CHECK_IDEM, "it never expires");
     struct redisReply *exists = ask(f->c, "EXISTS", key_of_job(id + 1).text);
-    int is_there = int_or(exists, 0) == 1;
+    int is_there = rds_int_or(exists, 0) == 1;
     rds_sync_free(exists);
     if (!is_there && (job_is_update(id + 1) || may_be_forgotten(f, now_ms - IDEM_KEEP_MS + ttl_ms)))
         f->n_idem_expired++; /* an update is kept for a minute after its broadcast */
@@ -169,7 +169,8 @@ static void page_idem(struct fsck *f, const struct redisReply *keys)
     }
     for (size_t i = 0; i < rds_len(keys); i++) {
         if (values[2 * i])
-            check_idem(f, text_at(keys, i), values[2 * i], int_or(values[2 * i + 1], -2), now_ms);
+            check_idem(f, text_at(keys, i), values[2 * i], rds_int_or(values[2 * i + 1], -2),
+                       now_ms);
         rds_sync_free(values[2 * i]);
         rds_sync_free(values[2 * i + 1]);
     }
@@ -371,7 +372,7 @@ static void page_jobs(struct fsck *f, const struct redisReply *keys)
         struct redisReply *ttl = ask_next(f->c), *score = ask_next(f->c);
         snapshots[i].hash = hashes[i];
         snapshots[i].now_ms = now_ms;
-        snapshots[i].ttl_ms = int_or(ttl, -2);
+        snapshots[i].ttl_ms = rds_int_or(ttl, -2);
         snapshots[i].is_indexed = rds_str(score) != NULL;
         rds_sync_free(ttl);
         rds_sync_free(score);
@@ -452,7 +453,7 @@ static void page_index(struct fsck *f, const struct redisReply *items)
     char *is_there = mem_calloc(n + 1, 1);
     for (size_t i = 0; i < n; i++) {
         struct redisReply *exists = ask_next(f->c);
-        is_there[i] = int_or(exists, 0) == 1;
+        is_there[i] = rds_int_or(exists, 0) == 1;
         rds_sync_free(exists);
     }
     for (size_t i = 0; i < n; i++) {
@@ -498,7 +499,7 @@ static struct walked *with_payment_keys(const struct fsck *f, size_t *ret_n)
 static int entry_exists(struct fsck *f, const struct entry *e)
 {
     struct redisReply *exists = ask(f->c, "EXISTS", key_of(KEY_GATEWAY_PREFIX, e->key).text);
-    int is_there = int_or(exists, 0) == 1;
+    int is_there = rds_int_or(exists, 0) == 1;
     rds_sync_free(exists);
     return is_there;
 }

@@ -205,18 +205,28 @@ void update_id_new(char out[ORDER_ID_SIZE])
     id_new("update_", out);
 }
 
-int order_id_is_valid(const char *text)
+/* Is it this prefix and the random part of an id? */
+static int id_is_valid(const char *prefix, const char *text)
 {
-    static const char PREFIX[] = "order_" SHARD_DIGITS;
-    size_t prefix = sizeof PREFIX - 1;
-    if (strncmp(text, PREFIX, prefix) != 0)
+    size_t n = strlen(prefix);
+    if (strncmp(text, prefix, n) != 0)
         return 0;
-    const char *random = text + prefix;
+    const char *random = text + n;
     return strspn(random, "abcdefghijklmnopqrstuvwxyz234567") == ID_RANDOM &&
            random[ID_RANDOM] == '\0';
+}
+
+int order_id_is_valid(const char *text)
+{
+    return id_is_valid("order_" SHARD_DIGITS, text);
 }
 
 int job_is_update(const char *id)
 {
     return strncmp(id, "update_", 7) == 0;
+}
+
+int job_id_is_valid(const char *text)
+{
+    return order_id_is_valid(text) || id_is_valid("update_" SHARD_DIGITS, text);
 }

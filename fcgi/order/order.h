@@ -105,5 +105,7 @@ void update_id_new(char out[ORDER_ID_SIZE]);
 int order_id_is_valid(const char *text);
 /* True for an update's id; whatever else is taken for an order's. */
 int job_is_update(const char *id);
+/* Has this text the form of an order's or update's id, on a shard we have? */
+int job_id_is_valid(const char *text);
 
 #endif

@@ -116,6 +116,22 @@ static void int_of_other_types_is_refused_and_untouched(void **state)
     assert_int_equal(value, 77);
 }
 
+static void int_or_falls_back(void **state)
+{
+    (void)state;
+    assert_int_equal(rds_int_or(reply_int(5), 9), 5);
+    assert_int_equal(rds_int_or(reply_text("-5"), 9), -5);
+    assert_int_equal(rds_int_or(reply_text("5 "), 9), 9);
+    assert_int_equal(rds_int_or(reply_nil(), 9), 9);
+    assert_int_equal(rds_int_or(NULL, 9), 9);
+    redis_reply *hash = reply_words("n", "7", "empty", "", "word", "x");
+    assert_int_equal(rds_field_int_or(hash, "n", 9), 7);
+    assert_int_equal(rds_field_int_or(hash, "empty", 9), 9);
+    assert_int_equal(rds_field_int_or(hash, "word", 9), 9);
+    assert_int_equal(rds_field_int_or(hash, "none", 9), 9);
+    assert_int_equal(rds_field_int_or(NULL, "n", 9), 9);
+}
+
 static void field_finds_names_not_values(void **state)
 {
     (void)state;
@@ -190,6 +206,7 @@ int main(void)
         cmocka_unit_test_teardown(int_from_an_integer, replies_teardown),
         cmocka_unit_test_teardown(int_from_a_string, replies_teardown),
         cmocka_unit_test_teardown(int_of_other_types_is_refused_and_untouched, replies_teardown),
+        cmocka_unit_test_teardown(int_or_falls_back, replies_teardown),
         cmocka_unit_test_teardown(field_finds_names_not_values, replies_teardown),
         cmocka_unit_test_teardown(field_survives_odd_shapes, replies_teardown),
         cmocka_unit_test(outcomes_and_what_they_mean),

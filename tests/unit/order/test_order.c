@@ -497,6 +497,23 @@ static void jobs_are_told_apart_by_their_prefix(void **state)
     assert_false(job_is_update(guarded_text("upd")));
 }
 
+static void ids_of_jobs(void **state)
+{
+    char id[ORDER_ID_SIZE];
+    (void)state;
+    order_id_new(id);
+    assert_true(job_id_is_valid(id));
+    update_id_new(id);
+    assert_true(job_id_is_valid(guarded_text(id)));
+    id[strlen(id) - 1] = '\0';
+    assert_false(job_id_is_valid(guarded_text(id)));
+    assert_false(job_id_is_valid("update_"));
+    assert_false(job_id_is_valid(""));
+    assert_false(job_id_is_valid("update_00abcdefghijklmnopqrstu"));
+    assert_false(job_id_is_valid("update_01abcdefghijklmnopqrst"));
+    assert_false(job_id_is_valid("worker_00abcdefghijklmnopqrst"));
+}
+
 #define WITH_REPLIES(test) cmocka_unit_test_teardown(test, replies_teardown)
 
 int main(void)
@@ -524,6 +541,7 @@ int main(void)
         cmocka_unit_test(ids_do_not_repeat),
         cmocka_unit_test(validity_of_ids),
         cmocka_unit_test(jobs_are_told_apart_by_their_prefix),
+        cmocka_unit_test(ids_of_jobs),
     };
     return cmocka_run_group_tests_name("order/order", tests, NULL, NULL);
 }
