@@ -17,13 +17,13 @@
 #include "ws-bridge/client.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -32,16 +32,15 @@
 #include "ws-bridge/rate_limit.h"
 
 #define READ_BYTES 65536
-#define TICK_S 0.05
 #define REQUEST_ID_CHARACTERS 26
 
 static struct {
     struct ev_loop *loop;
     struct client_rules rules;
     const struct client_owner *owner;
-    struct client_list waiting[WAIT_COUNT], dirty, closed;
+    struct client_list dirty, closed;
+    struct deadlines deadlines;
     size_t n;
-    ev_timer tick;
     struct chunk *ping; /* the same for all */
     char in[READ_BYTES];
 } all;
@@ -50,26 +49,14 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents);
 
 /* ---- lists and states ----------------------------------------------------------------------- */
 
-static void stop_waiting(struct client *c)
+static struct client *client_of(struct deadline *d)
 {
-    if (c->is_waiting)
-        TAILQ_REMOVE(&all.waiting[c->wait], c, waiting);
-    c->is_waiting = 0;
+    return (struct client *)((char *)d - offsetof(struct client, deadline));
 }
 
 static void wait_for(struct client *c, enum client_wait wait)
 {
-    const int AFTER_MS[WAIT_COUNT] = {
-        [WAIT_HANDSHAKE] = all.rules.handshake_ms,
-        [WAIT_PING] = all.rules.ping_ms,
-        [WAIT_PONG] = all.rules.pong_ms,
-        [WAIT_CLOSE] = all.rules.close_ms,
-    };
-    stop_waiting(c);
-    c->wait = wait;
-    c->due_ms = clock_mono_ms() + AFTER_MS[wait];
-    c->is_waiting = 1;
-    TAILQ_INSERT_TAIL(&all.waiting[wait], c, waiting);
+    deadline_set(&all.deadlines, &c->deadline, wait);
 }
 
 static void watch(struct client *c)
@@ -116,7 +103,7 @@ static void drop(struct client *c)
     if (c->state == CLIENT_CLOSED)
         return;
     ev_io_stop(all.loop, &c->io);
-    stop_waiting(c);
+    deadline_clear(&all.deadlines, &c->deadline);
     if (c->is_dirty)
         TAILQ_REMOVE(&all.dirty, c, dirty);
     c->is_dirty = 0;
@@ -262,7 +249,7 @@ static void on_ping(void *arg, const char *bytes, size_t n)
 static void on_pong(void *arg)
 {
     struct client *c = arg;
-    if (c->state == CLIENT_OPEN && c->wait == WAIT_PONG)
+    if (c->state == CLIENT_OPEN && c->deadline.kind == WAIT_PONG)
         wait_for(c, WAIT_PING);
 }
 
@@ -415,9 +402,10 @@ static void end_late(struct client *c)
     buf_release(&answer);
 }
 
-static void on_due(struct client *c)
+static void on_due(struct deadline *d)
 {
-    switch (c->wait) {
+    struct client *c = client_of(d);
+    switch ((enum client_wait)d->kind) {
     case WAIT_HANDSHAKE:
         end_late(c);
         break;
@@ -436,20 +424,8 @@ static void on_due(struct client *c)
         }
         break;
     case WAIT_CLOSE:
-    case WAIT_COUNT:
         drop(c);
         break;
-    }
-}
-
-static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    (void)loop, (void)w, (void)revents;
-    int64_t now = clock_mono_ms(); /* not the loop's time, which follows the wall clock */
-    for (int i = 0; i < WAIT_COUNT; i++) {
-        struct client *c;
-        while ((c = TAILQ_FIRST(&all.waiting[i])) && c->due_ms <= now)
-            on_due(c);
     }
 }
 
@@ -477,6 +453,12 @@ size_t clients_n(void)
 void clients_start(struct ev_loop *loop, const struct client_rules *rules,
                    const struct client_owner *owner)
 {
+    const int after_ms[DEADLINES_KINDS] = {
+        [WAIT_HANDSHAKE] = rules->handshake_ms,
+        [WAIT_PING] = rules->ping_ms,
+        [WAIT_PONG] = rules->pong_ms,
+        [WAIT_CLOSE] = rules->close_ms,
+    };
     all.loop = loop;
     all.rules = *rules;
     all.owner = owner;
@@ -486,23 +468,19 @@ void clients_start(struct ev_loop *loop, const struct client_rules *rules,
                                                 .bytes_burst = rules->bytes_burst,
                                                 .room_rate = rules->room_rate,
                                                 .max_bytes = rules->max_bytes});
-    for (int i = 0; i < WAIT_COUNT; i++)
-        TAILQ_INIT(&all.waiting[i]);
     TAILQ_INIT(&all.dirty);
     TAILQ_INIT(&all.closed);
     all.ping = chunk_of(CHUNK_PING, "", 0);
-    ev_timer_init(&all.tick, on_tick, TICK_S, TICK_S);
-    ev_timer_start(loop, &all.tick);
+    deadlines_start(&all.deadlines, loop, after_ms, on_due);
 }
 
 void clients_stop(void)
 {
-    struct client *c;
-    for (int i = 0; i < WAIT_COUNT; i++)
-        while ((c = TAILQ_FIRST(&all.waiting[i])))
-            drop(c);
+    struct deadline *d;
+    while ((d = deadlines_any(&all.deadlines))) /* a client that is not closed has one */
+        drop(client_of(d));
     clients_turn();
-    ev_timer_stop(all.loop, &all.tick);
+    deadlines_stop(&all.deadlines);
     chunk_unref(all.ping);
     rate_limit_stop();
     frames_pool_free();

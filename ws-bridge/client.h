@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "ws-bridge/chunk.h"
+#include "ws-bridge/deadlines.h"
 #include "ws-bridge/frames.h"
 #include "ws-bridge/send_queue.h"
 
@@ -23,19 +24,17 @@ enum client_state {
     CLIENT_CLOSED,  /* the socket is closed, the memory goes at the end of the turn */
 };
 
-/* Which deadline the client waits for: one list each, and so each in order of time. */
-enum client_wait { WAIT_HANDSHAKE, WAIT_PING, WAIT_PONG, WAIT_CLOSE, WAIT_COUNT };
+/* What its deadline is for. */
+enum client_wait { WAIT_HANDSHAKE, WAIT_PING, WAIT_PONG, WAIT_CLOSE };
 
 struct rate_limit;
 struct post;
 
 struct client {
-    TAILQ_ENTRY(client) link;    /* of the owner's lists, or of those to be freed */
-    TAILQ_ENTRY(client) waiting; /* in the list of wait */
-    TAILQ_ENTRY(client) dirty;   /* has something to be sent when the turn ends */
+    TAILQ_ENTRY(client) link;  /* of the owner's lists, or of those to be freed */
+    TAILQ_ENTRY(client) dirty; /* has something to be sent when the turn ends */
     enum client_state state;
-    enum client_wait wait;
-    unsigned char is_waiting, is_dirty;
+    unsigned char is_dirty;
     unsigned char is_json;            /* tiffin.chat.v1 */
     unsigned char discards_input;     /* what still comes is thrown away: it cannot be understood */
     unsigned char close_when_flushed; /* the socket may be closed as soon as the queue is empty */
@@ -43,7 +42,7 @@ struct client {
     unsigned char was_heard;          /* something came since the last ping */
     unsigned char is_live;            /* the owner's: gets what is broadcast */
     ev_io io;
-    int64_t due_ms;
+    struct deadline deadline; /* its kind is a client_wait; set until it is closed */
     struct frames frames;
     struct buf *head; /* the handshake so far; NULL once open */
     struct send_queue out;
