@@ -19,7 +19,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
-from tiffin_stack import BIN_DIR, Stack, eventually, free_port, port_is_free  # noqa: E402
+from tiffin_ports import free_port, is_bindable  # noqa: E402
+from tiffin_stack import BIN_DIR, Stack, eventually  # noqa: E402
 
 PEERS = pathlib.Path(__file__).parent / "peers"
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
@@ -83,7 +84,7 @@ def peer(name, wait_ms, processes):
                            stdout=subprocess.DEVNULL)
         run(*command(name, folder, inner, processes))
         run("nginx", "-p", folder, "-c", folder / "nginx.conf")
-        eventually(lambda: not port_is_free(inner) and not port_is_free(port), f"{name} listens")
+        eventually(lambda: not is_bindable(inner) and not is_bindable(port), f"{name} listens")
         eventually(lambda: subprocess.run(["curl", "-fs", f"http://127.0.0.1:{port}/healthz"],
                                           stdout=subprocess.DEVNULL).returncode == 0, name)
         yield port

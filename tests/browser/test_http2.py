@@ -7,7 +7,7 @@ import tempfile
 import pytest
 
 from conftest import Site
-from tiffin_stack import free_port
+from tiffin_ports import free_port
 
 STREAMS = 8
 FOLLOW = """

@@ -7,7 +7,8 @@ import time
 
 from engine import inspect, run
 from tiffin_http import Client
-from tiffin_stack import DEADLINE_S, SHORT_WAITS, eventually, free_port, process_status
+from tiffin_ports import free_port
+from tiffin_stack import DEADLINE_S, SHORT_WAITS, eventually, process_status
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVICES = ("redis", "api", "worker", "ws-bridge", "nginx")

@@ -350,7 +350,8 @@ def test_a_reason_that_is_no_text(ws, bad):
 
 
 @pytest.mark.parametrize("late", [encode(TEXT, b"late"), encode(tw.PING, b"late"),
-                                  encode(tw.CLOSE, b"\x0f\xa0"), b"\xff\xff\xff\xff"])
+                                  encode(tw.CLOSE, b"\x0f\xa0"), b"\xff\xff\xff\xff"],
+                         ids=["text", "ping", "close", "no frame"])
 def test_what_follows_a_close_is_not_read(ws, late):
     send(ws, [encode(TEXT, b"before"), encode(tw.CLOSE, b"\x03\xe8"), late])
     frames = []

@@ -19,7 +19,8 @@ import pytest
 
 from shapes import check_problem
 from tiffin_http import Client
-from tiffin_stack import BIN_DIR, DEADLINE_S, PORTS_GIVEN, ROOT, eventually, free_port
+from tiffin_ports import free_port, free_ports
+from tiffin_stack import BIN_DIR, DEADLINE_S, ROOT, eventually
 from tiffin_ws import JSON, Ws
 
 ENTRYPOINT = ROOT / "nginx" / "entrypoint.sh"
@@ -45,21 +46,6 @@ may_unshare = subprocess.run([*UNSHARE, "true"], capture_output=True, check=Fals
 pytestmark = [pytest.mark.once,
               pytest.mark.skipif(not may_unshare, reason="unshare -m is not allowed here, so names "
                                                         "cannot be given to the entrypoint")]
-
-
-def free_ports(n):
-    """The first of n ports in a row that nobody has, on any address of loopback."""
-    while True:
-        first = free_port()
-        with contextlib.ExitStack() as all_:
-            try:
-                for port in range(first, first + n):
-                    all_.enter_context(socket.socket()).bind(("0.0.0.0", port))
-            except OSError:
-                continue
-            if PORTS_GIVEN.isdisjoint(range(first + 1, first + n)):
-                PORTS_GIVEN.update(range(first, first + n))
-                return first
 
 
 def connections(address, port):

@@ -8,7 +8,7 @@ import pytest
 from shapes import check_problem
 from tiffin_http import Client, Response
 from tiffin_nginx import Nginx
-from tiffin_stack import free_port
+from tiffin_ports import free_port
 from tiffin_tls import TlsClient, make_certificate
 
 pytestmark = pytest.mark.once

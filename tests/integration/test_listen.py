@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-from test_edge import PRIVATE, UNSHARE, free_ports, may_unshare
+from test_edge import PRIVATE, UNSHARE, may_unshare
+from tiffin_ports import free_ports
 from tiffin_stack import BIN_DIR, DEADLINE_S, eventually
 
 pytestmark = pytest.mark.skipif(not may_unshare, reason="unshare -m is not allowed here")

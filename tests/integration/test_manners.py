@@ -11,7 +11,8 @@ import pytest
 from shapes import check_problem
 from tiffin_http import Client
 from test_tls import make_certificate
-from tiffin_stack import BIN_DIR, SCRIPTS, Stack, eventually, free_port
+from tiffin_ports import free_port
+from tiffin_stack import BIN_DIR, SCRIPTS, Stack, eventually
 
 
 @pytest.fixture

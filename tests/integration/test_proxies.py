@@ -13,7 +13,8 @@ import pytest
 from shapes import check_problem
 from tiffin_http import Client, Stream
 from tiffin_nginx import Nginx
-from tiffin_stack import DEADLINE_S, eventually, free_port
+from tiffin_ports import free_port
+from tiffin_stack import DEADLINE_S, eventually
 from tiffin_tls import make_certificate
 
 pytestmark = pytest.mark.once

@@ -14,7 +14,8 @@ import pytest
 import tiffin_stack
 from test_tls import make_certificate
 from tiffin_http import Client
-from tiffin_stack import BIN_DIR, ROOT, Stack, eventually, free_port, process_status
+from tiffin_ports import free_port
+from tiffin_stack import BIN_DIR, ROOT, Stack, eventually, process_status
 from tiffin_ws import JSON, Ws
 
 pytestmark = [pytest.mark.once,

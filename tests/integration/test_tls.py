@@ -18,7 +18,8 @@ import websockets
 
 from tiffin_http import Client
 from tiffin_nginx import Nginx
-from tiffin_stack import DEADLINE_S, Stack, eventually, free_port
+from tiffin_ports import free_port
+from tiffin_stack import DEADLINE_S, Stack, eventually
 from tiffin_store import GOOD_LIFE
 from tiffin_tls import TlsClient, TlsWorld, make_certificate
 

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 
 from tiffin_http import Client, Response
-from tiffin_stack import DEADLINE_S, ENVIRONMENT, ROOT, eventually, free_port
+from tiffin_ports import free_port
+from tiffin_stack import DEADLINE_S, ENVIRONMENT, ROOT, eventually
 
 
 class Nginx:

@@ -2,14 +2,14 @@
 import contextlib
 import os
 import pathlib
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
+
+from tiffin_ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "fcgi" / "stack"
@@ -23,7 +23,6 @@ SHORT_WAITS = {
     "DRAIN_MS": 1000, "API_PROCESSES": 2,
 }
 DEADLINE_S = 60  # of anything awaited: reached only when it will never come
-PORTS_GIVEN = set()  # a port is free for a while after it was given: none is given twice
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")
 ORDER_ID = re.compile(r"order_00[a-z2-7]{7,}")  # logs may show order_ and six characters
 
@@ -37,26 +36,6 @@ def eventually(condition, what="the condition", timeout=DEADLINE_S):
             return answer
         assert time.monotonic() < deadline, f"never came: {what}"
         time.sleep(0.01)
-
-
-def port_is_free(port):
-    for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-        with socket.socket(family) as s:
-            try:
-                s.bind((host, port))
-            except OSError:
-                return False
-    return True
-
-
-def free_port():
-    """Below the ports that outgoing connections get: no client of ours can sit on it."""
-    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.randrange(10000, max(first, 10100))
-        if port not in PORTS_GIVEN and port_is_free(port):
-            PORTS_GIVEN.add(port)
-            return port
 
 
 def process_status(pid):

@@ -6,7 +6,8 @@ import ssl
 import subprocess
 
 from conftest import World
-from tiffin_stack import DEADLINE_S, free_port
+from tiffin_ports import free_port
+from tiffin_stack import DEADLINE_S
 
 
 def make_certificate(folder, name):
