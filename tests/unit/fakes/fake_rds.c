@@ -24,7 +24,7 @@ struct rds_cmd {
     size_t n;
 };
 
-static TAILQ_HEAD(, rds_cmd) waiting = TAILQ_HEAD_INITIALIZER(waiting);
+static TAILQ_HEAD(waiting_list, rds_cmd) waiting = TAILQ_HEAD_INITIALIZER(waiting);
 
 /* ---- base/rds.h ------------------------------------------------------------------------------ */
 
