@@ -1,10 +1,5 @@
 /* Fault injection: thresholds between the outcomes of a charge. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/support/test.h"
 
 #include "worker/dice.h"
 
@@ -31,7 +26,7 @@ static void a_hundred_per_cent_is_always(void **state)
         {{.timeout_pct = 100}, DICE_TIMEOUT},
         {{.lost_reply_pct = 100}, DICE_LOST_REPLY},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    for (size_t i = 0; i < LENGTH(cases); i++)
         for (int roll = 0; roll < 16; roll++)
             assert_int_equal(dice_roll(&cases[i].odds, roll / 16.0), cases[i].outcome);
 }
@@ -50,7 +45,7 @@ static void thresholds_follow_each_other(void **state)
         {0.6001, DICE_LOST_REPLY}, {0.7499, DICE_LOST_REPLY}, {0.7501, DICE_CAPTURE},
         {0.9999, DICE_CAPTURE},
     };
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+    for (size_t i = 0; i < LENGTH(CASES); i++)
         assert_int_equal(dice_roll(&odds, CASES[i].unit), CASES[i].outcome);
 }
 

@@ -1,35 +1,12 @@
 /* The table of held jobs. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/support/test.h"
 
 #include <ev.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/metrics.h"
-#include "worker/worker.h"
-
-static int setup(void **state)
-{
-    static struct worker worker;
-    memset(&worker, 0, sizeof worker);
-    worker.loop = ev_loop_new(EVFLAG_AUTO);
-    jobs_init(&worker.jobs, &worker, 100);
-    *state = &worker;
-    return worker.loop ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct worker *w = *state;
-    jobs_release(&w->jobs);
-    ev_loop_destroy(w->loop);
-    return 0;
-}
+#include "tests/unit/support/worker_fixture.h"
 
 static const char *id_of(int i)
 {
@@ -126,12 +103,14 @@ static void closing_stops_its_timers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(finds_what_was_added, setup, teardown),
-        cmocka_unit_test_setup_teardown(forgets_what_was_closed, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_job_begins_clean_in_used_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(holds_more_than_expected, setup, teardown),
-        cmocka_unit_test_setup_teardown(refuses_an_id_that_is_too_long, setup, teardown),
-        cmocka_unit_test_setup_teardown(closing_stops_its_timers, setup, teardown),
+#define TEST(test) \
+    cmocka_unit_test_setup_teardown(test, worker_fixture_setup, worker_fixture_teardown)
+        TEST(finds_what_was_added),
+        TEST(forgets_what_was_closed),
+        TEST(a_job_begins_clean_in_used_memory),
+        TEST(holds_more_than_expected),
+        TEST(refuses_an_id_that_is_too_long),
+        TEST(closing_stops_its_timers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,5 @@
 /* Who may call others dead: only a worker whose own heartbeat was steady for a full TTL. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/support/test.h"
 
 #include "worker/pulse.h"
 

@@ -63,7 +63,7 @@ static void what_is_within_the_tolerance_or_back_is_taken_over(void **state)
 {
     static const int64_t STEPS_MS[] = {REDIS_CLOCK_TOLERANCE_MS, -1, -3600000};
     (void)state;
-    for (size_t i = 0; i < sizeof STEPS_MS / sizeof STEPS_MS[0]; i++) {
+    for (size_t i = 0; i < LENGTH(STEPS_MS); i++) {
         struct redis_clock a = {0};
         ask(&a, MONO_MS, 0, REDIS_MS);
         assert_int_equal(ask(&a, MONO_MS + EVERY_MS, 0, REDIS_MS + EVERY_MS + STEPS_MS[i]), 0);

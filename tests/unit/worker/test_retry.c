@@ -1,10 +1,5 @@
 /* When is a failed step tried again? */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/support/test.h"
 
 #include "worker/retry.h"
 
@@ -25,7 +20,7 @@ static void never_above_a_minute(void **state)
 {
     (void)state;
     static const int MANY[] = {6, 7, 8, 31, 32, 1000000, INT32_MAX};
-    for (size_t i = 0; i < sizeof MANY / sizeof MANY[0]; i++) {
+    for (size_t i = 0; i < LENGTH(MANY); i++) {
         assert_int_equal(retry_delay_ms(MANY[i], 0), 30000);
         assert_in_range(retry_delay_ms(MANY[i], ALMOST_ONE), 59990, 60000);
     }

@@ -1,10 +1,5 @@
 /* The random wait before a stage, and a worker's name. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/support/test.h"
 
 #include <string.h>
 
@@ -51,7 +46,7 @@ static void name_holds_only_plain_characters(void **state)
         "{s00}:*",
         "a-host-name-that-is-a-good-deal-longer-than-any-host-name-should-ever-be-in-real-life",
     };
-    for (size_t i = 0; i < sizeof HOSTS / sizeof HOSTS[0]; i++) {
+    for (size_t i = 0; i < LENGTH(HOSTS); i++) {
         char id[WORKER_ID_SIZE];
         worker_id_new(id, HOSTS[i], INT64_MAX);
         assert_int_equal(strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-"), strlen(id));
