@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/command.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "tests/unit/support/test.h"
 
 struct rds {
@@ -148,6 +149,14 @@ const char *fake_rds_arg(const char *name, size_t i)
     const struct rds_cmd *cmd = oldest(name);
     size_t at = (is_function(cmd) ? 3 + n_keys(cmd) : 1) + i;
     return at < cmd->n ? cmd->argv[at] : "";
+}
+
+int64_t fake_rds_arg_int(const char *name, size_t i)
+{
+    int64_t n = 0;
+    if (text_to_int(fake_rds_arg(name, i), &n))
+        fail_msg("argument %zu of %s is no number: %s", i, name, fake_rds_arg(name, i));
+    return n;
 }
 
 const char *fake_rds_key(const char *name, size_t i)

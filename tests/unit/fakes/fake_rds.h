@@ -12,6 +12,7 @@
 #define TIFFIN_TESTS_FAKES_FAKE_RDS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/rds.h"
 
@@ -20,6 +21,8 @@ size_t fake_rds_waiting(const char *name);
 /* An argument of the oldest of them: behind the keys of a function, or behind the command's name.
  * Fails the test when there is none, "" beyond the last. Valid until that command is answered. */
 const char *fake_rds_arg(const char *name, size_t i);
+/* The same as a number; fails the test when it is none. */
+int64_t fake_rds_arg_int(const char *name, size_t i);
 /* The same of the keys of a function. */
 const char *fake_rds_key(const char *name, size_t i);
 /* The client_name of the connection that the oldest of them was sent on. */

@@ -76,3 +76,43 @@ struct job *fixture_job_at(struct worker *w, const char *step)
     assert_non_null(job);
     return job;
 }
+
+/* ---- with its intake started ----------------------------------------------------------------- */
+
+int intake_fixture_setup(void **state)
+{
+    int err = worker_fixture_setup(state);
+    if (!err)
+        intake_start(*state);
+    return err;
+}
+
+int intake_fixture_teardown(void **state)
+{
+    intake_end(*state);
+    return worker_fixture_teardown(state);
+}
+
+void fixture_answer_beat(int64_t steady_ms, int64_t redis_ms)
+{
+    fake_rds_answer("beat",
+                    reply_array(3, reply_text("ok"), reply_int(steady_ms), reply_int(redis_ms)));
+}
+
+void fixture_come_up(struct worker *w)
+{
+    intake_on_redis(w, 1);
+    fixture_answer_beat(0, FIXTURE_REDIS_MS);
+    fake_rds_answer("LRANGE", reply_array(0));
+    intake_turn(w);
+    assert_int_equal(fake_rds_waiting("take"), 1);
+}
+
+void fixture_come_to_rest(struct worker *w)
+{
+    fixture_come_up(w);
+    fake_rds_answer("take", reply_array(1, reply_int(-1)));
+    intake_turn(w);
+    assert_int_equal(fake_rds_waiting("BLMOVE"), 1);
+    assert_int_equal(fake_rds_waiting("take"), 0);
+}

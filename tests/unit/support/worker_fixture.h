@@ -30,4 +30,19 @@ redis_reply *fixture_begun(const char *step, int tries, const char *status,
 /* FIXTURE_ID is claimed and begun: its step runs. Returns the job. */
 struct job *fixture_job_at(struct worker *w, const char *step);
 
+/* ---- with its intake started ----------------------------------------------------------------- */
+
+#define FIXTURE_REDIS_MS INT64_C(1700000000000) /* what Redis' clock shows when it comes up */
+
+int intake_fixture_setup(void **state);
+int intake_fixture_teardown(void **state);
+
+/* The heartbeat under way is answered: those of all workers have been steady for so long, and
+ * Redis' clock shows this. */
+void fixture_answer_beat(int64_t steady_ms, int64_t redis_ms);
+/* Redis is up, the worker registered and reconciled; its first take is under way. */
+void fixture_come_up(struct worker *w);
+/* The same, and the take found nothing: it waits to be woken. */
+void fixture_come_to_rest(struct worker *w);
+
 #endif

@@ -3,7 +3,6 @@
 #include "tests/unit/support/test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/conf.h"
@@ -12,23 +11,8 @@
 #include "tests/unit/fakes/fake_rds.h"
 #include "tests/unit/support/worker_fixture.h"
 
-#define REDIS_MS INT64_C(1700000000000)
 #define POLL_MS 250
 #define RECONCILE_MS 5000
-
-static int setup(void **state)
-{
-    int err = worker_fixture_setup(state);
-    if (!err)
-        intake_start(*state);
-    return err;
-}
-
-static int teardown(void **state)
-{
-    intake_end(*state);
-    return worker_fixture_teardown(state);
-}
 
 /* ---- what is said and heard ------------------------------------------------------------------ */
 
@@ -37,12 +21,6 @@ static void turn_after(struct worker *w, int64_t ms)
 {
     fake_clock_advance(w->loop, ms);
     intake_turn(w);
-}
-
-static void answer_beat(int64_t steady_ms, int64_t redis_ms)
-{
-    fake_rds_answer("beat",
-                    reply_array(3, reply_text("ok"), reply_int(steady_ms), reply_int(redis_ms)));
 }
 
 static const char *id_of(int i)
@@ -62,31 +40,6 @@ static redis_reply *taken(int64_t due_ms, int from, int n)
     return reply_array((size_t)n + 1, e[0], e[1], e[2], e[3]);
 }
 
-static int64_t arg_int(const char *name, size_t i)
-{
-    return strtoll(fake_rds_arg(name, i), NULL, 10);
-}
-
-/* Redis is up, the worker registered and reconciled; its first take is under way. */
-static void come_up(struct worker *w)
-{
-    intake_on_redis(w, 1);
-    answer_beat(0, REDIS_MS);
-    fake_rds_answer("LRANGE", reply_array(0));
-    intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take"), 1);
-}
-
-/* ... and found nothing: it waits to be woken. */
-static void come_to_rest(struct worker *w)
-{
-    come_up(w);
-    fake_rds_answer("take", taken(-1, 0, 0));
-    intake_turn(w);
-    assert_int_equal(fake_rds_waiting("BLMOVE"), 1);
-    assert_int_equal(fake_rds_waiting("take"), 0);
-}
-
 /* ---- coming up ------------------------------------------------------------------------------- */
 
 static void nothing_is_taken_before_both_answers(void **state)
@@ -97,7 +50,7 @@ static void nothing_is_taken_before_both_answers(void **state)
         intake_turn(w);
         assert_int_equal(fake_rds_waiting(NULL), 2);
         if (beat_is_first)
-            answer_beat(0, REDIS_MS);
+            fixture_answer_beat(0, FIXTURE_REDIS_MS);
         else
             fake_rds_answer("LRANGE", reply_array(0));
         intake_turn(w);
@@ -105,7 +58,7 @@ static void nothing_is_taken_before_both_answers(void **state)
         if (beat_is_first)
             fake_rds_answer("LRANGE", reply_array(0));
         else
-            answer_beat(0, REDIS_MS);
+            fixture_answer_beat(0, FIXTURE_REDIS_MS);
         intake_turn(w);
         fake_rds_answer("take", taken(-1, 0, 0));
         intake_on_redis(w, 0);
@@ -119,17 +72,17 @@ static void a_take_says_for_whom_how_many_and_what_time_it_is(void **state)
     struct worker *w = *state;
     intake_on_redis(w, 1);
     fake_rds_answer("LRANGE", reply_array(0));
-    answer_beat(0, REDIS_MS);
+    fixture_answer_beat(0, FIXTURE_REDIS_MS);
     turn_after(w, 70);
     assert_string_equal(fake_rds_arg("take", 0), w->id);
-    assert_int_equal(arg_int("take", 1), FIXTURE_CONCURRENCY);
-    assert_int_equal(arg_int("take", 2), REDIS_MS + 70);
+    assert_int_equal(fake_rds_arg_int("take", 1), FIXTURE_CONCURRENCY);
+    assert_int_equal(fake_rds_arg_int("take", 2), FIXTURE_REDIS_MS + 70);
 }
 
 static void a_new_connection_registers_and_reconciles_anew(void **state)
 {
     struct worker *w = *state;
-    come_up(w);
+    fixture_come_up(w);
     intake_on_redis(w, 0);
     fake_rds_fail("take", RDS_LOST, "the connection broke");
     intake_on_redis(w, 1);
@@ -146,11 +99,11 @@ static void a_full_answer_is_followed_by_the_next_take(void **state)
     struct worker *w = *state;
     conf.worker_concurrency = 5;
     intake_on_redis(w, 1);
-    answer_beat(0, REDIS_MS);
+    fixture_answer_beat(0, FIXTURE_REDIS_MS);
     fake_rds_answer("LRANGE", reply_array(0));
     w->n_unsure = 2;
     intake_turn(w);
-    assert_int_equal(arg_int("take", 1), 3); /* jobs of unknown outcome count as held */
+    assert_int_equal(fake_rds_arg_int("take", 1), 3); /* jobs of unknown outcome count as held */
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("take"), 1); /* never two */
     fake_rds_answer("take", taken(-1, 0, 3));
@@ -159,7 +112,7 @@ static void a_full_answer_is_followed_by_the_next_take(void **state)
     assert_int_equal(fake_rds_waiting("take") + fake_rds_waiting("BLMOVE"), 0); /* no room */
     job_close(jobs_find(&w->jobs, id_of(1)));
     intake_turn(w);
-    assert_int_equal(arg_int("take", 1), 1);
+    assert_int_equal(fake_rds_arg_int("take", 1), 1);
     fake_rds_answer("take", taken(-1, 3, 1));
     assert_int_equal(w->jobs.n, 3);
 }
@@ -168,14 +121,14 @@ static void one_take_asks_for_200_at_most(void **state)
 {
     struct worker *w = *state;
     conf.worker_concurrency = 1000;
-    come_up(w);
-    assert_int_equal(arg_int("take", 1), 200);
+    fixture_come_up(w);
+    assert_int_equal(fake_rds_arg_int("take", 1), 200);
 }
 
 static void what_is_no_id_in_an_answer_is_left_out(void **state)
 {
     struct worker *w = *state;
-    come_up(w);
+    fixture_come_up(w);
     fake_rds_answer("take",
                     reply_array(4, reply_int(-1), reply_nil(), reply_text(id_of(1)), reply_int(3)));
     assert_int_equal(fake_rds_waiting("begin"), 1);
@@ -184,12 +137,12 @@ static void what_is_no_id_in_an_answer_is_left_out(void **state)
 static void an_unregistered_worker_registers_before_it_takes(void **state)
 {
     struct worker *w = *state;
-    come_up(w);
+    fixture_come_up(w);
     fake_rds_answer("take", reply_words("unregistered"));
     assert_int_equal(fake_rds_waiting("beat"), 1);
     turn_after(w, POLL_MS);
     assert_int_equal(fake_rds_waiting("take"), 0);
-    answer_beat(0, REDIS_MS + POLL_MS);
+    fixture_answer_beat(0, FIXTURE_REDIS_MS + POLL_MS);
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("take"), 1);
 }
@@ -197,7 +150,7 @@ static void an_unregistered_worker_registers_before_it_takes(void **state)
 static void a_late_take_asks_what_time_it_is(void **state)
 {
     struct worker *w = *state;
-    come_up(w);
+    fixture_come_up(w);
     fake_rds_answer("take", reply_words("late"));
     assert_int_equal(fake_rds_waiting("beat"), 1);
     intake_turn(w);
@@ -210,7 +163,7 @@ static void after_a_lost_take_the_poll_tries_again(void **state)
 {
     static const enum rds_outcome OUTCOMES[] = {RDS_LOST, RDS_TIMEOUT, RDS_UNSENT, RDS_ERROR};
     struct worker *w = *state;
-    come_up(w);
+    fixture_come_up(w);
     for (size_t i = 0; i < LENGTH(OUTCOMES); i++) {
         fake_rds_fail("take", OUTCOMES[i], "ERR of any kind");
         intake_turn(w);
@@ -227,7 +180,7 @@ static void after_a_lost_take_the_poll_tries_again(void **state)
 static void a_queue_with_nothing_ready_is_waited_for_on_the_wakers_connection(void **state)
 {
     struct worker *w = *state;
-    come_to_rest(w);
+    fixture_come_to_rest(w);
     assert_string_equal(fake_rds_client("BLMOVE"), "tiffin-worker-waker");
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("BLMOVE"), 1); /* never two */
@@ -242,7 +195,7 @@ static void a_queue_with_nothing_ready_is_waited_for_on_the_wakers_connection(vo
 static void the_end_of_a_wait_is_followed_by_the_next(void **state)
 {
     struct worker *w = *state;
-    come_to_rest(w);
+    fixture_come_to_rest(w);
     fake_rds_answer("BLMOVE", reply_nil());
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("BLMOVE"), 1);
@@ -278,7 +231,7 @@ static void wake_ups_without_a_job_back_off(void **state)
 {
     static const int MS[] = {10, 20, 40, 80, 160, 320, 640, 1000, 1000};
     struct worker *w = *state;
-    come_to_rest(w);
+    fixture_come_to_rest(w);
     for (size_t i = 0; i < LENGTH(MS); i++) {
         wake_without_a_job(w);
         assert_in_range(ms_until_it_waits_again(w), MS[i], MS[i] + 1);
@@ -294,7 +247,7 @@ static void wake_ups_without_a_job_back_off(void **state)
 static void a_lost_wait_backs_off_too(void **state)
 {
     struct worker *w = *state;
-    come_to_rest(w);
+    fixture_come_to_rest(w);
     fake_rds_fail("BLMOVE", RDS_LOST, "the connection broke");
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("BLMOVE"), 0);
@@ -306,7 +259,7 @@ static void while_the_wakers_connection_is_down_the_poll_remains(void **state)
 {
     struct worker *w = *state;
     fake_rds_set_up(w->intake.waker, 0);
-    come_up(w);
+    fixture_come_up(w);
     fake_rds_answer("take", taken(-1, 0, 0));
     intake_turn(w);
     assert_int_equal(fake_rds_waiting(NULL), 0);
@@ -319,7 +272,7 @@ static void while_the_wakers_connection_is_down_the_poll_remains(void **state)
 static void the_next_delayed_job_is_taken_when_it_is_due(void **state)
 {
     struct worker *w = *state;
-    come_up(w);
+    fixture_come_up(w);
     fake_rds_answer("take", taken(100, 0, 1));
     turn_after(w, 100);
     assert_int_equal(fake_rds_waiting("take"), 0);
@@ -330,7 +283,7 @@ static void the_next_delayed_job_is_taken_when_it_is_due(void **state)
 static void the_earliest_of_several_counts(void **state)
 {
     struct worker *w = *state;
-    come_to_rest(w);
+    fixture_come_to_rest(w);
     intake_due_in(w, 100);
     intake_due_in(w, 40);
     intake_due_in(w, 80);
@@ -343,7 +296,7 @@ static void the_earliest_of_several_counts(void **state)
 static void what_is_due_behind_the_poll_is_left_to_it(void **state)
 {
     struct worker *w = *state;
-    come_to_rest(w);
+    fixture_come_to_rest(w);
     intake_due_in(w, POLL_MS);
     assert_false(ev_is_active(&w->intake.due_timer));
     turn_after(w, POLL_MS);
@@ -356,7 +309,7 @@ static void orphaned_jobs_are_adopted_and_held_ones_left_alone(void **state)
 {
     struct worker *w = *state;
     int64_t adopted = metric_values[M_ADOPTED];
-    come_up(w);
+    fixture_come_up(w);
     fake_rds_answer("take", taken(-1, 1, 1));
     w->n_unsure = 4;
     turn_after(w, RECONCILE_MS);
@@ -372,7 +325,7 @@ static void a_lost_list_is_asked_for_again(void **state)
 {
     struct worker *w = *state;
     intake_on_redis(w, 1);
-    answer_beat(0, REDIS_MS);
+    fixture_answer_beat(0, FIXTURE_REDIS_MS);
     turn_after(w, RECONCILE_MS);
     assert_int_equal(fake_rds_waiting("LRANGE"), 1); /* never two */
     fake_rds_fail("LRANGE", RDS_ERROR, "NOPERM");
@@ -384,83 +337,12 @@ static void a_lost_list_is_asked_for_again(void **state)
     assert_int_equal(fake_rds_waiting("take"), 1);
 }
 
-/* ---- heartbeat and clock --------------------------------------------------------------------- */
-
-static void the_heartbeat_comes_three_times_a_ttl_and_gives_the_lease(void **state)
-{
-    struct worker *w = *state;
-    assert_int_equal(w->intake.lease_until_ms, 0);
-    come_to_rest(w);
-    assert_int_equal(w->intake.lease_until_ms, REDIS_MS + FIXTURE_TTL_MS);
-    fake_clock_advance(w->loop, FIXTURE_TTL_MS / 3);
-    assert_int_equal(fake_rds_waiting("beat"), 1);
-    assert_string_equal(fake_rds_arg("beat", 0), w->id);
-    assert_int_equal(arg_int("beat", 1), FIXTURE_TTL_MS);
-    fake_clock_advance(w->loop, FIXTURE_TTL_MS / 3);
-    assert_int_equal(fake_rds_waiting("beat"), 1); /* never two */
-    answer_beat(0, REDIS_MS + 6000);
-    assert_int_equal(w->intake.lease_until_ms, REDIS_MS + 6000 + FIXTURE_TTL_MS);
-}
-
-static void a_lost_heartbeat_breaks_the_pulse(void **state)
-{
-    struct worker *w = *state;
-    intake_on_redis(w, 1);
-    answer_beat(FIXTURE_TTL_MS, REDIS_MS); /* those of all were steady for so long */
-    assert_true(pulse_is_steady(&w->intake.pulse, 5000));
-    fake_clock_advance(w->loop, FIXTURE_TTL_MS / 3);
-    fake_rds_fail("beat", RDS_TIMEOUT, "no answer");
-    assert_false(pulse_is_steady(&w->intake.pulse, 5000 + FIXTURE_TTL_MS / 3));
-}
-
-/* The functions of an earlier version say neither how steady, nor what time it is. */
-static void a_heartbeat_of_an_earlier_version_registers_all_the_same(void **state)
-{
-    struct worker *w = *state;
-    intake_on_redis(w, 1);
-    fake_rds_answer("LRANGE", reply_array(0));
-    fake_rds_answer("beat", reply_words("ok"));
-    intake_turn(w);
-    assert_int_equal(arg_int("take", 2), 0);
-    assert_int_equal(w->intake.lease_until_ms, 0);
-}
-
-static void a_step_of_redis_clock_is_told_in_the_place_of_a_heartbeat(void **state)
-{
-    struct worker *w = *state;
-    come_to_rest(w);
-    fake_clock_advance(w->loop, 3000);
-    answer_beat(FIXTURE_TTL_MS, REDIS_MS + 3000 + 60000);
-    assert_int_equal(arg_int("clock_set", 0), REDIS_MS);
-    assert_int_equal(arg_int("clock_set", 1), 60000);
-    assert_false(pulse_is_steady(&w->intake.pulse, 8000));
-    fake_clock_advance(w->loop, 3000);
-    assert_int_equal(fake_rds_waiting("beat"), 0);
-    fake_rds_answer("clock_set",
-                    reply_array(2, reply_text("put_off"), reply_int(REDIS_MS + 66000)));
-    intake_turn(w);
-    assert_int_equal(arg_int("take", 2), REDIS_MS + 66000);
-}
-
-static void a_step_that_could_not_be_told_is_found_again(void **state)
-{
-    struct worker *w = *state;
-    come_to_rest(w);
-    fake_clock_advance(w->loop, 3000);
-    answer_beat(0, REDIS_MS + 63000);
-    fake_rds_fail("clock_set", RDS_LOST, "the connection broke");
-    fake_clock_advance(w->loop, 3000);
-    answer_beat(0, REDIS_MS + 66000);
-    assert_int_equal(arg_int("clock_set", 0), REDIS_MS);
-    assert_int_equal(arg_int("clock_set", 1), 60000);
-}
-
 /* ---- the end --------------------------------------------------------------------------------- */
 
 static void stopped_it_claims_nothing_and_keeps_its_heartbeat(void **state)
 {
     struct worker *w = *state;
-    come_up(w);
+    fixture_come_up(w);
     intake_stop(w);
     fake_rds_answer("take", taken(-1, 1, 2)); /* they stay in our list, to be given back */
     assert_int_equal(w->jobs.n, 0);
@@ -468,7 +350,7 @@ static void stopped_it_claims_nothing_and_keeps_its_heartbeat(void **state)
     turn_after(w, RECONCILE_MS);
     assert_int_equal(fake_rds_waiting(NULL), 1);
     assert_int_equal(fake_rds_waiting("beat"), 1);
-    answer_beat(0, REDIS_MS + RECONCILE_MS);
+    fixture_answer_beat(0, FIXTURE_REDIS_MS + RECONCILE_MS);
     intake_end(w);
     turn_after(w, FIXTURE_TTL_MS);
     assert_int_equal(fake_rds_waiting(NULL), 0);
@@ -486,7 +368,8 @@ static void a_list_that_comes_after_the_stop_adopts_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TEST(test) \
+    cmocka_unit_test_setup_teardown(test, intake_fixture_setup, intake_fixture_teardown)
         TEST(nothing_is_taken_before_both_answers),
         TEST(a_take_says_for_whom_how_many_and_what_time_it_is),
         TEST(a_new_connection_registers_and_reconciles_anew),
@@ -506,11 +389,6 @@ int main(void)
         TEST(what_is_due_behind_the_poll_is_left_to_it),
         TEST(orphaned_jobs_are_adopted_and_held_ones_left_alone),
         TEST(a_lost_list_is_asked_for_again),
-        TEST(the_heartbeat_comes_three_times_a_ttl_and_gives_the_lease),
-        TEST(a_lost_heartbeat_breaks_the_pulse),
-        TEST(a_heartbeat_of_an_earlier_version_registers_all_the_same),
-        TEST(a_step_of_redis_clock_is_told_in_the_place_of_a_heartbeat),
-        TEST(a_step_that_could_not_be_told_is_found_again),
         TEST(stopped_it_claims_nothing_and_keeps_its_heartbeat),
         TEST(a_list_that_comes_after_the_stop_adopts_nothing),
     };

@@ -2,7 +2,7 @@
  * With the simulated gateway, its faults, and the real runner. */
 #include "tests/unit/support/test.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/conf.h"
@@ -118,7 +118,7 @@ static void every_try_proposes_another_key(void **state)
     struct worker *w = *state;
     char first[PAYMENT_KEY_SIZE];
     struct job *job = fixture_job_at(w, "payment");
-    strcpy(first, fake_rds_arg("intent", 2));
+    snprintf(first, sizeof first, "%s", fake_rds_arg("intent", 2));
     job_close(job);
     fake_rds_answer("intent", reply_words("fenced"));
     fixture_job_at(w, "payment");
@@ -134,7 +134,7 @@ static void a_charge_carries_the_lease_of_the_moment_it_is_sent(void **state)
     assert_int_equal(fake_rds_waiting(NULL), 0);
     w->intake.lease_until_ms = LEASE_MS + 3000; /* a heartbeat came meanwhile */
     fake_clock_advance(w->loop, 1);
-    assert_int_equal(strtoll(fake_rds_arg("gateway_charge", 3), NULL, 10), LEASE_MS + 3000);
+    assert_int_equal(fake_rds_arg_int("gateway_charge", 3), LEASE_MS + 3000);
 }
 
 /* ---- intent ---------------------------------------------------------------------------------- */

@@ -2,8 +2,6 @@
  * decides. */
 #include "tests/unit/support/test.h"
 
-#include <stdlib.h>
-
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "tests/unit/fakes/fake_clock.h"
@@ -11,7 +9,6 @@
 #include "tests/unit/support/worker_fixture.h"
 
 #define ROUND_MS 1000
-#define REDIS_MS INT64_C(1700000000000)
 
 static int setup(void **state)
 {
@@ -32,7 +29,7 @@ static int teardown(void **state)
 static void beat(struct worker *w)
 {
     redis_clock_ask(&w->intake.redis_clock, clock_mono_ms());
-    redis_clock_accept(&w->intake.redis_clock, REDIS_MS, clock_mono_ms());
+    redis_clock_accept(&w->intake.redis_clock, FIXTURE_REDIS_MS, clock_mono_ms());
     pulse_beat(&w->intake.pulse, clock_mono_ms(), FIXTURE_TTL_MS);
 }
 
@@ -67,7 +64,7 @@ static void each_other_worker_is_asked_for_in_turn(void **state)
     start_round(w, reply_words("a-1-x", w->id, "b-2-y"));
     assert_int_equal(fake_rds_waiting(NULL), 1);
     assert_string_equal(fake_rds_arg("reap", 0), "a-1-x");
-    assert_int_equal(strtoll(fake_rds_arg("reap", 3), NULL, 10), REDIS_MS + ROUND_MS);
+    assert_int_equal(fake_rds_arg_int("reap", 3), FIXTURE_REDIS_MS + ROUND_MS);
     assert_string_equal(fake_rds_arg("reap", 4), ""); /* of no job yet: is it dead at all? */
     fake_rds_answer("reap", reply_words("alive"));
     assert_string_equal(fake_rds_arg("reap", 0), "b-2-y");

@@ -3,7 +3,6 @@
 #include "tests/unit/support/test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/conf.h"
 #include "tests/unit/fakes/fake_clock.h"
@@ -28,11 +27,6 @@ static int teardown(void **state)
     retention_stop(w);
     payment_gateway_free(w->gateway);
     return worker_fixture_teardown(state);
-}
-
-static int64_t arg_int(const char *name, size_t i)
-{
-    return strtoll(fake_rds_arg(name, i), NULL, 10);
 }
 
 static void answer_memory(int used_pct)
@@ -80,17 +74,18 @@ static void expired_orders_leave_the_index_once_a_minute(void **state)
     assert_string_equal(fake_rds_client("INFO"), "tiffin-retention");
     answer_memory(30);
     assert_string_equal(fake_rds_arg("oldest", 0), w->id);
-    assert_int_equal(arg_int("oldest", 2), 0);               /* from the old end on */
-    assert_int_equal(arg_int("oldest", 4), 30 * 86400000LL); /* older than they are kept */
-    assert_int_equal(arg_int("oldest", 5), 0);
+    assert_int_equal(fake_rds_arg_int("oldest", 2), 0);               /* from the old end on */
+    assert_int_equal(fake_rds_arg_int("oldest", 4), 30 * 86400000LL); /* older than they are kept */
+    assert_int_equal(fake_rds_arg_int("oldest", 5), 0);
 }
 
 static void short_memory_begins_a_walk_at_once(void **state)
 {
     struct worker *w = *state;
     become_short(w);
-    assert_int_equal(arg_int("oldest", 4), conf.request_timeout_ms + 1000); /* not sent again */
-    assert_int_equal(arg_int("oldest", 5), 1);
+    assert_int_equal(fake_rds_arg_int("oldest", 4),
+                     conf.request_timeout_ms + 1000); /* not sent again */
+    assert_int_equal(fake_rds_arg_int("oldest", 5), 1);
     fake_rds_answer("oldest", reply_words("waiting")); /* it is another worker's turn */
     expect_nothing();
     round_at(w, 55); /* between the two marks it goes on */
@@ -107,7 +102,7 @@ static void a_batch_goes_with_its_entries_in_the_ledger(void **state)
     struct worker *w = *state;
     become_short(w);
     fake_rds_answer("oldest", reply_words("oldest", "order_00a", "order_00b"));
-    assert_int_equal(arg_int("release", 0), 1);
+    assert_int_equal(fake_rds_arg_int("release", 0), 1);
     assert_string_equal(fake_rds_arg("release", 1), "order_00a");
     assert_string_equal(fake_rds_arg("release", 2), "order_00b");
     fake_rds_answer("release", released(0, "pay_a"));
@@ -135,12 +130,12 @@ static void orders_that_stay_are_stepped_over_by_their_number(void **state)
     become_short(*state);
     fake_rds_answer("oldest", reply_words("oldest", "order_00a", "order_00b"));
     fake_rds_answer("release", released(2, NULL));
-    assert_int_equal(arg_int("oldest", 2), 2);
+    assert_int_equal(fake_rds_arg_int("oldest", 2), 2);
     fake_rds_answer("oldest", reply_words("oldest", "order_00c", "order_00d"));
     fake_rds_answer("release", released(1, NULL));
     fake_rds_answer("forget", reply_array(2, reply_text("forgotten"), reply_int(1)));
     answer_memory(61);
-    assert_int_equal(arg_int("oldest", 2), 3);
+    assert_int_equal(fake_rds_arg_int("oldest", 2), 3);
 }
 
 /* A walk that has met many which stay begins again later, not in the next round. */
@@ -155,7 +150,7 @@ static void a_long_walk_without_effect_is_followed_by_a_rest(void **state)
     round_at(w, 61);
     expect_nothing();
     round_at(w, 61);
-    assert_int_equal(arg_int("oldest", 2), 0);
+    assert_int_equal(fake_rds_arg_int("oldest", 2), 0);
 }
 
 static void an_id_that_is_too_long_stays(void **state)
@@ -166,7 +161,7 @@ static void an_id_that_is_too_long_stays(void **state)
     assert_string_equal(fake_rds_arg("release", 1), "order_00a");
     assert_string_equal(fake_rds_arg("release", 2), "");
     fake_rds_answer("release", released(1, NULL));
-    assert_int_equal(arg_int("oldest", 2), 3);
+    assert_int_equal(fake_rds_arg_int("oldest", 2), 3);
 }
 
 static void any_lost_answer_ends_the_walk(void **state)

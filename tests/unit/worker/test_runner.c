@@ -1,7 +1,6 @@
 /* One job, step by step, by what Redis answers. The work of the steps is left out. */
 #include "tests/unit/support/test.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/metrics.h"
@@ -27,18 +26,13 @@ static void expect_dropped(const struct worker *w, size_t n_unsure)
     assert_int_equal(fake_rds_waiting(NULL), 0);
 }
 
-static int64_t arg_int(const char *name, size_t i)
-{
-    return strtoll(fake_rds_arg(name, i), NULL, 10);
-}
-
 /* fail was sent under the epoch, with this reason. */
 static void expect_fail(int64_t epoch, int tries_allowed, const char *reason)
 {
     expect_sent("fail");
     assert_string_equal(fake_rds_arg("fail", 0), ID);
-    assert_int_equal(arg_int("fail", 1), epoch);
-    assert_int_equal(arg_int("fail", 3), tries_allowed);
+    assert_int_equal(fake_rds_arg_int("fail", 1), epoch);
+    assert_int_equal(fake_rds_arg_int("fail", 3), tries_allowed);
     assert_string_equal(fake_rds_arg("fail", 4), reason);
 }
 
@@ -87,7 +81,7 @@ static void a_step_that_is_not_known_fails(void **state)
     runner_claimed(w, ID);
     fake_rds_answer("begin", fixture_begun("frobnicate", 2, "placed", ""));
     expect_fail(7, 8, "a step or a field that this version does not know");
-    assert_in_range(arg_int("fail", 2), 2000, 4000); /* the tries were read all the same */
+    assert_in_range(fake_rds_arg_int("fail", 2), 2000, 4000); /* the tries were read all the same */
     assert_int_equal(fixture_seen.n_steps, 0);
 }
 
@@ -120,10 +114,10 @@ static void a_held_job_goes_straight_on_under_its_new_epoch(void **state)
     runner_step(job, "ok", 0);
     expect_sent("step");
     assert_string_equal(fake_rds_arg("step", 0), ID);
-    assert_int_equal(arg_int("step", 1), 7);
+    assert_int_equal(fake_rds_arg_int("step", 1), 7);
     assert_string_equal(fake_rds_arg("step", 2), "payment");
     assert_string_equal(fake_rds_arg("step", 3), "ok");
-    assert_int_equal(arg_int("step", 4), 0);
+    assert_int_equal(fake_rds_arg_int("step", 4), 0);
     fake_rds_answer("step", reply_array(4, reply_text("held"), reply_text("paid"),
                                         reply_text("kitchen"), reply_int(8)));
     assert_int_equal(fixture_seen.n_steps, 2);
@@ -131,8 +125,8 @@ static void a_held_job_goes_straight_on_under_its_new_epoch(void **state)
     assert_int_equal(job->begun.tries, 0); /* they are counted by step */
     assert_int_equal(metric_values[M_STEPS], steps + 1);
     runner_step(job, "ok", 2500);
-    assert_int_equal(arg_int("step", 1), 8);
-    assert_int_equal(arg_int("step", 4), 2500);
+    assert_int_equal(fake_rds_arg_int("step", 1), 8);
+    assert_int_equal(fake_rds_arg_int("step", 4), 2500);
 }
 
 static void a_delayed_job_leaves_and_intake_is_told_when_it_is_due(void **state)
@@ -212,7 +206,7 @@ static void a_failed_step_is_retried_later(void **state)
     int64_t retries = metric_values[M_RETRIES];
     runner_fail(fixture_job_at(w, "payment"), "no answer");
     expect_fail(7, 8, "no answer");
-    int64_t wait_ms = arg_int("fail", 2);
+    int64_t wait_ms = fake_rds_arg_int("fail", 2);
     assert_in_range(wait_ms, 500, 1000);
     fake_rds_answer("fail", reply_array(2, reply_text("delayed"), reply_int(1)));
     expect_dropped(w, 0);

@@ -1,8 +1,6 @@
 /* The steps that are no payment: kitchen, stages, broadcast. */
 #include "tests/unit/support/test.h"
 
-#include <stdlib.h>
-
 #include "base/conf.h"
 #include "base/metrics.h"
 #include "tests/unit/fakes/fake_clock.h"
@@ -27,7 +25,7 @@ static void expect_step(const char *step)
     assert_int_equal(fake_rds_waiting(NULL), 1);
     assert_string_equal(fake_rds_arg("step", 2), step);
     assert_string_equal(fake_rds_arg("step", 3), "ok");
-    assert_in_range(strtol(fake_rds_arg("step", 4), NULL, 10), 2000, 4000);
+    assert_in_range(fake_rds_arg_int("step", 4), 2000, 4000);
 }
 
 static void every_step_of_a_job_is_done_by_one(void **state)
