@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/version.h"
-#include "ctl/ctl.h"
 #include "order/order.h"
 
 #define DEFAULT_LIMIT 50
@@ -113,11 +112,23 @@ static int parse_limit(const char *text, int *ret)
     return 0;
 }
 
-/* One option; *i is moved when it takes the next word as its value. */
-static int parse_option(struct options *o, int *i, int argc, char **argv, char *error, size_t size)
+/* The command line, read word by word. */
+struct words {
+    char **argv;
+    int argc, at;
+};
+
+/* The next word, as the value of the option before it; "" when that was the last. */
+static const char *next_value(struct words *words)
+{
+    return words->at + 1 < words->argc ? words->argv[++words->at] : "";
+}
+
+/* The option that the words are at, and its value if that is the next word. */
+static int parse_option(struct options *o, struct words *words, char *error, size_t size)
 {
     static const char LIMIT[] = "--limit=", REASON[] = "--reason=";
-    const char *option = argv[*i], *limit = NULL;
+    const char *option = words->argv[words->at], *limit = NULL;
     if (strcmp(option, "--json") == 0) {
         o->is_json = 1;
     } else if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
@@ -135,11 +146,11 @@ static int parse_option(struct options *o, int *i, int argc, char **argv, char *
     } else if (strncmp(option, REASON, sizeof REASON - 1) == 0) {
         o->reason = option + sizeof REASON - 1;
     } else if (strcmp(option, "--reason") == 0) {
-        o->reason = *i + 1 < argc ? argv[++*i] : "";
+        o->reason = next_value(words);
     } else if (strncmp(option, LIMIT, sizeof LIMIT - 1) == 0) {
         limit = option + sizeof LIMIT - 1;
     } else if (strcmp(option, "--limit") == 0) {
-        limit = *i + 1 < argc ? argv[++*i] : "";
+        limit = next_value(words);
     } else {
         return complain(error, size, "unknown option %.60s", option);
     }
@@ -198,18 +209,19 @@ static int check_whole(const struct options *o, char *error, size_t size)
 int options_parse(struct options *ret, int argc, char **argv, char *error, size_t error_size)
 {
     struct options o = {.command = COMMAND_COUNT};
-    for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-' && argv[i][1]) {
-            if (parse_option(&o, &i, argc, argv, error, error_size))
+    for (struct words words = {argv, argc, 1}; words.at < argc; words.at++) {
+        char *word = argv[words.at];
+        if (word[0] == '-' && word[1]) {
+            if (parse_option(&o, &words, error, error_size))
                 return -EINVAL;
         } else if (o.command == COMMAND_COUNT) {
-            o.command = find_command(argv[i]);
+            o.command = find_command(word);
             if (o.command == COMMAND_COUNT)
-                return complain(error, error_size, "unknown command %.60s", argv[i]);
+                return complain(error, error_size, "unknown command %.60s", word);
         } else if (COMMANDS[o.command].argument != ARG_NONE && !o.argument) {
-            o.argument = argv[i];
+            o.argument = word;
         } else {
-            return complain(error, error_size, "unexpected %.60s", argv[i]);
+            return complain(error, error_size, "unexpected %.60s", word);
         }
     }
     if (check_whole(&o, error, error_size))
