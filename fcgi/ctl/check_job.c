@@ -6,32 +6,17 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "ctl/ctl.h"
+#include "base/rds_reply.h"
+#include "ctl/findings.h"
 #include "ctl/job_snapshot.h"
 #include "order/life.h"
 #include "order/order.h"
 
 #define TEXT_SIZE 320
 
-static const char *const CHECK_NAMES[CHECK_COUNT] = {
-    [CHECK_TYPE] = "type",         [CHECK_ID] = "id",
-    [CHECK_PLACE] = "place",       [CHECK_DEAD] = "dead",
-    [CHECK_LIST] = "active_list",  [CHECK_HISTORY] = "history",
-    [CHECK_STEP] = "step",         [CHECK_EXPIRY] = "expiry",
-    [CHECK_INDEX] = "index",       [CHECK_LEDGER] = "ledger",
-    [CHECK_COUNTERS] = "counters", [CHECK_IDEM] = "idempotency",
-    [CHECK_USER] = "user_orders",  [CHECK_LIBRARY] = "library",
-};
-
-const char *check_name(enum check check)
-{
-    return CHECK_NAMES[check];
-}
-
 struct job_check {
     const struct job_snapshot *snapshot;
-    check_found_fn found;
-    void *arg;
+    struct findings *found;
     /* of an order whose last line of history can be read */
     struct order_change now;
     int64_t paid_ms; /* when its payment_status became what it is */
@@ -41,9 +26,9 @@ struct job_check {
     int is_unsound;
 };
 
-__attribute__((format(printf, 5, 6))) static void say(struct job_check *j, enum check check,
-                                                      enum fix fix, const char *repair,
-                                                      const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void report(struct job_check *j, enum check check,
+                                                         enum fix fix, const char *repair,
+                                                         const char *format, ...)
 {
     char text[TEXT_SIZE];
     va_list args;
@@ -55,7 +40,7 @@ __attribute__((format(printf, 5, 6))) static void say(struct job_check *j, enum 
     if (j->is_unsound)
         fix = FIX_NONE;
     struct problem problem = {check, fix, text, fix == FIX_NONE ? NULL : repair};
-    j->found(j->arg, j->snapshot->id, &problem);
+    findings_add(j->found, j->snapshot->id, &problem);
 }
 
 static const char *field(const struct job_check *j, const char *name)
@@ -77,11 +62,11 @@ static void name_places(const struct job_snapshot *snapshot, char out[TEXT_SIZE]
         int n;
         const char *name;
     } ALL[] = {
-        {snapshot->n_ready, "ready"},
-        {snapshot->n_active, "active"},
-        {snapshot->n_orphaned, "a stray list"},
-        {snapshot->n_delayed, "delayed"},
-        {snapshot->n_dead, "dead"},
+        {snapshot->n_at[AT_READY], "ready"},
+        {snapshot->n_at[AT_ACTIVE], "active"},
+        {snapshot->n_at[AT_ORPHANED], "a stray list"},
+        {snapshot->n_at[AT_DELAYED], "delayed"},
+        {snapshot->n_at[AT_DEAD], "dead"},
     };
     size_t at = 0;
     out[0] = '\0';
@@ -100,8 +85,8 @@ static void check_unwanted(struct job_check *j, const char *why)
     if (snapshot_n_places(j->snapshot) == 0)
         return;
     name_places(j->snapshot, places);
-    say(j, CHECK_PLACE, FIX_PLACE, "remove it from the queue", "%s, yet it is in %.200s", why,
-        places);
+    report(j, CHECK_PLACE, FIX_PLACE, "remove it from the queue", "%s, yet it is in %.200s", why,
+           places);
 }
 
 /* An unsettled job. Without a step no worker could go on, so it is left to people. */
@@ -113,29 +98,29 @@ static void check_place(struct job_check *j, int needs_review)
     char places[TEXT_SIZE];
 
     if (snapshot_n_places(snapshot) == 0)
-        say(j, CHECK_PLACE, fix, back, "lost: it is not settled and in no queue");
+        report(j, CHECK_PLACE, fix, back, "lost: it is not settled and in no queue");
     if (snapshot_n_places(snapshot) > 1) {
         name_places(snapshot, places);
-        say(j, CHECK_PLACE, fix, "keep it in one place", "it is in %.200s", places);
+        report(j, CHECK_PLACE, fix, "keep it in one place", "it is in %.200s", places);
     }
-    if (snapshot->n_orphaned)
-        say(j, CHECK_LIST, fix, "put it back to ready, if that worker has no heartbeat",
-            "it is in the list of worker %.60s, which is not registered: nobody reaps that",
-            snapshot->worker);
+    if (snapshot->n_at[AT_ORPHANED])
+        report(j, CHECK_LIST, fix, "put it back to ready, if that worker has no heartbeat",
+               "it is in the list of worker %.60s, which is not registered: nobody reaps that",
+               snapshot->worker);
 }
 
 static void check_dead(struct job_check *j, int needs_review)
 {
     const struct job_snapshot *snapshot = j->snapshot;
-    if (snapshot->n_dead && !needs_review)
-        say(j, CHECK_DEAD, field(j, "dead_reason") ? FIX_NONE : FIX_PLACE, "put it back to ready",
-            "it is in dead, but its status is %.40s",
-            field(j, "status") ? field(j, "status") : "-");
-    if (needs_review && snapshot_n_places(snapshot) == 1 && !snapshot->n_dead)
-        say(j, CHECK_DEAD, FIX_PLACE, "put it into dead", "it is needs_review, but in %s",
-            snapshot_place(snapshot));
+    if (snapshot->n_at[AT_DEAD] && !needs_review)
+        report(j, CHECK_DEAD, field(j, "dead_reason") ? FIX_NONE : FIX_PLACE,
+               "put it back to ready", "it is in dead, but its status is %.40s",
+               field(j, "status") ? field(j, "status") : "-");
+    if (needs_review && snapshot_n_places(snapshot) == 1 && !snapshot->n_at[AT_DEAD])
+        report(j, CHECK_DEAD, FIX_PLACE, "put it into dead", "it is needs_review, but in %s",
+               snapshot_place(snapshot));
     if (needs_review && !field(j, "resume_status"))
-        say(j, CHECK_DEAD, FIX_NONE, NULL, "it is needs_review without a status to go back to");
+        report(j, CHECK_DEAD, FIX_NONE, NULL, "it is needs_review without a status to go back to");
 }
 
 /* ---- statuses, step, history -------------------------------------------------------------------
@@ -146,9 +131,9 @@ static void check_step(struct job_check *j)
     const char *step = field(j, "step");
     if (life_has_step(&j->now, field(j, "resume_status"), step))
         return;
-    say(j, CHECK_STEP, FIX_NONE, NULL, "step %.40s does not fit %.40s, %s, %s",
-        step ? step : "(none)", order_status_name(j->now.status),
-        payment_status_name(j->now.payment), kitchen_status_name(j->now.kitchen));
+    report(j, CHECK_STEP, FIX_NONE, NULL, "step %.40s does not fit %.40s, %s, %s",
+           step ? step : "(none)", order_status_name(j->now.status),
+           payment_status_name(j->now.payment), kitchen_status_name(j->now.kitchen));
 }
 
 /* "order_placed paid pending 2026-11-22T11:00:58.123Z" */
@@ -183,8 +168,8 @@ static void check_history(struct job_check *j)
     int64_t version = rds_field_int_or(j->snapshot->hash, "version", 0);
     int n_lines = count_lines(j);
     if (version != n_lines || version < 1) {
-        say(j, CHECK_HISTORY, FIX_NONE, NULL, "version %lld, but %d lines of history",
-            (long long)version, n_lines);
+        report(j, CHECK_HISTORY, FIX_NONE, NULL, "version %lld, but %d lines of history",
+               (long long)version, n_lines);
         return;
     }
     for (int v = 1; v <= n_lines; v++) {
@@ -192,26 +177,27 @@ static void check_history(struct job_check *j)
         char name[16];
         snprintf(name, sizeof name, "v%d", v);
         if (line_parse(field(j, name), v, &j->now)) {
-            say(j, CHECK_HISTORY, FIX_NONE, NULL, "%s is missing or cannot be: %.120s", name,
-                field(j, name) ? field(j, name) : "(none)");
+            report(j, CHECK_HISTORY, FIX_NONE, NULL, "%s is missing or cannot be: %.120s", name,
+                   field(j, name) ? field(j, name) : "(none)");
             return;
         }
         if (v == 1 || j->now.payment != payment)
             j->paid_ms = clock_parse_rfc3339(j->now.at);
         if (v == 1 && (j->now.status != ORDER_PLACED || j->now.payment != PAYMENT_PENDING))
-            say(j, CHECK_HISTORY, FIX_NONE, NULL, "v1 is not a placed order: %.120s",
-                field(j, name));
+            report(j, CHECK_HISTORY, FIX_NONE, NULL, "v1 is not a placed order: %.120s",
+                   field(j, name));
     }
     j->is_readable = 1;
     if (!is(field(j, "status"), order_status_name(j->now.status)) ||
         !is(field(j, "payment_status"), payment_status_name(j->now.payment)) ||
         !is(field(j, "kitchen_status"), kitchen_status_name(j->now.kitchen)))
-        say(j, CHECK_HISTORY, FIX_NONE, NULL, "it is %.40s, %.40s, %.40s, but v%d says %s, %s, %s",
-            field(j, "status") ? field(j, "status") : "-",
-            field(j, "payment_status") ? field(j, "payment_status") : "-",
-            field(j, "kitchen_status") ? field(j, "kitchen_status") : "-", n_lines,
-            order_status_name(j->now.status), payment_status_name(j->now.payment),
-            kitchen_status_name(j->now.kitchen));
+        report(j, CHECK_HISTORY, FIX_NONE, NULL,
+               "it is %.40s, %.40s, %.40s, but v%d says %s, %s, %s",
+               field(j, "status") ? field(j, "status") : "-",
+               field(j, "payment_status") ? field(j, "payment_status") : "-",
+               field(j, "kitchen_status") ? field(j, "kitchen_status") : "-", n_lines,
+               order_status_name(j->now.status), payment_status_name(j->now.payment),
+               kitchen_status_name(j->now.kitchen));
 }
 
 /* ---- money -------------------------------------------------------------------------------------
@@ -222,11 +208,11 @@ static void check_captured(struct job_check *j)
     const struct redisReply *entry = j->snapshot->ledger;
     if (!is(rds_field(entry, "amount_cents"), field(j, "amount_cents")) ||
         !is(rds_field(entry, "currency"), field(j, "currency")))
-        say(j, CHECK_LEDGER, FIX_NONE, NULL, "captured %.20s %.8s, the order costs %.20s %.8s",
-            rds_field(entry, "amount_cents") ? rds_field(entry, "amount_cents") : "-",
-            rds_field(entry, "currency") ? rds_field(entry, "currency") : "-",
-            field(j, "amount_cents") ? field(j, "amount_cents") : "-",
-            field(j, "currency") ? field(j, "currency") : "-");
+        report(j, CHECK_LEDGER, FIX_NONE, NULL, "captured %.20s %.8s, the order costs %.20s %.8s",
+               rds_field(entry, "amount_cents") ? rds_field(entry, "amount_cents") : "-",
+               rds_field(entry, "currency") ? rds_field(entry, "currency") : "-",
+               field(j, "amount_cents") ? field(j, "amount_cents") : "-",
+               field(j, "currency") ? field(j, "currency") : "-");
 }
 
 /* What the ledger must say for each payment_status. */
@@ -256,11 +242,11 @@ static void check_payment(struct job_check *j, int64_t captures, int64_t refunds
         break;
     }
     if (!is_right)
-        say(j, CHECK_LEDGER, FIX_NONE, NULL,
-            "%s and %s, but the ledger has %s%lld captures, %lld refunds",
-            order_status_name(j->now.status), payment_status_name(j->now.payment),
-            field(j, "payment_key") ? "" : "no payment key: ", (long long)captures,
-            (long long)refunds);
+        report(j, CHECK_LEDGER, FIX_NONE, NULL,
+               "%s and %s, but the ledger has %s%lld captures, %lld refunds",
+               order_status_name(j->now.status), payment_status_name(j->now.payment),
+               field(j, "payment_key") ? "" : "no payment key: ", (long long)captures,
+               (long long)refunds);
 }
 
 static void check_ledger(struct job_check *j)
@@ -275,10 +261,10 @@ static void check_ledger(struct job_check *j)
     if (may_have_expired || is_leaving)
         return;
     if (captures > 1)
-        say(j, CHECK_LEDGER, FIX_NONE, NULL, "captured %lld times", (long long)captures);
+        report(j, CHECK_LEDGER, FIX_NONE, NULL, "captured %lld times", (long long)captures);
     if (refunds > captures)
-        say(j, CHECK_LEDGER, FIX_NONE, NULL, "refunded %lld times, captured %lld times",
-            (long long)refunds, (long long)captures);
+        report(j, CHECK_LEDGER, FIX_NONE, NULL, "refunded %lld times, captured %lld times",
+               (long long)refunds, (long long)captures);
     if (captures > 0)
         check_captured(j);
     /* What a person sent back, or found, by hand no ledger of ours knows. */
@@ -293,10 +279,10 @@ static void check_expiry(struct job_check *j, int is_over)
 {
     int64_t ttl_ms = j->snapshot->ttl_ms;
     if (is_over && ttl_ms == -1)
-        say(j, CHECK_EXPIRY, FIX_RECORD, "make it expire", "it is over, but never expires");
+        report(j, CHECK_EXPIRY, FIX_RECORD, "make it expire", "it is over, but never expires");
     if (!is_over && ttl_ms >= 0)
-        say(j, CHECK_EXPIRY, field(j, "step") ? FIX_RECORD : FIX_NONE, "keep it from expiring",
-            "it is not settled, but expires");
+        report(j, CHECK_EXPIRY, field(j, "step") ? FIX_RECORD : FIX_NONE, "keep it from expiring",
+               "it is not settled, but expires");
 }
 
 static void check_index(struct job_check *j)
@@ -304,8 +290,8 @@ static void check_index(struct job_check *j)
     if (j->snapshot->is_indexed)
         return;
     int is_dated = field(j, "created_at") && clock_parse_rfc3339(field(j, "created_at")) > 0;
-    say(j, CHECK_INDEX, is_dated ? FIX_RECORD : FIX_NONE, "add it to the index",
-        "it is not in the index");
+    report(j, CHECK_INDEX, is_dated ? FIX_RECORD : FIX_NONE, "add it to the index",
+           "it is not in the index");
 }
 
 /* ---- all together ------------------------------------------------------------------------------
@@ -315,8 +301,8 @@ static void check_update(struct job_check *j)
 {
     int is_over = snapshot_is_over(j->snapshot);
     if (!is_over && !is(field(j, "step"), "broadcast"))
-        say(j, CHECK_STEP, FIX_NONE, NULL, "an update has no step %.40s",
-            field(j, "step") ? field(j, "step") : "(none)");
+        report(j, CHECK_STEP, FIX_NONE, NULL, "an update has no step %.40s",
+               field(j, "step") ? field(j, "step") : "(none)");
     if (is_over)
         check_unwanted(j, "it is published");
     else
@@ -348,26 +334,26 @@ static void check_missing(struct job_check *j)
     check_unwanted(j, job_is_update(j->snapshot->id) ? "there is no such update"
                                                      : "there is no such order");
     if (j->snapshot->is_indexed)
-        say(j, CHECK_INDEX, FIX_RECORD, "remove it from the index",
-            "it is in the index, but there is no such order");
+        report(j, CHECK_INDEX, FIX_RECORD, "remove it from the index",
+               "it is in the index, but there is no such order");
 }
 
-void check_job(const struct job_snapshot *snapshot, check_found_fn found, void *arg)
+void check_job(const struct job_snapshot *snapshot, struct findings *found)
 {
-    struct job_check j = {.snapshot = snapshot, .found = found, .arg = arg};
+    struct job_check j = {.snapshot = snapshot, .found = found};
     if (snapshot->ttl_ms == -2) {
         check_missing(&j);
         return;
     }
     if (rds_len(snapshot->hash) == 0) {
-        say(&j, CHECK_TYPE, FIX_NONE, NULL, "its key does not hold a hash");
+        report(&j, CHECK_TYPE, FIX_NONE, NULL, "its key does not hold a hash");
         return;
     }
     if (!job_id_is_valid(snapshot->id))
-        say(&j, CHECK_ID, FIX_NONE, NULL, "this is not the form of an id");
+        report(&j, CHECK_ID, FIX_NONE, NULL, "this is not the form of an id");
     if (!is(field(&j, "id"), snapshot->id))
-        say(&j, CHECK_ID, FIX_NONE, NULL, "its own id is %.60s",
-            field(&j, "id") ? field(&j, "id") : "(none)");
+        report(&j, CHECK_ID, FIX_NONE, NULL, "its own id is %.60s",
+               field(&j, "id") ? field(&j, "id") : "(none)");
     if (job_is_update(snapshot->id))
         check_update(&j);
     else

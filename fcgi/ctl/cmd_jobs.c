@@ -1,15 +1,18 @@
-/* jobs ready|active|delayed|dead: what stands there, in the order in which it will be its turn. */
+/* jobs ready|active|delayed|dead: the jobs of one place, the next one first. */
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "ctl/doc.h"
+#include "ctl/names.h"
+#include "ctl/options.h"
 #include "ctl/output.h"
-#include "order/keys.h"
-#include "order/order.h"
+#include "ctl/redis.h"
 
 struct listing {
-    struct ctl *c;
+    struct rds_sync *redis;
+    int limit;
     struct json_object *rows;
     int64_t total;
 };
@@ -21,18 +24,21 @@ static void add_details(struct listing *l)
     for (size_t i = 0; i < n; i++) {
         struct json_object *row = json_object_array_get_idx(l->rows, i);
         const char *id = json_object_get_string(json_object_object_get(row, "id"));
-        rds_sync_put(l->c->redis, "HMGET", key_of_job(id).text, "step", "tries", "crashes",
-                     job_is_update(id) ? "accepted_at" : "created_at", "status", "dead_reason");
+        struct redis_command cmd;
+        command_job_fields(&cmd, id, "step", "tries", "crashes",
+                           job_is_update(id) ? "accepted_at" : "created_at", "status",
+                           "dead_reason");
+        rds_sync_queue(l->redis, &cmd);
     }
     for (size_t i = 0; i < n; i++) {
         struct json_object *row = json_object_array_get_idx(l->rows, i);
-        struct redisReply *reply = ask_next(l->c);
-        add_text(row, "step", rds_str(rds_at(reply, 0)));
-        add_int(row, "tries", rds_int_or(rds_at(reply, 1), 0));
-        add_int(row, "crashes", rds_int_or(rds_at(reply, 2), 0));
-        add_text(row, "created_at", rds_str(rds_at(reply, 3)));
-        add_text(row, "status", rds_str(rds_at(reply, 4)));
-        add_text(row, "reason", rds_str(rds_at(reply, 5)));
+        struct redisReply *reply = redis_next(l->redis);
+        doc_add_text(row, "step", rds_str(rds_at(reply, 0)));
+        json_add_int(row, "tries", rds_int_or(rds_at(reply, 1), 0));
+        json_add_int(row, "crashes", rds_int_or(rds_at(reply, 2), 0));
+        doc_add_text(row, "created_at", rds_str(rds_at(reply, 3)));
+        doc_add_text(row, "status", rds_str(rds_at(reply, 4)));
+        doc_add_text(row, "reason", rds_str(rds_at(reply, 5)));
         rds_sync_free(reply);
     }
 }
@@ -40,57 +46,65 @@ static void add_details(struct listing *l)
 static struct json_object *add_row(struct listing *l, const char *id)
 {
     struct json_object *row = json_object_new_object();
-    add_text(row, "id", id ? id : "");
+    doc_add_text(row, "id", id ? id : "");
     json_object_array_add(l->rows, row);
     return row;
 }
 
 static int room(const struct listing *l)
 {
-    return l->c->limit - (int)json_object_array_length(l->rows);
+    return l->limit - (int)json_object_array_length(l->rows);
+}
+
+static int64_t length(struct listing *l, const struct queue_part *part)
+{
+    struct redis_command cmd;
+    command_queue_length(&cmd, part);
+    struct redisReply *reply = redis_call(l->redis, &cmd);
+    int64_t n = rds_int_or(reply, 0);
+    rds_sync_free(reply);
+    return n;
 }
 
 /* Lists are taken from the right. */
-static void list_list(struct listing *l, const char *key, const char *worker)
+static void list_list(struct listing *l, enum queue_kind kind, const char *worker)
 {
-    char from[16];
-    struct redisReply *len = ask(l->c, "LLEN", key);
-    l->total += rds_int_or(len, 0);
-    rds_sync_free(len);
+    const struct queue_part part = {SHARD_HOME, kind, worker};
+    struct redis_command cmd;
+    l->total += length(l, &part);
     if (room(l) <= 0)
         return;
-    snprintf(from, sizeof from, "-%d", room(l));
-    struct redisReply *ids = ask(l->c, "LRANGE", key, from, "-1");
+    command_queue_range(&cmd, &part, -room(l), -1);
+    struct redisReply *ids = redis_call(l->redis, &cmd);
     for (size_t i = rds_len(ids); i > 0; i--) {
         struct json_object *row = add_row(l, rds_str(rds_at(ids, i - 1)));
         if (worker)
-            add_text(row, "worker", worker);
+            doc_add_text(row, "worker", worker);
     }
     rds_sync_free(ids);
 }
 
-static void list_set(struct listing *l, const char *key, const char *time_field)
+static void list_set(struct listing *l, enum queue_kind kind, const char *time_field)
 {
-    char to[16];
-    struct redisReply *len = ask(l->c, "ZCARD", key);
-    l->total = rds_int_or(len, 0);
-    rds_sync_free(len);
-    snprintf(to, sizeof to, "%d", l->c->limit - 1);
-    struct redisReply *all = ask(l->c, "ZRANGE", key, "0", to, "WITHSCORES");
+    const struct queue_part part = {SHARD_HOME, kind, NULL};
+    struct redis_command cmd;
+    l->total = length(l, &part);
+    command_queue_range(&cmd, &part, 0, l->limit - 1);
+    struct redisReply *all = redis_call(l->redis, &cmd);
     for (size_t i = 0; i + 1 < rds_len(all); i += 2) {
         struct json_object *row = add_row(l, rds_str(rds_at(all, i)));
         const char *score = rds_str(rds_at(all, i + 1));
-        add_time(row, time_field, score ? (int64_t)strtod(score, NULL) : 0);
+        doc_add_time(row, time_field, score ? (int64_t)strtod(score, NULL) : 0);
     }
     rds_sync_free(all);
 }
 
 static void list_active(struct listing *l)
 {
-    struct names workers = {NULL, 0, 0};
-    ask_workers(l->c, &workers);
+    struct names workers = {0};
+    redis_workers(l->redis, &workers);
     for (size_t i = 0; i < workers.n; i++)
-        list_list(l, key_of(KEY_ACTIVE_PREFIX, workers.items[i]).text, workers.items[i]);
+        list_list(l, QUEUE_ACTIVE, workers.items[i]);
     names_release(&workers);
 }
 
@@ -127,33 +141,33 @@ static const struct place *find_place(const char *name)
 static void list_place(struct listing *l, const char *name)
 {
     if (strcmp(name, "ready") == 0)
-        list_list(l, KEY_READY, NULL);
+        list_list(l, QUEUE_READY, NULL);
     else if (strcmp(name, "active") == 0)
         list_active(l);
     else if (strcmp(name, "delayed") == 0)
-        list_set(l, KEY_DELAYED, "due_at");
+        list_set(l, QUEUE_DELAYED, "due_at");
     else
-        list_set(l, KEY_DEAD, "dead_at");
+        list_set(l, QUEUE_DEAD, "dead_at");
     add_details(l);
 }
 
-int cmd_jobs(struct ctl *c)
+int cmd_jobs(struct rds_sync *redis, const struct options *options)
 {
-    const struct place *place = find_place(c->argument);
+    const struct place *place = find_place(options->argument);
     struct json_object *document = json_object_new_object();
-    add_text(document, "place", place->name);
-    struct listing l = {c, json_object_new_array(), 0};
+    doc_add_text(document, "place", place->name);
+    struct listing l = {redis, options->limit, json_object_new_array(), 0};
     list_place(&l, place->name);
     long long shown = (long long)json_object_array_length(l.rows);
-    add_int(document, "total", l.total);
-    add_int(document, "shown", shown);
+    json_add_int(document, "total", l.total);
+    json_add_int(document, "shown", shown);
     json_object_object_add(document, "jobs", l.rows);
-    if (c->is_json) {
+    if (options->is_json) {
         out_json(stdout, document);
     } else if (shown == 0) {
         printf("No jobs are %s.\n", place->name);
     } else {
-        out_table(stdout, l.rows, place->columns, place->n_columns, ask_now(c));
+        out_table(stdout, l.rows, place->columns, place->n_columns, redis_now_ms(redis));
         if (l.total > shown)
             printf("... %lld of %lld; more with --limit\n", shown, (long long)l.total);
     }

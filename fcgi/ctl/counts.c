@@ -1,16 +1,17 @@
-/* The counters against one another, against the places, and against the orders that were walked. */
+#include "ctl/counts.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "ctl/fsck.h"
-#include "order/keys.h"
+#include "ctl/redis.h"
 #include "order/store.h"
 
 #define REPAIR "set the counters to what is in the queue"
 
-void counts_read(struct ctl *c, struct counts *ret)
+void counts_read(struct rds_sync *redis, struct counts *ret)
 {
-    struct redisReply *hash = ask(c, "HGETALL", KEY_COUNT);
+    struct redisReply *hash = redis_ask(redis, command_counts);
     ret->placed = rds_field_int_or(hash, "placed", 0);
     ret->settled = rds_field_int_or(hash, "settled", 0);
     ret->delivered = rds_field_int_or(hash, "delivered", 0);
@@ -19,8 +20,8 @@ void counts_read(struct ctl *c, struct counts *ret)
     rds_sync_free(hash);
 }
 
-__attribute__((format(printf, 2, 3))) static void say(struct findings *findings, const char *format,
-                                                      ...)
+__attribute__((format(printf, 2, 3))) static void report(struct findings *findings,
+                                                         const char *format, ...)
 {
     char text[320];
     va_list args;
@@ -31,38 +32,31 @@ __attribute__((format(printf, 2, 3))) static void say(struct findings *findings,
     findings_add(findings, "", &problem);
 }
 
-void counts_check(struct ctl *c, struct findings *findings)
+void counts_check(struct rds_sync *redis, struct findings *findings)
 {
     struct store_stats s;
     struct counts n;
-    ask_stats(c, &s);
-    counts_read(c, &n);
+    redis_stats(redis, &s);
+    counts_read(redis, &n);
     int64_t expected = s.placed - s.settled + s.updates_pending;
     int64_t there = s.ready + s.active + s.delayed + s.dead;
     if (store_stats_violations(&s) != 0)
-        say(findings,
-            "placed %lld - settled %lld + updates %lld = %lld, but %lld jobs are in the queue",
-            (long long)s.placed, (long long)s.settled, (long long)s.updates_pending,
-            (long long)expected, (long long)there);
+        report(findings,
+               "placed %lld - settled %lld + updates %lld = %lld, but %lld jobs are in the queue",
+               (long long)s.placed, (long long)s.settled, (long long)s.updates_pending,
+               (long long)expected, (long long)there);
     if (n.settled != n.delivered + n.payment_failed + n.cancelled)
-        say(findings, "settled %lld, but delivered %lld + payment failed %lld + cancelled %lld",
-            (long long)n.settled, (long long)n.delivered, (long long)n.payment_failed,
-            (long long)n.cancelled);
+        report(findings, "settled %lld, but delivered %lld + payment failed %lld + cancelled %lld",
+               (long long)n.settled, (long long)n.delivered, (long long)n.payment_failed,
+               (long long)n.cancelled);
 }
 
 static void compare_one(struct fsck *f, const char *name, size_t walked, int64_t counted)
 {
     if ((int64_t)walked > counted)
-        findings_say(&f->findings, "", CHECK_COUNTERS, "%zu %s orders exist, but %lld were counted",
-                     walked, name, (long long)counted);
-}
-
-static int has_wrong_counters(const struct findings *findings)
-{
-    for (size_t i = 0; i < findings->n; i++)
-        if (findings->items[i].fix == FIX_COUNTS)
-            return 1;
-    return 0;
+        findings_report(&f->findings, "", CHECK_COUNTERS,
+                        "%zu %s orders exist, but %lld were counted", walked, name,
+                        (long long)counted);
 }
 
 /* An order counted before the walk was met by it, unless it has expired: so there may be fewer
@@ -77,13 +71,13 @@ void counts_compare(struct fsck *f, const struct counts *before, const struct co
     compare_one(f, "delivered", f->n_kind[KIND_DELIVERED], after->delivered);
     compare_one(f, "payment_failed", f->n_kind[KIND_PAYMENT_FAILED], after->payment_failed);
     compare_one(f, "cancelled", f->n_kind[KIND_CANCELLED], after->cancelled);
-    if (has_wrong_counters(&f->findings))
+    if (findings_have_fix(&f->findings, FIX_COUNTS))
         return;
     compare_one(f, "placed", all, after->placed);
     compare_one(f, "settled", all - f->n_kind[KIND_UNSETTLED], after->settled);
     if (unsettled < at_start - (after->settled - before->settled) ||
         unsettled > at_start + (after->placed - before->placed))
-        findings_say(&f->findings, "", CHECK_COUNTERS,
-                     "placed - settled says %lld unsettled orders, %lld were found",
-                     (long long)at_start, (long long)unsettled);
+        findings_report(&f->findings, "", CHECK_COUNTERS,
+                        "placed - settled says %lld unsettled orders, %lld were found",
+                        (long long)at_start, (long long)unsettled);
 }

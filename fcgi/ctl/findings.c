@@ -1,12 +1,28 @@
+#include "ctl/findings.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "ctl/fsck.h"
 
 #define TEXT_SIZE 512
+
+static const char *const CHECK_NAMES[CHECK_COUNT] = {
+    [CHECK_TYPE] = "type",         [CHECK_ID] = "id",
+    [CHECK_PLACE] = "place",       [CHECK_DEAD] = "dead",
+    [CHECK_LIST] = "active_list",  [CHECK_HISTORY] = "history",
+    [CHECK_STEP] = "step",         [CHECK_EXPIRY] = "expiry",
+    [CHECK_INDEX] = "index",       [CHECK_LEDGER] = "ledger",
+    [CHECK_COUNTERS] = "counters", [CHECK_IDEM] = "idempotency",
+    [CHECK_USER] = "user_orders",  [CHECK_LIBRARY] = "library",
+};
+
+const char *check_name(enum check check)
+{
+    return CHECK_NAMES[check];
+}
 
 void findings_add(struct findings *f, const char *id, const struct problem *problem)
 {
@@ -24,12 +40,7 @@ void findings_add(struct findings *f, const char *id, const struct problem *prob
     };
 }
 
-void findings_found(void *arg, const char *id, const struct problem *problem)
-{
-    findings_add(arg, id, problem);
-}
-
-void findings_say(struct findings *f, const char *id, enum check check, const char *format, ...)
+void findings_report(struct findings *f, const char *id, enum check check, const char *format, ...)
 {
     char text[TEXT_SIZE];
     va_list args;
@@ -38,6 +49,22 @@ void findings_say(struct findings *f, const char *id, enum check check, const ch
     va_end(args);
     struct problem problem = {check, FIX_NONE, text, NULL};
     findings_add(f, id, &problem);
+}
+
+int findings_have(const struct findings *f, enum check check)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->items[i].check == check)
+            return 1;
+    return 0;
+}
+
+int findings_have_fix(const struct findings *f, enum fix fix)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->items[i].fix == fix)
+            return 1;
+    return 0;
 }
 
 static int by_check(const void *a, const void *b)
@@ -76,5 +103,5 @@ void findings_release(struct findings *f)
     for (size_t i = 0; i < f->n; i++)
         release_one(&f->items[i]);
     free(f->items);
-    *f = (struct findings){NULL, 0, 0};
+    *f = (struct findings){0};
 }

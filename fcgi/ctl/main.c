@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "base/rds_sync.h"
 #include "base/version.h"
 #include "ctl/ctl.h"
 #include "ctl/options.h"
@@ -15,7 +16,7 @@
 #define PASSWORD_SIZE 256
 #define ERROR_SIZE 512
 
-static int (*const RUN[COMMAND_COUNT])(struct ctl *c) = {
+static cmd_fn *const RUN[COMMAND_COUNT] = {
     [COMMAND_STATUS] = cmd_status,   [COMMAND_ORDER] = cmd_order,     [COMMAND_JOBS] = cmd_jobs,
     [COMMAND_REQUEUE] = cmd_requeue, [COMMAND_DISCARD] = cmd_discard, [COMMAND_PAUSE] = cmd_pause,
     [COMMAND_RESUME] = cmd_resume,   [COMMAND_FSCK] = cmd_fsck,       [COMMAND_SETTLE] = cmd_settle,
@@ -59,20 +60,11 @@ int main(int argc, char **argv)
         options_print_help(stdout, options.command);
         return EXIT_OK;
     }
-    struct ctl c = {
-        .argument = options.argument,
-        .reason = options.reason,
-        .money = options.money,
-        .is_json = options.is_json,
-        .is_repairing = options.is_repairing,
-        .is_all = options.is_all,
-        .limit = options.limit,
-    };
     if (options_check_argument(&options, error, sizeof error))
         ctl_die("%s", error);
-    c.redis = open_redis();
-    int code = RUN[options.command](&c);
-    rds_sync_close(c.redis);
+    struct rds_sync *redis = open_redis();
+    int code = RUN[options.command](redis, &options);
+    rds_sync_close(redis);
     if (fflush(stdout) != 0)
         ctl_die("the output cannot be written: %s", strerror(errno));
     return code;

@@ -195,7 +195,7 @@ void out_table(FILE *out, struct json_object *rows, const struct column columns[
     free(widths);
 }
 
-/* ---- documents ------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 void out_json(FILE *out, struct json_object *document)
 {
@@ -204,55 +204,4 @@ void out_json(FILE *out, struct json_object *document)
                                                        JSON_C_TO_STRING_NOSLASHESCAPE),
           out);
     fputc('\n', out);
-}
-
-void add_text(struct json_object *object, const char *name, const char *text)
-{
-    if (!text) {
-        add_null(object, name);
-        return;
-    }
-    char *clean = out_clean(text); /* JSON must be UTF-8, whatever somebody wrote into Redis */
-    json_object_object_add(object, name, json_object_new_string(clean));
-    free(clean);
-}
-
-void add_int(struct json_object *object, const char *name, int64_t number)
-{
-    json_object_object_add(object, name, json_object_new_int64(number));
-}
-
-void add_bool(struct json_object *object, const char *name, int is_true)
-{
-    json_object_object_add(object, name, json_object_new_boolean(is_true));
-}
-
-void add_null(struct json_object *object, const char *name)
-{
-    json_object_object_add(object, name, NULL);
-}
-
-void add_time(struct json_object *object, const char *name, int64_t ms)
-{
-    char text[OUT_TIME_SIZE];
-    if (ms <= 0) {
-        add_null(object, name);
-        return;
-    }
-    out_time(ms, text);
-    add_text(object, name, text);
-}
-
-struct json_object *add_object(struct json_object *object, const char *name)
-{
-    struct json_object *child = json_object_new_object();
-    json_object_object_add(object, name, child);
-    return child;
-}
-
-struct json_object *add_array(struct json_object *object, const char *name)
-{
-    struct json_object *child = json_object_new_array();
-    json_object_object_add(object, name, child);
-    return child;
 }

@@ -1,5 +1,4 @@
-/* What tiffin-ctl prints. A command builds one JSON document; --json prints that, and otherwise
- * tables for people are made from the same document, so both always agree. */
+/* What tiffin-ctl prints: a command's document (doc.h) as JSON, or lines and tables for people. */
 #ifndef TIFFIN_CTL_OUTPUT_H
 #define TIFFIN_CTL_OUTPUT_H
 
@@ -53,15 +52,5 @@ const char *out_bold(void);
 const char *out_red(void);
 const char *out_green(void);
 const char *out_plain(void);
-
-/* Short names for building documents. NULL text and a negative number of add_ms become null. */
-void add_text(struct json_object *object, const char *name, const char *text);
-void add_int(struct json_object *object, const char *name, int64_t number);
-void add_bool(struct json_object *object, const char *name, int is_true);
-void add_null(struct json_object *object, const char *name);
-/* <name>_at: RFC 3339 text, null when ms is 0 or less. */
-void add_time(struct json_object *object, const char *name, int64_t ms);
-struct json_object *add_object(struct json_object *object, const char *name);
-struct json_object *add_array(struct json_object *object, const char *name);
 
 #endif

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/fsck.h"
+#include "ctl/check_job.h"
+#include "ctl/findings.h"
 #include "ctl/job_snapshot.h"
 #include "tests/unit/support/replies.h"
 
@@ -100,13 +101,13 @@ static struct job_snapshot snapshot_at(int version, const struct field changes[4
                                  .now_ms = NOW_MS,
                                  .ttl_ms = is_over ? 1000000 : -1,
                                  .is_indexed = 1,
-                                 .n_ready = !is_over};
+                                 .n_at[AT_READY] = !is_over};
 }
 
 static void run_checks(const struct job_snapshot *snapshot)
 {
     findings_release(&found);
-    check_job(snapshot, findings_found, &found);
+    check_job(snapshot, &found);
 }
 
 /* Exactly these checks are named, once each, by `fix`. */
@@ -134,21 +135,21 @@ static void test_places(void **state)
 {
     (void)state;
     struct job_snapshot snapshot = snapshot_at(1, NULL);
-    snapshot.n_ready = 0;
+    snapshot.n_at[AT_READY] = 0;
     expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_string_equal(found.items[0].repair, "put it back to ready");
-    snapshot.n_ready = 2;
+    snapshot.n_at[AT_READY] = 2;
     expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_non_null(strstr(found.items[0].text, "ready 2 times"));
-    snapshot.n_ready = snapshot.n_delayed = 1;
+    snapshot.n_at[AT_READY] = snapshot.n_at[AT_DELAYED] = 1;
     expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_non_null(strstr(found.items[0].text, "ready and delayed"));
-    snapshot.n_ready = snapshot.n_delayed = 0;
-    snapshot.n_active = 1;
+    snapshot.n_at[AT_READY] = snapshot.n_at[AT_DELAYED] = 0;
+    snapshot.n_at[AT_ACTIVE] = 1;
     run_checks(&snapshot);
     assert_int_equal(found.n, 0);
-    snapshot.n_active = 0;
-    snapshot.n_orphaned = 1;
+    snapshot.n_at[AT_ACTIVE] = 0;
+    snapshot.n_at[AT_ORPHANED] = 1;
     expect(&snapshot, CHECK_LIST, FIX_PLACE);
 }
 
@@ -156,7 +157,7 @@ static void test_settled_in_the_queue(void **state)
 {
     (void)state;
     struct job_snapshot snapshot = snapshot_at(7, NULL);
-    snapshot.n_ready = 1;
+    snapshot.n_at[AT_READY] = 1;
     expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_string_equal(found.items[0].repair, "remove it from the queue");
 }
@@ -180,20 +181,20 @@ static void test_dead(void **state)
                               {"v3", "needs_review paid pending" AT},
                               {"resume_status", "order_placed"}};
     struct job_snapshot snapshot = snapshot_at(2, review);
-    snapshot.n_ready = 0;
-    snapshot.n_dead = 1;
+    snapshot.n_at[AT_READY] = 0;
+    snapshot.n_at[AT_DEAD] = 1;
     run_checks(&snapshot);
     assert_int_equal(found.n, 0);
-    snapshot.n_dead = 0;
-    snapshot.n_ready = 1;
+    snapshot.n_at[AT_DEAD] = 0;
+    snapshot.n_at[AT_READY] = 1;
     expect(&snapshot, CHECK_DEAD, FIX_PLACE);
-    snapshot.n_ready = 0;
+    snapshot.n_at[AT_READY] = 0;
     expect(&snapshot, CHECK_PLACE, FIX_PLACE);
     assert_string_equal(found.items[0].repair, "put it into dead");
 
     snapshot = snapshot_at(2, NULL);
-    snapshot.n_ready = 0;
-    snapshot.n_dead = 1;
+    snapshot.n_at[AT_READY] = 0;
+    snapshot.n_at[AT_DEAD] = 1;
     expect(&snapshot, CHECK_DEAD, FIX_PLACE);
     snapshot.hash = order_at(2, (struct field[4]){{"dead_reason", "no answer"}});
     expect(&snapshot, CHECK_DEAD, FIX_NONE);
@@ -354,7 +355,7 @@ static void test_money_of_the_cancelled(void **state)
                                         .now_ms = NOW_MS,
                                         .ttl_ms = is_over ? 1 : -1,
                                         .is_indexed = 1,
-                                        .n_delayed = !is_over};
+                                        .n_at[AT_DELAYED] = !is_over};
         if (!CASES[i].is_right) {
             expect(&snapshot, CHECK_LEDGER, FIX_NONE);
             continue;
@@ -379,9 +380,9 @@ static void test_ids_and_types(void **state)
 static void test_what_never_was(void **state)
 {
     (void)state;
-    struct job_snapshot snapshot = {.id = ID, .ttl_ms = -2, .n_ready = 1};
+    struct job_snapshot snapshot = {.id = ID, .ttl_ms = -2, .n_at[AT_READY] = 1};
     expect(&snapshot, CHECK_PLACE, FIX_PLACE);
-    snapshot.n_ready = 0;
+    snapshot.n_at[AT_READY] = 0;
     snapshot.is_indexed = 1;
     expect(&snapshot, CHECK_INDEX, FIX_RECORD);
     snapshot.is_indexed = 0;
@@ -396,12 +397,12 @@ static void test_updates(void **state)
         .id = UPDATE,
         .hash = reply_words("id", UPDATE, "message", "Hello", "step", "broadcast"),
         .ttl_ms = -1,
-        .n_dead = 1};
+        .n_at[AT_DEAD] = 1};
     run_checks(&snapshot);
     assert_int_equal(found.n, 0); /* no status says that it is dead */
-    snapshot.n_dead = 0;
+    snapshot.n_at[AT_DEAD] = 0;
     expect(&snapshot, CHECK_PLACE, FIX_PLACE);
-    snapshot.n_delayed = 1;
+    snapshot.n_at[AT_DELAYED] = 1;
     snapshot.ttl_ms = 5;
     expect(&snapshot, CHECK_EXPIRY, FIX_RECORD);
     snapshot.hash = reply_words("id", UPDATE, "step", "published");

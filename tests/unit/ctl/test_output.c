@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/doc.h"
 #include "ctl/output.h"
 
 static void expect_age(int64_t age_ms, const char *text)
@@ -103,13 +104,13 @@ static void test_documents(void **state)
 {
     (void)state;
     struct json_object *object = json_object_new_object();
-    add_text(object, "text", "a\xff");
-    add_text(object, "none", NULL);
-    add_time(object, "at", INT64_C(1795345258123));
-    add_time(object, "never", 0);
-    add_bool(object, "good", 7);
-    add_int(add_object(object, "part"), "n", -1);
-    (void)add_array(object, "list");
+    doc_add_text(object, "text", "a\xff");
+    doc_add_text(object, "none", NULL);
+    doc_add_time(object, "at", INT64_C(1795345258123));
+    doc_add_time(object, "never", 0);
+    json_add_bool(object, "good", 7);
+    json_add_int(doc_add_object(object, "part"), "n", -1);
+    (void)doc_add_array(object, "list");
     assert_string_equal(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
                         "{\"text\":\"a?\",\"none\":null,\"at\":\"2026-11-22T11:00:58.123Z\","
                         "\"never\":null,\"good\":true,\"part\":{\"n\":-1},\"list\":[]}");

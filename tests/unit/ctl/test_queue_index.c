@@ -1,10 +1,7 @@
-/* Who stands where, and the list of findings. */
+/* Where in the queue an id is. */
 #include "tests/unit/support/test.h"
 
-#include <string.h>
-
-#include "ctl/fsck.h"
-#include "ctl/job_snapshot.h"
+#include "ctl/queue_index.h"
 
 static void test_places_of_an_id(void **state)
 {
@@ -23,8 +20,8 @@ static void test_places_of_an_id(void **state)
 
     struct job_snapshot snapshot = {.id = "b"};
     queue_index_fill(&s, &snapshot);
-    assert_int_equal(snapshot.n_ready, 2);
-    assert_int_equal(snapshot.n_dead, 1);
+    assert_int_equal(snapshot.n_at[AT_READY], 2);
+    assert_int_equal(snapshot.n_at[AT_DEAD], 1);
     assert_int_equal(snapshot_n_places(&snapshot), 3);
     assert_string_equal(snapshot_place(&snapshot), "several");
     snapshot = (struct job_snapshot){.id = "a"};
@@ -52,54 +49,11 @@ static void test_an_empty_queue(void **state)
     queue_index_release(&s);
 }
 
-static void test_findings(void **state)
-{
-    struct findings f = {NULL, 0, 0};
-    struct problem place = {CHECK_PLACE, FIX_PLACE, "lost", "put it back"};
-    (void)state;
-    findings_say(&f, "z", CHECK_LEDGER, "captured %d times", 2);
-    findings_add(&f, "b", &place);
-    findings_add(&f, "a", &place);
-    findings_add(&f, "b", &place);
-    findings_sort(&f);
-    assert_int_equal(f.n, 3);
-    assert_string_equal(f.items[0].id, "a");
-    assert_string_equal(f.items[1].id, "b");
-    assert_string_equal(f.items[2].text, "captured 2 times");
-    assert_null(f.items[2].repair);
-    assert_string_equal(f.items[0].repair, "put it back");
-    assert_string_equal(f.items[0].result, "found");
-    findings_release(&f);
-}
-
-static void test_every_check_has_a_name(void **state)
-{
-    (void)state;
-    for (int check = 0; check < CHECK_COUNT; check++) {
-        assert_non_null(check_name((enum check)check));
-        for (int other = 0; other < check; other++)
-            assert_string_not_equal(check_name((enum check)check), check_name((enum check)other));
-    }
-}
-
-static void test_names(void **state)
-{
-    struct names names = {NULL, 0, 0};
-    (void)state;
-    names_add(&names, "w1");
-    names_add(&names, "w2");
-    names_add(&names, "w1");
-    assert_int_equal(names.n, 2);
-    names_release(&names);
-    assert_int_equal(names.n, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places_of_an_id), cmocka_unit_test(test_an_empty_queue),
-        cmocka_unit_test(test_findings),        cmocka_unit_test(test_every_check_has_a_name),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_places_of_an_id),
+        cmocka_unit_test(test_an_empty_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
