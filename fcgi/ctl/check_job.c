@@ -1,3 +1,6 @@
+/* Each part of a job is checked by one function: its places in the queue, history and step, money,
+ * expiry and index. What cannot be trusted (id, history, step) is reported first, because nothing
+ * is repaired by it. */
 #include "ctl/check_job.h"
 
 #include <errno.h>
@@ -26,6 +29,7 @@ struct job_check {
     int is_unsound;
 };
 
+/* Adds a finding; repair: what `fix` does, dropped with it. */
 __attribute__((format(printf, 5, 6))) static void report(struct job_check *j, enum check check,
                                                          enum fix fix, const char *repair,
                                                          const char *format, ...)
@@ -123,8 +127,7 @@ static void check_dead(struct job_check *j, int needs_review)
         report(j, CHECK_DEAD, FIX_NONE, NULL, "it is needs_review without a status to go back to");
 }
 
-/* ---- statuses, step, history -------------------------------------------------------------------
- */
+/* ---- statuses, step, history ----------------------------------------------------------------- */
 
 static void check_step(struct job_check *j)
 {
@@ -200,8 +203,7 @@ static void check_history(struct job_check *j)
                kitchen_status_name(j->now.kitchen));
 }
 
-/* ---- money -------------------------------------------------------------------------------------
- */
+/* ---- money ----------------------------------------------------------------------------------- */
 
 static void check_captured(struct job_check *j)
 {
@@ -272,8 +274,7 @@ static void check_ledger(struct job_check *j)
         check_payment(j, captures, refunds);
 }
 
-/* ---- expiry and index --------------------------------------------------------------------------
- */
+/* ---- expiry and index ------------------------------------------------------------------------ */
 
 static void check_expiry(struct job_check *j, int is_over)
 {
@@ -294,8 +295,7 @@ static void check_index(struct job_check *j)
            "it is not in the index");
 }
 
-/* ---- all together ------------------------------------------------------------------------------
- */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static void check_update(struct job_check *j)
 {

@@ -48,8 +48,7 @@ struct redisReply *redis_next(struct rds_sync *redis)
     return rds_sync_is_lost(redis) ? good(redis, reply) : reply;
 }
 
-/* ---- what several commands ask ----------------------------------------------------------------
- */
+/* ---- what several commands ask --------------------------------------------------------------- */
 
 int64_t redis_time_ms(const struct redisReply *time)
 {

@@ -27,8 +27,7 @@ void redis_queue_id(struct rds_sync *redis, redis_build_fn build, const char *id
  * (rds_sync_error() says which). A lost connection ends the program. */
 struct redisReply *redis_next(struct rds_sync *redis);
 
-/* ---- what several commands ask ----------------------------------------------------------------
- */
+/* ---- what several commands ask --------------------------------------------------------------- */
 
 /* Now, by Redis' clock, in ms since the epoch; and a reply of command_time() as that, 0 = none. */
 int64_t redis_now_ms(struct rds_sync *redis);

@@ -2,7 +2,7 @@
  * whatever looks wrong is read again as a snapshot (walk_recheck), and only that counts.
  *
  * The order of the walks is what makes money provable on a living system: the ledger is read before
- * the orders. An order stores its payment key before the gateway is called, and keeps it for ever;
+ * the orders. An order stores its payment key before the gateway is called, and never drops it;
  * so the order of an entry that was seen carries its key whenever it is read later. */
 #ifndef TIFFIN_CTL_WALK_H
 #define TIFFIN_CTL_WALK_H
@@ -24,8 +24,7 @@ void walk_unknown_ids(struct fsck *f); /* what is in the queue and is no job */
 void walk_index(struct fsck *f);
 void walk_ledger(struct fsck *f); /* entries without an order, orders with the same key */
 
-/* ---- for the walks themselves (walk.c) --------------------------------------------------------
- */
+/* ---- for the walks themselves (walk.c) ------------------------------------------------------- */
 
 #define WALK_PAGE 1000 /* ids of a list read at once: Redis serves others in between */
 

@@ -89,8 +89,8 @@ static struct idem *read_idem(struct fsck *f, const struct redisReply *keys, siz
 static void on_idem(struct fsck *f, const struct redisReply *keys)
 {
     size_t n;
-    int64_t now_ms =
-        redis_now_ms(f->redis); /* before their TTLs: no key looks younger than its order */
+    /* Before their TTLs are read: no key looks younger than its order. */
+    int64_t now_ms = redis_now_ms(f->redis);
     struct idem *page = read_idem(f, keys, &n);
     for (size_t i = 0; i < n; i++) {
         check_idem(f, &page[i], now_ms);
