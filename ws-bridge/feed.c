@@ -38,6 +38,7 @@
 #include "ws-bridge/client.h"
 #include "ws-bridge/history.h"
 #include "ws-bridge/protocol.h"
+#include "ws-bridge/resume.h"
 #include "ws-bridge/room.h"
 
 #define BEAT_S 1.0
@@ -63,7 +64,6 @@ struct post {
 };
 
 static struct {
-    void (*on_moved)(void);
     struct ev_loop *loop;
     struct rds *commands, *channel;
     enum feed_state state;
@@ -125,7 +125,7 @@ static void hand_on(const struct chat_line *line)
 static void go_live(void)
 {
     set_state(FEED_LIVE);
-    feed.on_moved();
+    resume_all();
 }
 
 static void on_replayed(void *arg, const struct rds_result *result)
@@ -302,7 +302,7 @@ static void on_beaten(void *arg, const struct rds_result *result)
     }
     room_set_elsewhere(present - feed.reported);
     compare_with_newest();
-    feed.on_moved();
+    resume_all();
 }
 
 static void on_version(void *arg, const struct rds_result *result)
@@ -540,7 +540,7 @@ int64_t feed_beats(void)
     return feed.beats;
 }
 
-void feed_start(struct ev_loop *loop, void (*on_moved)(void))
+void feed_start(struct ev_loop *loop)
 {
     struct rds_options options = {
         .address = conf.redis,
@@ -551,7 +551,6 @@ void feed_start(struct ev_loop *loop, void (*on_moved)(void))
     };
     memset(&feed, 0, sizeof feed);
     feed.loop = loop;
-    feed.on_moved = on_moved;
     random_base32(feed.bridge, 16); /* new at each start */
     feed.commands = rds_new(loop, &options);
     options.client_name = "tiffin-ws-channel";

@@ -14,9 +14,7 @@ struct ev_loop;
 struct protocol_post;
 struct rds;
 
-/* on_moved: the feed has more than before, or is back: who waits for that may go on. It may be
- * called before any function of the feed returns. */
-void feed_start(struct ev_loop *loop, void (*on_moved)(void));
+void feed_start(struct ev_loop *loop);
 /* This bridge is about to go: tells the others so. */
 void feed_leave(void);
 void feed_stop(void);

@@ -173,7 +173,7 @@ static void run(struct ev_loop *loop, int listen_fd)
     clients_start(loop, &rules, &OWNER);
     room_start(loop);
     announce_start(loop);
-    feed_start(loop, resume_all);
+    feed_start(loop);
     process_metrics_start(loop, feed_rds(), "ws");
     listener_open(loop, listen_fd);
     log_info("listening on %s; messages up to %d bytes, %d a second of an address; Redis at %s",

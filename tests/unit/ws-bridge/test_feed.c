@@ -77,7 +77,7 @@ int64_t room_here(void)
     return 4;
 }
 
-static void on_moved(void)
+void resume_all(void)
 {
     said.n_live++;
 }
@@ -201,7 +201,7 @@ static void feed_up(int64_t n)
 {
     if (n)
         store(1, n);
-    feed_start(loop, on_moved);
+    feed_start(loop);
     UNTIL(!feed_trouble());
     assert_int_equal(feed_last(), n);
     assert_int_equal(said.n, 0);
@@ -239,7 +239,7 @@ static void the_logs_end_is_loaded(void **state)
     (void)state;
     store(1, HISTORY_KEPT + 40);
     assert_false(feed_is_loaded());
-    feed_start(loop, on_moved);
+    feed_start(loop);
     assert_non_null(feed_trouble());
     UNTIL(!feed_trouble());
     assert_true(feed_is_loaded());
@@ -375,7 +375,7 @@ static void all_of_the_log_is_lost_before_the_start(void **state)
 {
     (void)state;
     ASK("HSET", KEY_COUNT, "chat_messages", "9");
-    feed_start(loop, on_moved);
+    feed_start(loop);
     UNTIL(feed_last() == 9);
     store(10, 10);
     publish(10);
