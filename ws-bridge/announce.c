@@ -3,7 +3,7 @@
 #include <ev.h>
 
 #include "base/conf.h"
-#include "ws-bridge/feed.h"
+#include "ws-bridge/upstream.h"
 
 #define WINDOW_S 0.1
 
@@ -21,7 +21,7 @@ static void tell(struct crowd *c)
 {
     int64_t n = c->n;
     c->n = 0;
-    feed_announce(c->kind, n);
+    upstream_announce(c->kind, n);
 }
 
 static void on_window(struct ev_loop *loop, ev_timer *w, int revents)

@@ -112,7 +112,7 @@ static void drop(struct client *c)
     c->limit = NULL;
     close(c->io.fd);
     send_queue_release(&c->out);
-    TAILQ_INSERT_TAIL(&all.closed, c, link);
+    TAILQ_INSERT_TAIL(&all.closed, c, closed);
     all.n--;
 }
 
@@ -195,6 +195,11 @@ static void send_frame(struct client *c, int opcode, const char *payload, size_t
     mark_dirty(c);
 }
 
+void client_send_text(struct client *c, const char *text)
+{
+    send_frame(c, CHUNK_TEXT, text, strlen(text));
+}
+
 void client_pause(struct client *c, int is_paused)
 {
     if (c->is_paused == !!is_paused)
@@ -220,7 +225,7 @@ void clients_turn(void)
         after_flush(c);
     }
     while ((c = TAILQ_FIRST(&all.closed))) {
-        TAILQ_REMOVE(&all.closed, c, link);
+        TAILQ_REMOVE(&all.closed, c, closed);
         if (c->head)
             forget_head(c);
         frames_release(&c->frames); /* not before: drop() may be called from within them */
@@ -314,7 +319,6 @@ static void open_up(struct client *c, const struct handshake *h, const struct bu
     struct chunk *chunk = chunk_of_bytes(answer->data, answer->len);
     struct buf *head = c->head;
     c->is_json = h->is_json != 0;
-    c->after = h->after;
     c->limit = rate_limit_enter(h->address);
     enqueue(c, chunk);
     chunk_unref(chunk);
@@ -322,7 +326,7 @@ static void open_up(struct client *c, const struct handshake *h, const struct bu
     set_state(c, CLIENT_OPEN);
     wait_for(c, WAIT_PING);
     c->head = NULL;
-    all.owner->on_open(c);
+    all.owner->on_open(c, h->after);
     /* A client may have sent its first frames without waiting for the answer. */
     take_frames(c, head->data + h->n_bytes, head->len - h->n_bytes);
     buf_release(head);
@@ -437,7 +441,6 @@ void client_new(int fd)
     c->state = CLIENT_CONNECTING;
     c->head = mem_calloc(1, sizeof *c->head);
     c->head->max = HANDSHAKE_MAX_BYTES + READ_BYTES;
-    LIST_INIT(&c->posts);
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;
     ev_io_start(all.loop, &c->io);

@@ -1,48 +1,41 @@
-/* The bridge's two connections to Redis: one hears the chat's channel, the other asks and posts.
- * Every message of the chat comes out of here once, in the order of its id, whatever happens to
- * either of them. */
+/* The feed: every message of the chat comes out of here once (room_broadcast), in the order of its
+ * id, whatever happens to the connections to Redis. What has come over the channel and what stands
+ * in the log meet here. */
 #ifndef TIFFIN_WS_FEED_H
 #define TIFFIN_WS_FEED_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "order/chat.h"
 
-struct client;
-struct ev_loop;
-struct protocol_post;
 struct rds;
 
-void feed_start(struct ev_loop *loop);
-/* This bridge is about to go: tells the others so. */
-void feed_leave(void);
-void feed_stop(void);
+/* How far it is. */
+struct feed_position {
+    int is_loaded;       /* the log was read at least once: before that it is unknown what is new */
+    int64_t last;        /* id of the last message that came out, or was skipped */
+    int64_t newest;      /* id of the newest that Redis said it had */
+    int64_t newest_asks; /* how often it has said so */
+};
 
-/* For commands: history (resume.c), figures (order/process_metrics.h). */
-struct rds *feed_rds(void);
-/* Has the log been read at least once? Before that nobody can be told what is new. */
-int feed_is_loaded(void);
-/* How many messages to ask the log for, if n would do: fewer where they may be long. */
-int feed_look(int n);
-/* The last message that came out; and the newest that Redis has been heard to have. */
-int64_t feed_last(void);
-int64_t feed_newest(void);
-/* How often feed_newest() was asked of Redis so far. */
-int64_t feed_beats(void);
-/* What is wrong, in one line, or NULL: for /readyz. */
-const char *feed_trouble(void);
+/* commands: to read the log by. on_moved: who waits for the feed may go on; called when it is live
+ * (again), and whenever Redis has said what is newest. */
+void feed_start(struct rds *commands, void (*on_moved)(void));
+/* Both connections are up. Reads the log if nobody does: harmless when called again, and to be
+ * called again later, since a log that could not be read is not asked for again by itself. */
+void feed_connected(void);
+/* At least one is lost: what comes over the channel may have gaps from now on. */
+void feed_disconnected(void);
 
-/* Posts what a client said. It is answered by the feed itself; who gave a key is told when it is
- * stored. A failure is told to the client (JSON), or closes it 1013 (plain). The texts are copied.
- */
-void feed_post(struct client *c, const struct protocol_post *said);
-/* The client is open no more: its posts go on, their outcome is of no interest. */
-void feed_forget(struct client *c);
+/* A message or an update has come over the channel. */
+void feed_hear(const struct chat_line *line);
+/* Redis was asked when the last message was last_then, and said that the newest is this: a gap at
+ * the end of the feed shows so, and a log that was lost. */
+void feed_learn_newest(int64_t newest, int64_t last_then);
 
-/* A client came or went: the other bridges shall know their number soon. */
-void feed_count_changed(void);
-/* So many came or went: to all bridges, or at least to our own clients. */
-void feed_announce(enum chat_kind kind, int64_t n);
+/* Always the same struct, which stays up to date. */
+const struct feed_position *feed_position(void);
+/* Nothing is being read, and messages come out as they come in. */
+int feed_is_live(void);
 
 #endif

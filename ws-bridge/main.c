@@ -25,54 +25,65 @@
 #include "base/utf8.h"
 #include "order/process_metrics.h"
 #include "ws-bridge/announce.h"
+#include "ws-bridge/beat.h"
 #include "ws-bridge/client.h"
-#include "ws-bridge/feed.h"
 #include "ws-bridge/listener.h"
+#include "ws-bridge/posts.h"
 #include "ws-bridge/protocol.h"
 #include "ws-bridge/rate_limit.h"
 #include "ws-bridge/resume.h"
 #include "ws-bridge/room.h"
+#include "ws-bridge/upstream.h"
 
 #define HANDSHAKE_MS 5000
 #define CLOSE_MS 3000 /* from our close frame to the end */
 
 /* ---- what clients do ------------------------------------------------------------------------ */
 
-static void on_open(struct client *c)
+static void on_open(struct client *c, int64_t after)
 {
-    room_enter(c);
+    struct member *m = room_enter(c);
+    c->user = m;
     if (c->is_json)
-        resume_start(c);
+        resume_start(m, after);
     else
-        room_go_live(c);
-    feed_count_changed();
+        room_go_live(m);
+    beat_count_changed();
     announce(CHAT_JOIN);
+}
+
+static void on_drained(struct client *c)
+{
+    resume_proceed(c->user);
 }
 
 static void on_leave(struct client *c)
 {
-    resume_stop(c);
-    feed_forget(c);
-    room_leave(c);
-    feed_count_changed();
+    struct member *m = c->user;
+    resume_stop(m);
+    posts_forget(&m->posts);
+    room_leave(m);
+    c->user = NULL;
+    beat_count_changed();
     announce(CHAT_LEAVE);
 }
 
-static void tell_error(struct client *c, const char *code, const char *text, const char *key)
+static void send_error(struct client *c, const char *code, const char *text, const char *key)
 {
     char *json = protocol_error_json(code, text, key);
-    room_send_json(c, json);
+    client_send_text(c, json);
     free(json);
 }
 
-/* More than all of them together may say would throw off who listens over a slow line. So whoever
- * says it is told: nothing is lost in silence. */
+/* More than the room's rate would make slow clients fall behind until they are closed. So the
+ * sender is told instead: nothing is lost in silence. */
 static void submit(struct client *c, const struct protocol_post *post)
 {
+    struct member *m = c->user;
     if (rate_limit_take_room(post->text_len + strlen(post->user)))
-        feed_post(c, post);
+        posts_send(&m->posts, post);
     else if (c->is_json)
-        tell_error(c, "busy", "The chat is busy: the message was not sent. Please try again.",
+        send_error(c, "busy", "The chat is busy: the message was not sent. Please try again.",
                    post->key);
     else
         client_close(c, WS_TRY_LATER, "the chat is busy");
@@ -97,7 +108,7 @@ static void on_text(struct client *c, const char *text, size_t n)
     }
     const char *wrong = protocol_post_parse(text, n, &post);
     if (wrong)
-        tell_error(c, "bad_message", wrong, post.key);
+        send_error(c, "bad_message", wrong, post.key);
     else if (post.text_len)
         submit(c, &post);
     protocol_post_release(&post);
@@ -105,11 +116,11 @@ static void on_text(struct client *c, const char *text, size_t n)
 
 static const struct client_owner OWNER = {.on_open = on_open,
                                           .on_text = on_text,
-                                          .on_drained = resume_proceed,
+                                          .on_drained = on_drained,
                                           .on_leave = on_leave,
-                                          .trouble = feed_trouble};
+                                          .trouble = upstream_trouble};
 
-/* Runs after all other callbacks of a turn: what was said in it goes out. */
+/* Runs after all other callbacks of a turn: what was broadcast in it goes out. */
 static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 {
     (void)loop, (void)w, (void)revents;
@@ -118,12 +129,12 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 
 /* ---- stopping ------------------------------------------------------------------------------- */
 
-/* Closes everybody 1001, spread over most of the drain time. */
+/* Closes all 1001, spread over most of the drain time. */
 static void stop(void)
 {
     log_info("stopping: %zu clients, %d ms for them to go", clients_n(), conf.drain_ms);
     listener_close();
-    feed_leave();
+    upstream_leave();
     room_drain(conf.drain_ms * 7 / 10);
 }
 
@@ -173,8 +184,10 @@ static void run(struct ev_loop *loop, int listen_fd)
     clients_start(loop, &rules, &OWNER);
     room_start(loop);
     announce_start(loop);
-    feed_start(loop);
-    process_metrics_start(loop, feed_rds(), "ws");
+    upstream_start(loop, resume_all);
+    posts_start(upstream_commands());
+    resume_init(upstream_commands());
+    process_metrics_start(loop, upstream_commands(), "ws");
     listener_open(loop, listen_fd);
     log_info("listening on %s; messages up to %d bytes, %d a second of an address; Redis at %s",
              conf.ws_listen, conf.chat_max_bytes, conf.chat_rate, conf.redis);
@@ -183,9 +196,10 @@ static void run(struct ev_loop *loop, int listen_fd)
     listener_close();
     clients_stop();
     announce_flush();
-    ev_run(loop, EVRUN_NOWAIT); /* what was said of them leaves for Redis */
+    ev_run(loop, EVRUN_NOWAIT); /* the announcements leave for Redis */
     announce_stop();
-    feed_stop();
+    upstream_stop();
+    posts_stop();
     room_stop();
     drain_release(loop);
 }

@@ -3,38 +3,43 @@
  * room. Both are compared in one turn of the loop, so nothing can fall between them, and no id is
  * sent twice.
  *
- * An id that the feed has not come to yet is a client of a bridge that was faster than this one: it
- * waits. An id that Redis itself has never given is none: such a client begins like a new one. */
+ * An id that the feed has not come to yet was given by a bridge that is faster than this one: the
+ * client waits. An id that Redis itself has not given is invented, or was lost with Redis' data:
+ * such a client begins like a new one. */
 #include "ws-bridge/resume.h"
 
 #include <stdlib.h>
 
+#include "base/conf.h"
 #include "base/mem.h"
 #include "base/rds.h"
 #include "order/chat.h"
+#include "ws-bridge/chat_log.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/history.h"
 #include "ws-bridge/protocol.h"
 #include "ws-bridge/room.h"
 
-#define JOIN_MESSAGES 50   /* for who is new */
-#define BEATS_TO_BELIEVE 2 /* answers from Redis before an id is taken for invented */
+#define JOIN_MESSAGES 50  /* that a new client gets */
+#define ASKS_TO_BELIEVE 2 /* answers from Redis before an id is taken for invented */
 
 struct resume {
-    struct client *client;
-    int has_begun;   /* `at` is decided */
-    int64_t at;      /* the last id that it was given, or had */
-    int is_complete; /* nothing before the next frame is missing */
-    int has_frame;   /* it was given one: everybody gets at least an empty one */
-    int64_t beats;   /* of the feed, when it came */
+    struct member *member;
+    int64_t after;       /* what it asked for; -1 = it is new */
+    int has_begun;       /* `at` is decided */
+    int64_t at;          /* the last id that it was given, or had */
+    int is_complete;     /* nothing before the next frame is missing */
+    int has_frame;       /* it was given one: each gets at least an empty one */
+    int64_t newest_asks; /* the feed's, when it came */
     struct rds_cmd *reading;
 };
 
-static void finish(struct client *c)
+static struct rds *commands;
+
+static int64_t feed_last(void)
 {
-    resume_stop(c);
-    room_go_live(c);
+    return feed_position()->last;
 }
 
 static void begin_as_new(struct resume *r)
@@ -48,35 +53,35 @@ static void begin_as_new(struct resume *r)
         r->at = feed_last();
 }
 
-/* 0: it waits. */
+/* -> has it begun? Else it waits. */
 static int begin(struct resume *r)
 {
-    const struct client *c = r->client;
-    if (c->after < 0) {
+    const struct feed_position *feed = feed_position();
+    if (r->after < 0) {
         begin_as_new(r);
-    } else if (c->after <= feed_last()) {
+    } else if (r->after <= feed->last) {
         r->has_begun = 1;
-        r->at = c->after;
-    } else if (c->after > feed_newest() && feed_beats() >= r->beats + BEATS_TO_BELIEVE) {
+        r->at = r->after;
+    } else if (r->after > feed->newest && feed->newest_asks >= r->newest_asks + ASKS_TO_BELIEVE) {
         begin_as_new(r);
         r->is_complete = 0;
     }
     return r->has_begun;
 }
 
-/* May close the client (too slow), and r is then gone. */
+/* Takes over the frame. May close the client (too slow): r and its member are gone then. */
 static void give(struct resume *r, struct chunk *frame, int64_t last)
 {
     r->at = last;
     r->has_frame = 1;
     r->is_complete = 1;
-    client_send(r->client, frame);
+    client_send(r->member->client, frame);
     chunk_unref(frame);
 }
 
 /* ---- out of Redis --------------------------------------------------------------------------- */
 
-/* What lies before this id is not to be had: it was trimmed, lost or cannot be read. */
+/* What lies before this id cannot be replayed: it was trimmed, lost or is not readable. */
 static void skip_to(struct resume *r, int64_t id)
 {
     if (id > r->at + 1) {
@@ -123,11 +128,12 @@ static int64_t fill(struct resume *r, const struct redisReply *entries, struct h
 static void on_read(void *arg, const struct rds_result *result)
 {
     struct resume *r = arg;
-    struct client *c = r->client;
+    struct member *m = r->member;
+    const struct client *c = m->client;
     struct history_frame f;
     r->reading = NULL;
     if (result->outcome != RDS_OK)
-        return; /* the next beat, or the feed's return, tries again */
+        return; /* tried again when the feed moves */
     history_frame_begin(&f);
     int64_t last = fill(r, result->reply, &f);
     if (last) {
@@ -136,48 +142,65 @@ static void on_read(void *arg, const struct rds_result *result)
         buf_release(&f.json);
         skip_past(r, result->reply);
     }
-    resume_proceed(c);
+    if (c->state == CLIENT_OPEN)
+        resume_proceed(m);
 }
 
 /* ---- going on ------------------------------------------------------------------------------- */
 
-/* A hole at the very end is told by a frame that is empty. */
+/* A gap at the very end is told by a frame that is empty. */
 static int has_all(const struct resume *r)
 {
     return r->at >= feed_last() && r->has_frame && r->is_complete;
 }
 
-void resume_proceed(struct client *c)
+static int is_in_memory(int64_t id)
 {
-    struct resume *r = c->resume;
-    if (!r || r->reading || !feed_is_loaded() || (!r->has_begun && !begin(r)))
+    return history_first() && id >= history_first();
+}
+
+/* The log was lost meanwhile, and its ids begin anew. */
+static void begin_anew_if_lost(struct resume *r)
+{
+    if (r->at <= feed_last())
         return;
-    if (r->at > feed_last()) { /* the log was lost meanwhile, and its ids begin anew */
-        begin_as_new(r);
-        r->is_complete = 0;
-    }
-    while (c->state == CLIENT_OPEN && !has_all(r)) {
+    begin_as_new(r);
+    r->is_complete = 0;
+}
+
+void resume_proceed(struct member *m)
+{
+    struct resume *r = m->resume;
+    const struct client *c = m->client;
+    if (!r || r->reading || !feed_position()->is_loaded || (!r->has_begun && !begin(r)))
+        return;
+    begin_anew_if_lost(r);
+    while (!has_all(r)) {
         if (c->out.bytes > 0 && r->has_frame)
             return; /* goes on when it has left: on_drained */
-        if (r->at < feed_last() && (!history_first() || r->at + 1 < history_first())) {
-            r->reading = chat_after(feed_rds(), r->at, feed_look(HISTORY_PER_FRAME), on_read, r);
+        if (r->at < feed_last() && !is_in_memory(r->at + 1)) {
+            int n = chat_log_read_limit(HISTORY_PER_FRAME, conf.chat_max_bytes);
+            r->reading = chat_after(commands, r->at, n, on_read, r);
             return;
         }
         int64_t last;
         struct chunk *frame = history_chunk(r->at, r->is_complete, &last);
         give(r, frame, last);
+        if (c->state != CLIENT_OPEN)
+            return;
     }
-    if (c->state == CLIENT_OPEN)
-        finish(c);
+    resume_stop(m);
+    room_go_live(m);
 }
 
-void resume_start(struct client *c)
+void resume_start(struct member *m, int64_t after)
 {
-    c->resume = mem_calloc(1, sizeof *c->resume);
-    c->resume->client = c;
-    c->resume->is_complete = 1;
-    c->resume->beats = feed_beats();
-    resume_proceed(c);
+    m->resume = mem_calloc(1, sizeof *m->resume);
+    m->resume->member = m;
+    m->resume->after = after;
+    m->resume->is_complete = 1;
+    m->resume->newest_asks = feed_position()->newest_asks;
+    resume_proceed(m);
 }
 
 void resume_all(void)
@@ -185,11 +208,16 @@ void resume_all(void)
     room_each_waiting(resume_proceed);
 }
 
-void resume_stop(struct client *c)
+void resume_stop(struct member *m)
 {
-    if (!c->resume)
+    if (!m->resume)
         return;
-    rds_cancel(c->resume->reading);
-    free(c->resume);
-    c->resume = NULL;
+    rds_cancel(m->resume->reading);
+    free(m->resume);
+    m->resume = NULL;
+}
+
+void resume_init(struct rds *rds)
+{
+    commands = rds;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
+#include "base/mem.h"
 #include "ws-bridge/client.h"
 #include "ws-bridge/history.h"
 #include "ws-bridge/protocol.h"
@@ -13,16 +13,18 @@
 #define DRAIN_TICK_S 0.02
 #define PAUSE_TIMES 4
 #define PAUSE_MAX_US 25000
-#define BATCH_ROOM 2048   /* bytes that a chunk of one turn begins with */
-#define BATCH_BYTES 65536 /* it is handed out early when it has so many */
+#define BATCH_ROOM 2048   /* bytes that a batch begins with */
+#define BATCH_BYTES 65536 /* it is fanned out early when it has so many */
 
-enum { PLAIN, JSON, LANGUAGES };
+enum { PLAIN, JSON, PROTOCOLS };
+
+TAILQ_HEAD(member_list, member);
 
 static struct {
     struct ev_loop *loop;
-    struct client_list live[LANGUAGES], waiting;
-    size_t n_live[LANGUAGES];
-    struct chunk *batch[LANGUAGES]; /* said and not handed out; NULL = nothing */
+    struct member_list live[PROTOCOLS], waiting;
+    size_t n_live[PROTOCOLS];
+    struct chunk *batch[PROTOCOLS]; /* broadcast and not fanned out; NULL = nothing */
     ev_timer pause;
     int64_t quiet_until_us;
     int64_t here, elsewhere;
@@ -33,62 +35,67 @@ static struct {
 
 /* ---- who is here ---------------------------------------------------------------------------- */
 
-void room_enter(struct client *c)
+struct member *room_enter(struct client *c)
 {
+    struct member *m = mem_calloc(1, sizeof *m);
+    m->client = c;
+    posts_init(&m->posts, c);
+    TAILQ_INSERT_TAIL(&room.waiting, m, link);
     room.here++;
-    c->is_live = 0;
-    TAILQ_INSERT_TAIL(&room.waiting, c, link);
+    return m;
 }
 
-/* The client may be closed meanwhile (too slow), and is then out of the list. */
-static void hand_out(int language)
+/* A client that is too slow is closed by this, and its member is out of the list then. */
+static void fan_out(int protocol)
 {
-    struct client *c, *next;
-    struct chunk *chunk = room.batch[language];
+    struct member *m, *next;
+    struct chunk *chunk = room.batch[protocol];
     if (!chunk)
         return;
-    room.batch[language] = NULL;
-    for (c = TAILQ_FIRST(&room.live[language]); c; c = next) {
-        next = TAILQ_NEXT(c, link);
-        client_send(c, chunk);
+    room.batch[protocol] = NULL;
+    for (m = TAILQ_FIRST(&room.live[protocol]); m; m = next) {
+        next = TAILQ_NEXT(m, link);
+        client_send(m->client, chunk);
     }
     chunk_unref(chunk);
 }
 
-void room_go_live(struct client *c)
+void room_go_live(struct member *m)
 {
-    if (c->is_live || c->state != CLIENT_OPEN)
+    struct client *c = m->client;
+    if (m->is_live)
         return;
-    hand_out(c->is_json);
-    TAILQ_REMOVE(&room.waiting, c, link);
-    TAILQ_INSERT_TAIL(&room.live[c->is_json], c, link);
+    fan_out(c->is_json);
+    TAILQ_REMOVE(&room.waiting, m, link);
+    TAILQ_INSERT_TAIL(&room.live[c->is_json], m, link);
     room.n_live[c->is_json]++;
-    c->is_live = 1;
+    m->is_live = 1;
     if (!c->is_json)
         return;
     char *json = protocol_presence_json(room_present());
-    room_send_json(c, json);
+    client_send_text(c, json);
     free(json);
 }
 
-void room_leave(struct client *c)
+void room_leave(struct member *m)
 {
-    room.here--;
-    if (c->is_live) {
-        TAILQ_REMOVE(&room.live[c->is_json], c, link);
-        room.n_live[c->is_json]--;
+    int protocol = m->client->is_json;
+    if (m->is_live) {
+        TAILQ_REMOVE(&room.live[protocol], m, link);
+        room.n_live[protocol]--;
     } else {
-        TAILQ_REMOVE(&room.waiting, c, link);
+        TAILQ_REMOVE(&room.waiting, m, link);
     }
-    c->is_live = 0;
+    room.here--;
+    free(m);
 }
 
-void room_each_waiting(void (*fn)(struct client *c))
+void room_each_waiting(void (*fn)(struct member *m))
 {
-    struct client *c, *next;
-    for (c = TAILQ_FIRST(&room.waiting); c; c = next) {
-        next = TAILQ_NEXT(c, link);
-        fn(c);
+    struct member *m, *next;
+    for (m = TAILQ_FIRST(&room.waiting); m; m = next) {
+        next = TAILQ_NEXT(m, link);
+        fn(m);
     }
 }
 
@@ -102,7 +109,7 @@ int64_t room_present(void)
     return room.here + room.elsewhere;
 }
 
-/* The newcomers of this turn have just been told; the others hear it when it has changed. */
+/* Who went live in this turn has just been told; the others are told when it has changed. */
 void room_set_elsewhere(int64_t n)
 {
     room.elsewhere = n < 0 ? 0 : n;
@@ -114,16 +121,16 @@ void room_set_elsewhere(int64_t n)
     free(json);
 }
 
-/* ---- what is said --------------------------------------------------------------------------- */
+/* ---- broadcasts ----------------------------------------------------------------------------- */
 
-static void say(int language, const char *a, size_t n_a, const char *b, size_t n_b)
+static void add_to_batch(int protocol, const char *a, size_t n_a, const char *b, size_t n_b)
 {
-    if (!room.n_live[language])
+    if (!room.n_live[protocol])
         return;
-    struct chunk *batch = room.batch[language] ? room.batch[language] : chunk_new(BATCH_ROOM);
-    room.batch[language] = chunk_add(batch, CHUNK_TEXT, a, n_a, b, n_b);
-    if (room.batch[language]->len >= BATCH_BYTES)
-        hand_out(language);
+    struct chunk *batch = room.batch[protocol] ? room.batch[protocol] : chunk_new(BATCH_ROOM);
+    room.batch[protocol] = chunk_add(batch, CHUNK_TEXT, a, n_a, b, n_b);
+    if (room.batch[protocol]->len >= BATCH_BYTES)
+        fan_out(protocol);
 }
 
 void room_broadcast(const struct chat_line *line)
@@ -134,17 +141,17 @@ void room_broadcast(const struct chat_line *line)
     if (room.n_live[PLAIN]) {
         size_t text_len;
         char *text = protocol_message_text(line, &text_len);
-        say(PLAIN, prefix, strlen(prefix), text, text_len);
+        add_to_batch(PLAIN, prefix, strlen(prefix), text, text_len);
         free(text);
     }
-    say(JSON, json, len, NULL, 0);
+    add_to_batch(JSON, json, len, NULL, 0);
     history_add(line->id, json, len);
 }
 
 void room_broadcast_crowd(enum chat_kind kind, int64_t n)
 {
     const char *text = protocol_crowd_text(kind, n);
-    say(PLAIN, text, strlen(text), NULL, 0);
+    add_to_batch(PLAIN, text, strlen(text), NULL, 0);
     if (!room.n_live[JSON])
         return;
     char *json = protocol_crowd_json(kind, n, room_present());
@@ -154,20 +161,13 @@ void room_broadcast_crowd(enum chat_kind kind, int64_t n)
 
 void room_broadcast_json(const char *json)
 {
-    say(JSON, json, strlen(json), NULL, 0);
-}
-
-void room_send_json(struct client *c, const char *json)
-{
-    struct chunk *chunk = chunk_of(CHUNK_TEXT, json, strlen(json));
-    client_send(c, chunk);
-    chunk_unref(chunk);
+    add_to_batch(JSON, json, strlen(json), NULL, 0);
 }
 
 /* A write to each of a thousand clients costs milliseconds, here and again in nginx, however little
- * is written. So after handing out we wait PAUSE_TIMES as long as that took, and what is said
- * meanwhile goes out in one piece: the fuller the room, the larger the pieces. Whatever is said
- * after a pause goes out at once. */
+ * is written. So fan-out is throttled: after one we wait PAUSE_TIMES as long as it took, and what
+ * is broadcast meanwhile goes out in one piece. The fuller the room, the larger the pieces; what is
+ * broadcast after a pause goes out at once. */
 void room_turn(void)
 {
     int64_t began = clock_mono_us();
@@ -183,8 +183,8 @@ void room_turn(void)
         }
         return;
     }
-    hand_out(PLAIN);
-    hand_out(JSON);
+    fan_out(PLAIN);
+    fan_out(JSON);
     clients_turn();
     int64_t pause_us = (clock_mono_us() - began) * PAUSE_TIMES;
     room.quiet_until_us = clock_mono_us() + (pause_us < PAUSE_MAX_US ? pause_us : PAUSE_MAX_US);
@@ -198,7 +198,7 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *w, int revents)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-static struct client *anyone(void)
+static struct member *anyone(void)
 {
     if (!TAILQ_EMPTY(&room.live[PLAIN]))
         return TAILQ_FIRST(&room.live[PLAIN]);
@@ -213,9 +213,9 @@ static void on_drain(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop, (void)w, (void)revents;
     int64_t ticks = (room.drain_end_ms - clock_mono_ms()) / (int64_t)(DRAIN_TICK_S * 1000);
     int64_t n = room.here / (ticks > 0 ? ticks : 1) + 1;
-    struct client *c;
-    while (n-- > 0 && (c = anyone()))
-        client_close(c, WS_GOING_AWAY, "the chat moves to another process");
+    struct member *m;
+    while (n-- > 0 && (m = anyone()))
+        client_close(m->client, WS_GOING_AWAY, "the chat moves to another process");
 }
 
 void room_drain(int ms)
@@ -229,7 +229,7 @@ void room_start(struct ev_loop *loop)
 {
     room.loop = loop;
     TAILQ_INIT(&room.waiting);
-    for (int i = 0; i < LANGUAGES; i++)
+    for (int i = 0; i < PROTOCOLS; i++)
         TAILQ_INIT(&room.live[i]);
     ev_init(&room.drain, on_drain);
     ev_init(&room.pause, on_pause_over);
@@ -239,7 +239,7 @@ void room_stop(void)
 {
     ev_timer_stop(room.loop, &room.drain);
     ev_timer_stop(room.loop, &room.pause);
-    for (int i = 0; i < LANGUAGES; i++) {
+    for (int i = 0; i < PROTOCOLS; i++) {
         chunk_unref(room.batch[i]);
         room.batch[i] = NULL;
     }

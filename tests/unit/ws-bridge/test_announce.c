@@ -1,4 +1,4 @@
-/* Comings and goings: the first at once, what follows within the window as one line. The feed is a
+/* Comings and goings: the first at once, what follows within the window as one line. Upstream is a
  * list here: what is told it stands in it. */
 #include "tests/unit/support/test.h"
 
@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "ws-bridge/announce.h"
-#include "ws-bridge/feed.h"
+#include "ws-bridge/upstream.h"
 
 #define TOLD_MAX 16
 #define WAIT_MS 60000 /* reached only when it will never come */
@@ -19,7 +19,7 @@ static struct {
 } told[TOLD_MAX];
 static size_t n_told;
 
-void feed_announce(enum chat_kind kind, int64_t n)
+void upstream_announce(enum chat_kind kind, int64_t n)
 {
     assert_true(n_told < TOLD_MAX);
     told[n_told].kind = kind;

@@ -27,8 +27,9 @@ static char in[1 << 20];
 static size_t n_in;
 static int has_end;
 
-static void on_open(struct client *c)
+static void on_open(struct client *c, int64_t after)
 {
+    (void)after;
     opened = c;
     n_opened++;
 }

@@ -2,20 +2,16 @@
  * log (a redis-server of our own) are real; the feed is a few numbers that the tests set. */
 #include "tests/unit/support/test.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/conf.h"
 #include "base/mem.h"
-#include "base/rds_sync.h"
+#include "base/rds.h"
 #include "order/keys.h"
-#include "tests/unit/support/rds_client.h"
-#include "tests/unit/support/redis_server.h"
+#include "tests/unit/support/chat_redis.h"
 #include "tests/unit/support/ws_client.h"
 #include "ws-bridge/feed.h"
 #include "ws-bridge/history.h"
@@ -24,45 +20,16 @@
 
 #define IN_ROOM (4 << 20)
 
-static struct redis_server server;
-static struct rds_client redis; /* its loop is the one of all */
-static struct rds_sync *log_;   /* who writes the log */
+static struct chat_redis redis;
+static struct rds *commands;
 
 /* ---- the feed ------------------------------------------------------------------------------- */
 
-static struct {
-    int is_loaded;
-    int64_t last, newest, beats;
-} feed;
+static struct feed_position feed;
 
-struct rds *feed_rds(void)
+const struct feed_position *feed_position(void)
 {
-    return redis.rds;
-}
-
-int feed_is_loaded(void)
-{
-    return feed.is_loaded;
-}
-
-int feed_look(int n)
-{
-    return n;
-}
-
-int64_t feed_last(void)
-{
-    return feed.last;
-}
-
-int64_t feed_newest(void)
-{
-    return feed.newest;
-}
-
-int64_t feed_beats(void)
-{
-    return feed.beats;
+    return &feed;
 }
 
 /* ---- one client ----------------------------------------------------------------------------- */
@@ -73,11 +40,11 @@ static char *in; /* what it got, NUL-terminated */
 static size_t n_in;
 static size_t flood; /* bytes that are queued for it as it opens */
 
-static void on_open(struct client *c)
+static void on_open(struct client *c, int64_t after)
 {
     opened = c;
-    room_enter(c);
-    resume_start(c);
+    c->user = room_enter(c);
+    resume_start(c->user, after);
     if (!flood)
         return;
     char *text = mem_calloc(1, flood);
@@ -92,11 +59,16 @@ static void on_text(struct client *c, const char *text, size_t n)
     (void)c, (void)text, (void)n;
 }
 
+static void on_drained(struct client *c)
+{
+    resume_proceed(c->user);
+}
+
 static void on_leave(struct client *c)
 {
     opened = NULL;
-    resume_stop(c);
-    room_leave(c);
+    resume_stop(c->user);
+    room_leave(c->user);
 }
 
 static const char *trouble(void)
@@ -104,11 +76,11 @@ static const char *trouble(void)
     return NULL;
 }
 
-static const struct client_owner OWNER = {on_open, on_text, resume_proceed, on_leave, trouble};
+static const struct client_owner OWNER = {on_open, on_text, on_drained, on_leave, trouble};
 
 static void turn(void)
 {
-    rds_client_turn(&redis);
+    chat_redis_turn(&redis);
     room_turn();
     ssize_t n = recv(peer, in + n_in, IN_ROOM - 1 - n_in, MSG_DONTWAIT);
     if (n > 0)
@@ -118,7 +90,7 @@ static void turn(void)
 
 #define UNTIL(condition) \
     do { \
-        for (int64_t end_ = clock_mono_ms() + WAIT_MS; !(condition); turn()) \
+        for (int64_t end_ = clock_mono_ms() + CHAT_WAIT_MS; !(condition); turn()) \
             if (clock_mono_ms() > end_) \
                 fail_msg("waited in vain for %s", #condition); \
     } while (0)
@@ -134,7 +106,7 @@ static void join(const char *query)
     int n = snprintf(request, sizeof request, WS_REQUEST("%s") WS_JSON "\r\n", query);
     assert_int_equal(send(peer, request, (size_t)n, 0), n);
     while (!opened)
-        rds_client_turn(&redis); /* and no further: what follows is the test's */
+        chat_redis_turn(&redis); /* and no further: what follows is the test's */
 }
 
 static int has(const char *text)
@@ -169,15 +141,9 @@ static int count(const char *text)
 
 static void log_add_of(const char *type, int64_t from, int64_t to)
 {
-    for (int64_t id = from; id <= to; id++) {
-        char text[32];
-        snprintf(text, sizeof text, "%lld-0", (long long)id);
-        const char *const argv[] = {"XADD", KEY_CHAT_LOG, text, "type", type,
-                                    "text", "hi",         "at", "now"};
-        struct redisReply *reply = rds_sync_callv(log_, LENGTH(argv), argv);
-        assert_non_null(reply);
-        rds_sync_free(reply);
-    }
+    for (int64_t id = from; id <= to; id++)
+        CHAT_ASK(&redis, "XADD", KEY_CHAT_LOG, chat_id(id), "type", type, "text", "hi", "at",
+                 "now");
 }
 
 static void log_add(int64_t from, int64_t to)
@@ -205,29 +171,18 @@ static void hear(int64_t from, int64_t to)
 
 /* ---- start and stop ------------------------------------------------------------------------- */
 
-static void open_log(void)
-{
-    char error[256];
-    const struct rds_sync_options options = {
-        .address = server.socket, .user = "tester", .password = "sesame", .wait_s = 5};
-    if (rds_sync_open(&options, &log_, error, sizeof error))
-        fail_msg("%s", error);
-}
-
 static int start_server(void **state)
 {
     (void)state;
-    signal(SIGPIPE, SIG_IGN);
     in = mem_alloc(IN_ROOM);
-    redis_server_init(&server);
-    conf.secrets_dir = server.secrets;
+    chat_redis_init(&redis);
     return 0;
 }
 
 static int stop_server(void **state)
 {
     (void)state;
-    redis_server_release(&server);
+    chat_redis_release(&redis);
     free(in);
     return 0;
 }
@@ -235,15 +190,17 @@ static int stop_server(void **state)
 static int start(void **state)
 {
     const struct client_rules rules = ws_rules();
+    const struct rds_options options = {
+        .address = redis.server.socket, .user = "ws", .client_name = "test", .timeout_ms = 5000};
     (void)state;
     memset(&feed, 0, sizeof feed);
     feed.is_loaded = 1;
     flood = 0;
     opened = NULL;
-    open_log();
-    rds_sync_free(rds_sync_ask(log_, "FLUSHALL"));
-    rds_client_init(&redis, server.socket, "tester");
-    WAIT_FOR(&redis, rds_is_up(redis.rds));
+    chat_redis_open(&redis);
+    commands = rds_new(redis.loop, &options);
+    CHAT_UNTIL(&redis, rds_is_up(commands));
+    resume_init(commands);
     clients_start(redis.loop, &rules, &OWNER);
     room_start(redis.loop);
     return 0;
@@ -254,8 +211,8 @@ static int stop(void **state)
     (void)state;
     clients_stop();
     room_stop();
-    rds_client_release(&redis);
-    rds_sync_close(log_);
+    rds_free(commands);
+    chat_redis_close(&redis);
     close(peer);
     return 0;
 }
@@ -451,7 +408,7 @@ static void an_id_that_another_bridge_has_given(void **state)
         turn();
     assert_int_equal(count("history"), 0);
     feed.newest = 12;
-    feed.beats = 3;
+    feed.newest_asks = 3;
     resume_all();
     assert_int_equal(count("history"), 0); /* the feed will come to it */
     hear(11, 13);
@@ -466,12 +423,12 @@ static void an_id_that_nobody_has_given(void **state)
     (void)state;
     hear(1, 60);
     join("?after=1000");
-    feed.beats = 1;
+    feed.newest_asks = 1;
     resume_all();
     for (int i = 0; i < 5; i++)
         turn();
     assert_int_equal(count("history"), 0);
-    feed.beats = 2;
+    feed.newest_asks = 2;
     resume_all();
     UNTIL(has(PRESENCE));
     expect_ids(11, 60);
@@ -483,17 +440,15 @@ static void redis_is_away_and_comes_back(void **state)
     (void)state;
     log_add(1, 100);
     hear(91, 100);
-    redis_server_kill(&server);
-    WAIT_FOR(&redis, !rds_is_up(redis.rds));
+    redis_server_kill(&redis.server);
+    CHAT_UNTIL(&redis, !rds_is_up(commands));
     join("?after=50");
     for (int i = 0; i < 5; i++)
         turn();
     assert_int_equal(count("history"), 0);
-    rds_sync_close(log_);
-    redis_server_start(&server);
-    open_log();
+    chat_redis_restart(&redis);
     log_add(1, 100);
-    WAIT_FOR(&redis, rds_is_up(redis.rds));
+    CHAT_UNTIL(&redis, rds_is_up(commands));
     resume_all(); /* the feed is back */
     UNTIL(has(PRESENCE));
     expect_ids(51, 100);
@@ -535,8 +490,8 @@ static void it_is_too_slow_meanwhile(void **state)
     hear(91, 100);
     flood = 2000000;
     join("?after=0");
-    for (int64_t end = clock_mono_ms() + WAIT_MS; opened; room_turn()) { /* nothing is read */
-        rds_client_turn(&redis);
+    for (int64_t end = clock_mono_ms() + CHAT_WAIT_MS; opened; room_turn()) { /* nothing is read */
+        chat_redis_turn(&redis);
         assert_true(clock_mono_ms() < end);
     }
     UNTIL(n_in > 4 && memcmp(in + n_in - 8, "too slow", 8) == 0);

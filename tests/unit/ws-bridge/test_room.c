@@ -35,12 +35,13 @@ static struct peer peers[PEERS_MAX];
 static size_t n_peers, n_opened, n_left;
 static int goes_live; /* whoever opens hears at once what is said */
 
-static void on_open(struct client *c)
+static void on_open(struct client *c, int64_t after)
 {
+    (void)after;
     peers[n_opened++].client = c;
-    room_enter(c);
+    c->user = room_enter(c);
     if (goes_live)
-        room_go_live(c);
+        room_go_live(c->user);
 }
 
 static void on_text(struct client *c, const char *text, size_t n)
@@ -56,7 +57,7 @@ static void on_drained(struct client *c)
 static void on_leave(struct client *c)
 {
     n_left++;
-    room_leave(c);
+    room_leave(c->user);
     for (size_t i = 0; i < n_peers; i++)
         if (peers[i].client == c)
             peers[i].client = NULL;
@@ -345,10 +346,10 @@ static void a_newcomer_hears_only_what_comes_later(void **state)
     struct peer *a = join(""), *b = join("");
     forget_input(a);
     forget_input(b);
-    room_go_live(a->client);
+    room_go_live(a->client->user);
     say(1, "before");
-    room_go_live(b->client);
-    room_go_live(b->client); /* is so already */
+    room_go_live(b->client->user);
+    room_go_live(b->client->user); /* is so already */
     say(2, "after");
     UNTIL(has(a, "after") && has(b, "after"));
     EXPECT(a, "\x81\x0fMessage: before\x81\x0eMessage: after");
@@ -357,10 +358,10 @@ static void a_newcomer_hears_only_what_comes_later(void **state)
 
 static size_t n_waiting;
 
-static void count_waiting(struct client *c)
+static void count_waiting(struct member *m)
 {
     n_waiting++;
-    room_go_live(c); /* leaves the list under the loop */
+    room_go_live(m); /* leaves the list under the loop */
 }
 
 static void those_who_wait(void **state)
