@@ -7,17 +7,17 @@
 
 #define WINDOW_S 0.1
 
-/* One for those who come, one for those who go. */
+/* One for joins, one for leaves. */
 struct crowd {
     enum chat_kind kind;
-    int64_t n;       /* not told yet */
-    ev_timer window; /* active: something was told less than a window ago */
+    int64_t n;       /* not announced yet */
+    ev_timer window; /* active: some were announced less than a window ago */
 };
 
 static struct ev_loop *loop_;
 static struct crowd joins = {.kind = CHAT_JOIN}, leaves = {.kind = CHAT_LEAVE};
 
-static void tell(struct crowd *c)
+static void announce_now(struct crowd *c)
 {
     int64_t n = c->n;
     c->n = 0;
@@ -29,7 +29,7 @@ static void on_window(struct ev_loop *loop, ev_timer *w, int revents)
     (void)revents;
     struct crowd *c = w->data;
     if (c->n)
-        tell(c); /* and the window begins again */
+        announce_now(c); /* and the window begins again */
     else
         ev_timer_stop(loop, w);
 }
@@ -42,7 +42,7 @@ void announce(enum chat_kind kind)
     c->n++;
     if (ev_is_active(&c->window))
         return;
-    tell(c);
+    announce_now(c);
     ev_timer_set(&c->window, WINDOW_S, WINDOW_S);
     ev_timer_start(loop_, &c->window);
 }
@@ -50,9 +50,9 @@ void announce(enum chat_kind kind)
 void announce_flush(void)
 {
     if (joins.n)
-        tell(&joins);
+        announce_now(&joins);
     if (leaves.n)
-        tell(&leaves);
+        announce_now(&leaves);
 }
 
 void announce_start(struct ev_loop *loop)

@@ -1,5 +1,5 @@
-/* Joins and leaves, told in few lines: the first goes out at once, what follows within 100 ms is
- * one line. */
+/* Joins and leaves, announced in few lines: the first goes out at once, what follows within 100 ms
+ * is one line (a throttle). */
 #ifndef TIFFIN_WS_ANNOUNCE_H
 #define TIFFIN_WS_ANNOUNCE_H
 
@@ -9,9 +9,10 @@ struct ev_loop;
 
 void announce_start(struct ev_loop *loop);
 void announce_stop(void);
-/* Somebody came (CHAT_JOIN) or went (CHAT_LEAVE). */
+/* A client joined (CHAT_JOIN) or left (CHAT_LEAVE); nothing is announced without
+ * TIFFIN_CHAT_ANNOUNCE. May announce before it returns. */
 void announce(enum chat_kind kind);
-/* Tells at once what is waiting. */
+/* Announces at once what is waiting. */
 void announce_flush(void);
 
 #endif

@@ -89,7 +89,7 @@ void beat_count_changed(void)
 
 /* ---- the echo ------------------------------------------------------------------------------- */
 
-void beat_hear(const struct chat_line *line)
+void beat_receive(const struct chat_line *line)
 {
     if (strcmp(line->bridge, beat.bridge) != 0) {
         room_set_elsewhere(line->present - beat.reported);

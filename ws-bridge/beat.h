@@ -31,7 +31,7 @@ void beat_send(void);
 void beat_count_changed(void);
 
 /* A CHAT_BEAT has come over the channel. */
-void beat_hear(const struct chat_line *line);
+void beat_receive(const struct chat_line *line);
 /* One of the connections was lost: no echo is expected until the next answer. */
 void beat_disconnected(void);
 

@@ -1,11 +1,12 @@
-/* Encoded frames, shared: made once, queued by pointer at every client that gets them, freed with
- * the last of these. A server's frames are not masked, so all clients get the same bytes. Many
- * frames of one turn of the loop stand in one chunk. */
+/* Encoded frames that go out, shared: made once, in the send queue of every client that gets them
+ * by reference, freed with the last of these. A server's frames are not masked, so all clients get
+ * the same bytes. Many frames of one turn of the loop stand in one chunk. */
 #ifndef TIFFIN_WS_CHUNK_H
 #define TIFFIN_WS_CHUNK_H
 
 #include <stddef.h>
 
+/* Opcodes (RFC 6455, 5.2). */
 #define CHUNK_TEXT 0x1
 #define CHUNK_CLOSE 0x8
 #define CHUNK_PING 0x9
@@ -13,8 +14,8 @@
 
 struct chunk {
     int refs;
-    int is_raw; /* no frames: bytes that belong together */
-    size_t len, room;
+    int is_raw;       /* no frames: bytes that belong together */
+    size_t len, room; /* of bytes */
     char bytes[];
 };
 
@@ -29,7 +30,8 @@ struct chunk *chunk_add(struct chunk *chunk, int opcode, const char *a, size_t n
                         size_t n_b);
 /* A chunk with one frame. */
 struct chunk *chunk_of(int opcode, const char *payload, size_t n);
-/* A close frame; code 0 = without one. The reason is cut at what fits. */
+/* A close frame; code 0 = without one, and then without a reason. The reason is cut at what fits.
+ */
 struct chunk *chunk_of_close(int code, const char *reason);
 /* Bytes that are no frame (an HTTP answer, the rest of a frame). */
 struct chunk *chunk_of_bytes(const char *bytes, size_t n);

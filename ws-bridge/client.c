@@ -5,15 +5,18 @@
  *       v                           v                                   v close_ms
  *     CLOSED <----------------------+-----------------------------------+
  *
- * In: a socket's bytes go to the handshake, then to frames.c; its events come back here. Out: a
- * ring of chunk pointers, written with one sendmsg() when the turn of the loop ends, or when the
- * socket takes more. Four lists hold who waits for what, each in order of time: one timer looks at
- * their heads, so a client needs no timer of its own.
+ * In: a socket's bytes go to the handshake, then to frames.c; its events come back here. Out: the
+ * send queue, flushed when the turn of the loop ends, or when the socket takes more.
  *
- * Closing. Our close frame comes last in the queue. A peer that understands answers with its own,
- * and then the socket is closed. One that broke the protocol is not understood any more: what it
- * still sends is thrown away, our side is shut down behind the frame, and its end of file is waited
- * for: a plain close() would reset the connection and take our frame with it. */
+ * Heartbeat (RFC 6455, 5.5.2): a ping after ping_ms; a client whose pong does not come within
+ * pong_ms is closed 1011. Backpressure: a slow client, whose queue grows over queue_bytes, is
+ * closed 1013: it may resume behind the last message it has, and the others do not wait for it.
+ *
+ * Closing (RFC 6455, 7.1). Our close frame comes last in the queue. A peer that keeps to the
+ * protocol answers with its own, and then the socket is closed. After a breach of the protocol
+ * input cannot be understood any more: it is discarded, our side is shut down behind the frame, and
+ * the peer's end of file is awaited: a plain close() with input unread would reset the connection
+ * and take our frame with it. */
 #include "ws-bridge/client.h"
 
 #include <errno.h>
@@ -59,6 +62,7 @@ static void wait_for(struct client *c, enum client_wait wait)
     deadline_set(&all.deadlines, &c->deadline, wait);
 }
 
+/* Reads unless it is paused; asks for writability only while a flush has found the socket full. */
 static void watch(struct client *c)
 {
     int events = (c->is_paused ? 0 : EV_READ) | (c->out.n && !c->is_dirty ? EV_WRITE : 0);
@@ -117,10 +121,10 @@ static void drop(struct client *c)
 }
 
 /* Nothing is queued any more, and nothing will be. */
-static void end_flushed(struct client *c)
+static void close_flushed(struct client *c)
 {
     if (c->discards_input)
-        (void)shutdown(c->io.fd, SHUT_WR); /* their end of file, or the deadline, is the end */
+        (void)shutdown(c->io.fd, SHUT_WR); /* ends with its end of file, or the deadline */
     else
         drop(c);
     c->close_when_flushed = 0;
@@ -164,13 +168,13 @@ static void after_flush(struct client *c)
     if (c->state == CLIENT_CLOSED)
         return;
     if (!c->out.n && c->close_when_flushed)
-        end_flushed(c);
+        close_flushed(c);
     watch(c);
     if (!c->out.n && c->state == CLIENT_OPEN)
         all.owner->on_drained(c);
 }
 
-/* Is it open, and has its queue room? Closes who is too slow. */
+/* Is it open, and has its queue room? Closes a slow client. */
 static int may_send(struct client *c)
 {
     if (c->state == CLIENT_OPEN && c->out.bytes > all.rules.queue_bytes) {
@@ -233,7 +237,7 @@ void clients_turn(void)
     }
 }
 
-/* ---- what frames.c finds -------------------------------------------------------------------- */
+/* ---- events of frames.c --------------------------------------------------------------------- */
 
 static void on_text(void *arg, const char *text, size_t n)
 {
@@ -282,8 +286,8 @@ static const struct frames_events EVENTS = {.on_text = on_text,
                                             .on_close = on_peer_close,
                                             .on_broken = on_broken};
 
-/* Every byte counts, whatever it is part of: fragments, pings and empty frames cost time as well.
- */
+/* Every byte counts against the rate, whatever it is part of: fragments, pings and empty frames
+ * cost time as well. */
 static void take_frames(struct client *c, const char *bytes, size_t n)
 {
     size_t taken = rate_limit_take_bytes(c->limit, n);
@@ -294,14 +298,14 @@ static void take_frames(struct client *c, const char *bytes, size_t n)
 
 /* ---- the handshake -------------------------------------------------------------------------- */
 
-/* nginx sends one along. Who came without it is given one, so that every answer has it. */
+/* nginx sends one along. A request without one is given one, so that every answer has it. */
 static void give_request_id(struct handshake *h)
 {
     if (!*h->request_id)
         random_base32(h->request_id, REQUEST_ID_CHARACTERS);
 }
 
-/* An HTTP answer that is the last word. */
+/* An HTTP answer, after which the connection ends. */
 static void end_with_answer(struct client *c, struct buf *answer)
 {
     struct chunk *chunk = chunk_of_bytes(answer->data, answer->len);
@@ -342,7 +346,7 @@ static void shake_hands(struct client *c, const char *bytes, size_t n)
         return;
     }
     if (!memchr(bytes, '\n', n) && c->head->len <= HANDSHAKE_MAX_BYTES)
-        return; /* no line more: it would be read in vain */
+        return; /* no further line: the verdict would be the same */
     handshake_read(c->head->data, c->head->len, all.rules.origins, &h);
     give_request_id(&h);
     switch (h.kind) {
@@ -369,7 +373,7 @@ static void shake_hands(struct client *c, const char *bytes, size_t n)
 
 static void take(struct client *c, const char *bytes, size_t n)
 {
-    c->was_heard = 1;
+    c->has_sent = 1;
     if (c->discards_input)
         return;
     if (c->state == CLIENT_CONNECTING)
@@ -395,7 +399,7 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
         take(c, all.in, (size_t)n);
 }
 
-static void end_late(struct client *c)
+static void refuse_late(struct client *c)
 {
     struct handshake late = {
         .kind = HANDSHAKE_REFUSED, .status = 408, .reason = "the request did not arrive in time"};
@@ -411,17 +415,17 @@ static void on_due(struct deadline *d)
     struct client *c = client_of(d);
     switch ((enum client_wait)d->kind) {
     case WAIT_HANDSHAKE:
-        end_late(c);
+        refuse_late(c);
         break;
     case WAIT_PING:
-        c->was_heard = 0;
+        c->has_sent = 0;
         wait_for(c, WAIT_PONG);
         client_send(c, all.ping);
         break;
     case WAIT_PONG:
         /* A pong cannot overtake a long frame that comes in, nor be seen while we do not read. */
-        if (c->is_paused || (frames_is_inside(&c->frames) && c->was_heard)) {
-            c->was_heard = 0;
+        if (c->is_paused || (frames_is_inside(&c->frames) && c->has_sent)) {
+            c->has_sent = 0;
             wait_for(c, WAIT_PONG);
         } else {
             client_close(c, WS_INTERNAL, "no answer to a ping");

@@ -34,12 +34,12 @@ struct client {
     TAILQ_ENTRY(client) dirty;  /* has something to be sent when the turn ends */
     void *user;                 /* the owner's */
     enum client_state state;
-    unsigned char is_json; /* it speaks tiffin.chat.v1 */
+    unsigned char is_json; /* tiffin.chat.v1 was agreed on */
     unsigned char is_dirty;
     unsigned char discards_input;     /* what it still sends cannot be understood */
     unsigned char close_when_flushed; /* the socket may be closed as soon as the queue is empty */
     unsigned char is_paused;          /* nothing is read from it for now */
-    unsigned char was_heard;          /* something came since the last ping */
+    unsigned char has_sent;           /* something came since the last ping */
     ev_io io;
     struct deadline deadline; /* its kind is a client_wait; set until it is closed */
     struct frames frames;

@@ -180,7 +180,7 @@ void feed_disconnected(void)
 
 /* ---- the channel ---------------------------------------------------------------------------- */
 
-void feed_hear(const struct chat_line *line)
+void feed_receive(const struct chat_line *line)
 {
     if (line->id > feed.channel_newest)
         feed.channel_newest = line->id;

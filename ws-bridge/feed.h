@@ -28,7 +28,7 @@ void feed_connected(void);
 void feed_disconnected(void);
 
 /* A message or an update has come over the channel. */
-void feed_hear(const struct chat_line *line);
+void feed_receive(const struct chat_line *line);
 /* Redis was asked when the last message was last_then, and said that the newest is this: a gap at
  * the end of the feed shows so, and a log that was lost. */
 void feed_learn_newest(int64_t newest, int64_t last_then);

@@ -1,6 +1,6 @@
-/* WebSocket frames that a client sent: bytes in, cut anywhere, events out. wslay takes the frames
- * apart; what is between them is ours: fragments, control frames among them, the mask, sizes,
- * UTF-8 as it streams.
+/* WebSocket frames that a client sent (RFC 6455, 5): bytes in, cut anywhere, events out. wslay
+ * parses frame by frame; what is between them is ours: fragments, control frames among them, the
+ * mask, sizes, UTF-8 as it streams. (Frames that go out: chunk.h.)
  *
  * An idle connection costs next to nothing: wslay's context (4.2 KB) is borrowed from a pool while
  * a frame has begun and not ended, a message's buffer exists while its fragments come in. */

@@ -1,5 +1,5 @@
 /* The head is cut into lines, a line into name and value; each header that matters is noted with
- * how often it came. Then the rules, in the order in which a client would want to hear of them:
+ * how often it came. Then the rules, in the order in which a client would want to know:
  *
  *   malformed, host -> 400   unknown path -> 404   method -> 405   body -> 400
  *   no upgrade -> 426   key -> 400   version -> 426   origin -> 403   after -> 400   else 101 */
@@ -348,7 +348,7 @@ static void keep_request_id(const struct head *head, struct handshake *h)
     memcpy(h->request_id, id.at, id.n);
 }
 
-/* Whether it is an address, whoever uses it sees. */
+/* Whether it is an address is for rate_limit.c to see. */
 static void keep_address(const struct head *head, struct handshake *h)
 {
     struct slice address = head->value[H_FORWARDED];

@@ -1,10 +1,10 @@
 /* The opening handshake (RFC 6455, 4.2), and the two health requests that share the port. Pure:
  * bytes in, a verdict and the answer's bytes out.
  *
- * Strict, since nginx is not the only one who may knock: one request line, CR LF, header names that
- * are tokens, nothing folded, nothing twice that must be once, no body. But what nginx lets through
- * for a page is no reason to shut the chat: headers that are not read may be many and hold what
- * they like. */
+ * Strict, since others than nginx may connect: one request line, CR LF, header names that are
+ * tokens, nothing folded, nothing twice that must be once, no body. But what nginx lets through for
+ * a page is no reason to refuse the chat: headers that are not read may be many and hold anything.
+ */
 #ifndef TIFFIN_WS_HANDSHAKE_H
 #define TIFFIN_WS_HANDSHAKE_H
 
@@ -37,11 +37,11 @@ struct handshake {
     const char *allow;   /* the methods of what was asked for, as Allow says them */
     char accept[32];     /* Sec-WebSocket-Accept */
     char request_id[65]; /* X-Request-Id, "" = none; also of a refusal, if it was read */
-    char address[46];    /* X-Forwarded-For: whom nginx speaks for; "" = not known */
+    char address[46];    /* X-Forwarded-For: the client's, as nginx saw it; "" = not known */
 };
 
-/* Judges what has come so far; to be called again with more bytes while it is PARTIAL. What is over
- * HANDSHAKE_MAX_BYTES is refused (431). `origins`: the allowed ones besides the same host,
+/* Judges what has come so far; to be called again with all of it and more while it is PARTIAL. What
+ * is over HANDSHAKE_MAX_BYTES is refused (431). `origins`: the allowed ones besides the same host,
  * separated by spaces; "*" = all. */
 void handshake_read(const char *bytes, size_t n, const char *origins, struct handshake *ret);
 

@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "ws-bridge/chunk.h"
 
-#define KEPT_BYTES 1048576
-#define FRAME_BYTES 65536
+#define KEPT_BYTES 1048576 /* of all messages; but always the last one */
+#define FRAME_BYTES 65536  /* then the next message begins another frame */
 #define FRAME_MAX_BYTES \
     536870912 /* one message, every byte of it escaped, and the frame round it */
 
@@ -24,60 +24,60 @@ static struct {
     struct chunk *made;
     int64_t made_after, made_last;
     int made_complete;
-} row;
+} kept;
 
 static struct item *item_of(int64_t id)
 {
-    return &row.items[id % HISTORY_KEPT];
+    return &kept.items[id % HISTORY_KEPT];
 }
 
 static void forget_made(void)
 {
-    chunk_unref(row.made);
-    row.made = NULL;
+    chunk_unref(kept.made);
+    kept.made = NULL;
 }
 
 static void drop_first(void)
 {
-    struct item *item = item_of(row.first);
-    row.bytes -= item->len;
+    struct item *item = item_of(kept.first);
+    kept.bytes -= item->len;
     free(item->json);
     item->json = NULL;
-    if (row.first++ == row.last)
-        row.first = row.last = 0;
+    if (kept.first++ == kept.last)
+        kept.first = kept.last = 0;
 }
 
 void history_clear(void)
 {
-    while (row.first)
+    while (kept.first)
         drop_first();
     forget_made();
 }
 
 void history_add(int64_t id, char *json, size_t len)
 {
-    if (row.first && id != row.last + 1)
+    if (kept.first && id != kept.last + 1)
         history_clear();
-    if (row.first && row.last - row.first + 1 == HISTORY_KEPT)
+    if (kept.first && kept.last - kept.first + 1 == HISTORY_KEPT)
         drop_first();
     *item_of(id) = (struct item){json, len};
-    row.last = id;
-    if (!row.first)
-        row.first = id;
-    row.bytes += len;
-    while (row.bytes > KEPT_BYTES && row.first != row.last)
+    kept.last = id;
+    if (!kept.first)
+        kept.first = id;
+    kept.bytes += len;
+    while (kept.bytes > KEPT_BYTES && kept.first != kept.last)
         drop_first();
     forget_made();
 }
 
 int64_t history_first(void)
 {
-    return row.first;
+    return kept.first;
 }
 
 int64_t history_last(void)
 {
-    return row.last;
+    return kept.last;
 }
 
 /* ---- frames --------------------------------------------------------------------------------- */
@@ -109,19 +109,19 @@ struct chunk *history_frame_end(struct history_frame *f, int is_complete, int is
 
 struct chunk *history_chunk(int64_t after, int is_complete, int64_t *ret_last)
 {
-    if (!row.made || row.made_after != after || row.made_complete != is_complete) {
+    if (!kept.made || kept.made_after != after || kept.made_complete != is_complete) {
         struct history_frame f;
         int64_t id = after;
         history_frame_begin(&f);
-        while (id < row.last &&
+        while (id < kept.last &&
                history_frame_add(&f, item_of(id + 1)->json, item_of(id + 1)->len) == 0)
             id++;
         forget_made();
-        row.made = history_frame_end(&f, is_complete, id < row.last);
-        row.made_after = after;
-        row.made_last = id;
-        row.made_complete = is_complete;
+        kept.made = history_frame_end(&f, is_complete, id < kept.last);
+        kept.made_after = after;
+        kept.made_last = id;
+        kept.made_complete = is_complete;
     }
-    *ret_last = row.made_last;
-    return chunk_ref(row.made);
+    *ret_last = kept.made_last;
+    return chunk_ref(kept.made);
 }

@@ -1,5 +1,5 @@
-/* The last messages, as JSON, in one row of consecutive ids: what a client gets when it joins, and
- * most of those that resume. What is older stands in Redis. */
+/* The last messages, as JSON, under consecutive ids: what a client gets when it joins, and most of
+ * those that resume. What is older stands in Redis. */
 #ifndef TIFFIN_WS_HISTORY_H
 #define TIFFIN_WS_HISTORY_H
 
@@ -13,7 +13,7 @@ struct chunk;
 #define HISTORY_KEPT 256     /* messages, fewer when they are long */
 #define HISTORY_PER_FRAME 50 /* messages of one history frame */
 
-/* Takes the text over. An id that is not the next one begins a new row. */
+/* Takes the text over. An id that is not the next one clears the rest first. */
 void history_add(int64_t id, char *json, size_t len);
 void history_clear(void);
 int64_t history_first(void); /* id of the oldest; 0 when there is none */
@@ -31,8 +31,9 @@ int history_frame_add(struct history_frame *f, const char *json, size_t len);
 /* is_complete: nothing is missing before it; is_more: another one follows. -> the caller's chunk */
 struct chunk *history_frame_end(struct history_frame *f, int is_complete, int is_more);
 
-/* A frame with what follows `after`, out of the row: history_first() <= after + 1. *ret_last is the
- * last id in it, or `after`. -> the caller's reference; made once for all who ask for the same. */
+/* A frame with what is kept behind `after`; only when history_first() <= after + 1, or nothing is
+ * kept. *ret_last is the last id in it, or `after`. -> the caller's reference; made once for all
+ * who ask for the same. */
 struct chunk *history_chunk(int64_t after, int is_complete, int64_t *ret_last);
 
 #endif

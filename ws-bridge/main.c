@@ -1,13 +1,24 @@
-/* tiffin-ws: the support chat, and the feed of updates, over WebSocket. Like a phone call: both
- * sides may speak at any moment, and the line stays open. Any number of bridges may run; they know
- * nothing of one another and meet in Redis.
+/* tiffin-ws: the support chat, and the feed of updates, over WebSocket: both sides may send at any
+ * moment. Any number of bridges may run; each knows only Redis, where they meet.
  *
- *   nginx -> listener.c -> client.c (handshake.c, frames.c) -> here -> feed.c -> Redis
- *                         ^                                           |
- *                         +------------- room.c <---------------------+
+ *   nginx --> listener.c --> client.c --> on_text() here --> posts.c --> Redis: chat_post
+ *                               ^                                             |
+ *                               |                                             | PUBLISH
+ *                             room.c <------ feed.c <------ upstream.c <------+
+ *                             fan-out        order          the channel
  *
- * A message goes to Redis and comes back from there, to its sender as to all others: so all see the
- * same feed in the same order. One loop, nothing blocks. */
+ * The way of a message: listener.c accepts; client.c has the handshake read (handshake.c), its
+ * frames parsed (frames.c) and rates checked (rate_limit.c); on_text() here reads it as plain text
+ * or JSON (protocol.c) and posts.c sends it. The Redis function chat_post stores, numbers and
+ * publishes it in one. So it comes back over the channel, to its sender as to all others:
+ * upstream.c passes it to feed.c, which makes one order of the channel and the log, and room.c
+ * encodes it once (chunk.c), keeps it in history.c, and queues it for all members (send_queue.c).
+ * The answer to the post itself, "accepted" or an error, goes from posts.c to its sender alone.
+ *
+ * Beside that way: resume.c brings a JSON client up to date before it gets broadcasts, from
+ * history.c or out of the log; beat.c tells other bridges how many clients are here, and notices a
+ * subscription that is dead; announce.c says who joins and leaves. One loop, nothing blocks; what
+ * is queued in a turn of it is sent when the turn ends (room_turn). */
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>

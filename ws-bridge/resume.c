@@ -31,7 +31,7 @@ struct resume {
     int64_t at;          /* the last id that it was given, or had */
     int is_complete;     /* nothing before the next frame is missing */
     int has_frame;       /* it was given one: each gets at least an empty one */
-    int64_t newest_asks; /* the feed's, when it came */
+    int64_t newest_asks; /* the feed's, when it started */
     struct rds_cmd *reading;
 };
 
@@ -100,7 +100,7 @@ static void skip_past(struct resume *r, const struct redisReply *entries)
 }
 
 /* Fills a frame with messages of consecutive ids: whether something is missing is said at the head
- * of a frame, so what follows a hole has to begin another. -> the last id, 0 = none */
+ * of a frame, so what follows a gap has to begin another. -> the last id, 0 = none */
 static int64_t fill(struct resume *r, const struct redisReply *entries, struct history_frame *f)
 {
     int64_t last = 0;

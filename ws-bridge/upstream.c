@@ -36,7 +36,7 @@ static void dispatch(const struct chat_line *line)
     switch (line->kind) {
     case CHAT_MESSAGE:
     case CHAT_UPDATE:
-        feed_hear(line);
+        feed_receive(line);
         break;
     case CHAT_JOIN:
     case CHAT_LEAVE:
@@ -44,7 +44,7 @@ static void dispatch(const struct chat_line *line)
             room_broadcast_crowd(line->kind, line->n);
         break;
     case CHAT_BEAT:
-        beat_hear(line);
+        beat_receive(line);
         break;
     case CHAT_KIND_COUNT:
         break;

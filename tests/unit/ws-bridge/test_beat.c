@@ -17,7 +17,7 @@
 
 static struct chat_redis redis;
 static struct rds *commands, *channel;
-static int is_deaf; /* beats that come over the channel do not reach beat_hear() */
+static int is_deaf; /* beats that come over the channel do not reach beat_receive() */
 static struct chat_line last_heard;
 static int n_heard;
 
@@ -58,7 +58,7 @@ static void on_channel(void *arg, const char *bytes, size_t n)
     assert_int_equal(chat_line_parse(bytes, n, &line), 0);
     assert_int_equal(line.kind, CHAT_BEAT);
     if (!is_deaf)
-        beat_hear(&line);
+        beat_receive(&line);
     last_heard = line;
     n_heard++;
     chat_line_release(&line);
