@@ -68,10 +68,10 @@ static void note_failure(const struct rds_result *result, int err)
         log_warn("a message was not posted: %s", err ? "malformed answer" : result->text);
 }
 
-static void detach(struct post *post)
+static void detach(struct posts *p, struct post *post)
 {
     LIST_REMOVE(post, link);
-    post->posts->n--;
+    p->n--;
     post->posts = NULL;
 }
 
@@ -89,7 +89,7 @@ static void on_posted(void *arg, const struct rds_result *result)
         note_failure(result, err);
     if (p) {
         struct client *c = p->client;
-        detach(post);
+        detach(p, post);
         if (p->n == UNANSWERED_MAX / 2)
             client_pause(c, 0);
         if (is_stored)
@@ -133,8 +133,9 @@ void posts_send(struct posts *p, const struct protocol_post *message)
 
 void posts_forget(struct posts *p)
 {
-    while (!LIST_EMPTY(&p->sent))
-        detach(LIST_FIRST(&p->sent));
+    struct post *post;
+    while ((post = LIST_FIRST(&p->sent)))
+        detach(p, post);
 }
 
 /* ---- start and stop ------------------------------------------------------------------------- */
