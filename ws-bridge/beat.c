@@ -24,6 +24,7 @@ static struct {
     int is_stale;       /* clients joined or left since */
     int is_leaving;     /* the last beat is sent */
     int64_t sent;       /* number of the last one */
+    int64_t answered;   /* how many have been, or are lost: answers come in order */
     int64_t echoed;     /* of the last one that came back */
     int64_t awaited;    /* of one that was answered and has not come back … */
     int64_t awaited_ms; /* … since then; 0 = none */
@@ -45,6 +46,7 @@ static void on_answer(void *arg, const struct rds_result *result)
 {
     (void)arg;
     int64_t present, newest;
+    int is_of_the_last = ++beat.answered == beat.sent;
     if (result->outcome != RDS_OK || chat_beat_parse(result->reply, &present, &newest)) {
         log_debug("beat: it failed: %s", result->text);
         return;
@@ -53,7 +55,7 @@ static void on_answer(void *arg, const struct rds_result *result)
         return;
     await_echo();
     room_set_elsewhere(present - beat.reported);
-    feed_learn_newest(newest, beat.feed_last);
+    feed_learn_newest(newest, is_of_the_last ? beat.feed_last : 0);
 }
 
 static void send_with_ttl(int ttl_ms)

@@ -29,8 +29,8 @@ void feed_disconnected(void);
 
 /* A message or an update has come over the channel. */
 void feed_receive(const struct chat_line *line);
-/* Redis was asked when the last message was last_then, and said that the newest is this: a gap at
- * the end of the feed shows so, and a log that was lost. */
+/* Redis was asked when the last message was last_then (0 = not known), and said that the newest is
+ * this: a gap at the end of the feed shows so, and a log that was lost. */
 void feed_learn_newest(int64_t newest, int64_t last_then);
 
 /* Always the same struct, which stays up to date. */

@@ -23,7 +23,7 @@ static int n_heard;
 
 /* ---- in place of the room and the feed ------------------------------------------------------ */
 
-static int64_t here, elsewhere, newest, last_then;
+static int64_t here, elsewhere, newest, last_then, first_then;
 static int n_learned;
 static struct feed_position position;
 
@@ -46,7 +46,8 @@ void feed_learn_newest(int64_t n, int64_t then)
 {
     newest = n;
     last_then = then;
-    n_learned++;
+    if (n_learned++ == 0)
+        first_then = then;
 }
 
 /* ---- start and stop ------------------------------------------------------------------------- */
@@ -128,6 +129,19 @@ static void the_answer_tells_who_is_there_and_what_is_newest(void **state)
     assert_int_equal(newest, 9);
     assert_int_equal(last_then, 7);
     assert_int_equal(elsewhere, 5);
+}
+
+/* An answer is compared with what was known when it was asked for, not when a later one was. */
+static void an_answer_is_not_taken_for_a_later_one(void **state)
+{
+    (void)state;
+    position.last = 7;
+    beat_send();
+    position.last = 9;
+    beat_send();
+    UNTIL(n_learned == 2);
+    assert_int_equal(first_then, 0);
+    assert_int_equal(last_then, 9);
 }
 
 static void beats_of_others_tell_who_is_there(void **state)
@@ -246,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
         TEST(the_answer_tells_who_is_there_and_what_is_newest),
+        TEST(an_answer_is_not_taken_for_a_later_one),
         TEST(beats_of_others_tell_who_is_there),
         TEST(changes_are_throttled),
         TEST(an_echo_that_comes_is_not_awaited),
