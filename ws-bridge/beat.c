@@ -62,7 +62,9 @@ static void send_with_ttl(int ttl_ms)
 {
     beat.reported = room_here();
     beat.feed_last = feed_position()->last;
-    chat_beat(beat.commands, beat.bridge, beat.reported, ++beat.sent, ttl_ms, on_answer, NULL);
+    const struct chat_beat said = {
+        .bridge = beat.bridge, .clients = beat.reported, .number = ++beat.sent, .ttl_ms = ttl_ms};
+    chat_beat(beat.commands, &said, on_answer, NULL);
 }
 
 void beat_send(void)

@@ -58,7 +58,7 @@ static void connect_others(struct chat_redis *r)
     if (rds_sync_open(&options, &r->others, error, sizeof error))
         fail_msg("%s", error);
     CHAT_ASK(r, "ACL", "SETUSER", "ws", "on", ">sesame", "~*", "&*", "+@all");
-    char *library = read_source("redis/functions/tiffin.lua");
+    char *library = read_functions();
     CHAT_ASK(r, "FUNCTION", "FLUSH");
     CHAT_ASK(r, "FUNCTION", "LOAD", library);
     free(library);
