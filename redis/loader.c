@@ -69,17 +69,17 @@ void loader_load_functions(struct rds_sync *redis, const struct libraries *libra
 /* ---- catalogue ------------------------------------------------------------------------------- */
 
 /* Adds each of these fields with its value; lists become JSON. */
-static void add_fields(struct rds_args *cmd, struct json_object *object, const struct field *fields)
+static void add_fields(struct redis_command *cmd, struct json_object *object,
+                       const struct field *fields)
 {
     for (const struct field *f = fields; f->name; f++) {
         struct json_object *value = json_object_object_get(object, f->name);
-        rds_arg(cmd, "%s", f->name);
+        command_add(cmd, f->name);
         if (json_object_is_type(value, json_type_array))
-            rds_arg(cmd, "%s",
-                    json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-                                                              JSON_C_TO_STRING_NOSLASHESCAPE));
+            command_add(cmd, json_object_to_json_string_ext(
+                                 value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
         else
-            rds_arg(cmd, "%s", json_object_get_string(value));
+            command_add(cmd, json_object_get_string(value));
     }
 }
 
@@ -87,60 +87,61 @@ static void add_fields(struct rds_args *cmd, struct json_object *object, const s
  * one it needs without parsing the menu. */
 static void queue_restaurant(struct rds_sync *redis, struct json_object *restaurant)
 {
-    struct rds_args cmd = RDS_ARGS_INIT;
+    struct redis_command cmd;
     struct json_object *menu = json_object_object_get(restaurant, "menu");
-    rds_arg(&cmd, "HSET");
-    rds_arg(&cmd, KEY_RESTAURANT_PREFIX "%s", text_of(restaurant, "id"));
+    command_begin(&cmd, "HSET");
+    command_join(&cmd, KEY_RESTAURANT_PREFIX, text_of(restaurant, "id"));
     add_fields(&cmd, restaurant, restaurant_fields);
     for (size_t i = 0; i < json_object_array_length(menu); i++) {
         struct json_object *item = json_object_array_get_idx(menu, i);
-        rds_arg(&cmd, "price:%s", text_of(item, "name"));
-        rds_arg(&cmd, "%s", text_of(item, "price_cents"));
+        command_join(&cmd, "price:", text_of(item, "name"));
+        command_add(&cmd, text_of(item, "price_cents"));
     }
     session_do(redis, &cmd, "writing a restaurant");
 }
 
 static void queue_user(struct rds_sync *redis, struct json_object *user)
 {
-    struct rds_args cmd = RDS_ARGS_INIT;
-    rds_arg(&cmd, "HSET");
-    rds_arg(&cmd, KEY_USER_PREFIX "%s", text_of(user, "id"));
+    struct redis_command cmd;
+    command_begin(&cmd, "HSET");
+    command_join(&cmd, KEY_USER_PREFIX, text_of(user, "id"));
     add_fields(&cmd, user, user_fields);
     session_do(redis, &cmd, "writing a user");
 }
 
 /* DEL of all that is written anew, and of the restaurants there are now. */
-static void make_delete(struct rds_sync *redis, const struct catalogue *c, struct rds_args *ret_cmd)
+static void make_delete(struct rds_sync *redis, const struct catalogue *c,
+                        struct redis_command *ret_cmd)
 {
     struct redisReply *old = session_ask(redis, "reading the restaurants there are", "LRANGE",
                                          KEY_RESTAURANTS, "0", "-1");
-    rds_arg(ret_cmd, "DEL");
-    rds_arg(ret_cmd, KEY_RESTAURANTS);
+    command_begin(ret_cmd, "DEL");
+    command_add(ret_cmd, KEY_RESTAURANTS);
     for (size_t i = 0; i < rds_len(old); i++)
-        rds_arg(ret_cmd, KEY_RESTAURANT_PREFIX "%s", rds_str(rds_at(old, i)));
+        command_join(ret_cmd, KEY_RESTAURANT_PREFIX, rds_str(rds_at(old, i)));
     rds_sync_free(old);
     for (size_t i = 0; i < json_object_array_length(c->restaurants); i++)
-        rds_arg(ret_cmd, KEY_RESTAURANT_PREFIX "%s",
-                text_of(json_object_array_get_idx(c->restaurants, i), "id"));
+        command_join(ret_cmd, KEY_RESTAURANT_PREFIX,
+                     text_of(json_object_array_get_idx(c->restaurants, i), "id"));
     for (size_t i = 0; i < json_object_array_length(c->users); i++)
-        rds_arg(ret_cmd, KEY_USER_PREFIX "%s",
-                text_of(json_object_array_get_idx(c->users, i), "id"));
+        command_join(ret_cmd, KEY_USER_PREFIX,
+                     text_of(json_object_array_get_idx(c->users, i), "id"));
 }
 
 static void queue_catalogue(struct rds_sync *redis, const struct catalogue *c,
-                            struct rds_args *delete)
+                            struct redis_command *delete)
 {
-    struct rds_args list = RDS_ARGS_INIT;
+    struct redis_command list;
     char now[32];
     time_t seconds = time(NULL);
     struct tm utc;
 
     session_do(redis, delete, "deleting the old catalogue");
-    rds_arg(&list, "RPUSH");
-    rds_arg(&list, KEY_RESTAURANTS);
+    command_begin(&list, "RPUSH");
+    command_add(&list, KEY_RESTAURANTS);
     for (size_t i = 0; i < json_object_array_length(c->restaurants); i++) {
         struct json_object *restaurant = json_object_array_get_idx(c->restaurants, i);
-        rds_arg(&list, "%s", text_of(restaurant, "id"));
+        command_add(&list, text_of(restaurant, "id"));
         queue_restaurant(redis, restaurant);
     }
     session_do(redis, &list, "writing the list of restaurants");
@@ -176,7 +177,7 @@ static int has_catalogue(struct rds_sync *redis)
 
 void loader_load_catalogue(struct rds_sync *redis, const struct catalogue *c, int is_replacing)
 {
-    struct rds_args delete = RDS_ARGS_INIT;
+    struct redis_command delete;
 
     if (has_catalogue(redis) && !is_replacing) {
         puts("tiffin-load: there is a catalogue, it stays (--replace-catalogue writes it anew)");

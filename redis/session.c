@@ -17,7 +17,7 @@ static struct redisReply *require(struct rds_sync *redis, struct redisReply *rep
     return reply;
 }
 
-struct redisReply *session_call(struct rds_sync *redis, struct rds_args *cmd, const char *what)
+struct redisReply *session_call(struct rds_sync *redis, struct redis_command *cmd, const char *what)
 {
     return require(redis, rds_sync_call(redis, cmd), what);
 }
@@ -28,7 +28,7 @@ struct redisReply *session_callv(struct rds_sync *redis, const char *what, size_
     return require(redis, rds_sync_callv(redis, n, argv), what);
 }
 
-void session_do(struct rds_sync *redis, struct rds_args *cmd, const char *what)
+void session_do(struct rds_sync *redis, struct redis_command *cmd, const char *what)
 {
     rds_sync_free(session_call(redis, cmd, what));
 }

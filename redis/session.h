@@ -12,7 +12,8 @@ struct rds_sync *session_open(const char *target, const char *secrets_dir, int w
 
 /* Send a command and wait. Return a reply that is no error, to be read with the accessors of
  * base/rds.h and freed with rds_sync_free(); die on any other, saying `what` we were doing. */
-struct redisReply *session_call(struct rds_sync *redis, struct rds_args *cmd, /* empties cmd */
+struct redisReply *session_call(struct rds_sync *redis,
+                                struct redis_command *cmd, /* releases cmd */
                                 const char *what);
 struct redisReply *session_callv(struct rds_sync *redis, const char *what, size_t n,
                                  const char *const argv[]);
@@ -21,6 +22,6 @@ struct redisReply *session_callv(struct rds_sync *redis, const char *what, size_
                   (const char *const[]){__VA_ARGS__})
 
 /* session_call() whose reply says nothing more. */
-void session_do(struct rds_sync *redis, struct rds_args *cmd, const char *what);
+void session_do(struct rds_sync *redis, struct redis_command *cmd, const char *what);
 
 #endif

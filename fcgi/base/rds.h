@@ -20,9 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/command.h"
 #include "base/rds_reply.h"
 
-struct redis_command;
 struct ev_loop;
 struct rds;
 struct rds_cmd;
@@ -84,8 +84,13 @@ void rds_ask_time(struct rds *r);
  * is dropped. */
 struct rds_cmd *rds_send(struct rds *r, struct redis_command *command, rds_reply_fn fn, void *arg);
 /* The same for n arguments at hand, each a C string. */
-struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
-                          const char *const argv[]);
+static inline struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
+                                        const char *const argv[])
+{
+    struct redis_command command;
+    command_set(&command, n, argv);
+    return rds_send(r, &command, fn, arg);
+}
 /* The same with the arguments listed: rds_call(r, fn, arg, "HGET", key, field). */
 #define rds_call(r, fn, arg, ...) \
     rds_callv((r), (fn), (arg), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \

@@ -109,14 +109,6 @@ struct rds_cmd *rds_send(struct rds *r, struct redis_command *command, rds_reply
     return cmd;
 }
 
-struct rds_cmd *rds_callv(struct rds *r, rds_reply_fn fn, void *arg, size_t n,
-                          const char *const argv[])
-{
-    struct redis_command command;
-    command_set(&command, n, argv);
-    return rds_send(r, &command, fn, arg);
-}
-
 void rds_cancel(struct rds_cmd *cmd)
 {
     if (cmd)

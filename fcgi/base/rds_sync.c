@@ -41,13 +41,6 @@ void rds_sync_queue(struct rds_sync *r, struct redis_command *cmd)
     command_release(cmd);
 }
 
-void rds_sync_queuev(struct rds_sync *r, size_t n, const char *const argv[])
-{
-    struct redis_command cmd;
-    command_set(&cmd, n, argv);
-    rds_sync_queue(r, &cmd);
-}
-
 struct redisReply *rds_sync_next(struct rds_sync *r)
 {
     void *reply = NULL;
@@ -56,16 +49,17 @@ struct redisReply *rds_sync_next(struct rds_sync *r)
     return judge(r, reply);
 }
 
-struct redisReply *rds_sync_callv(struct rds_sync *r, size_t n, const char *const argv[])
-{
-    rds_sync_queuev(r, n, argv);
-    return rds_sync_next(r);
-}
-
 struct redisReply *rds_sync_call(struct rds_sync *r, struct redis_command *cmd)
 {
     rds_sync_queue(r, cmd);
     return rds_sync_next(r);
+}
+
+struct redisReply *rds_sync_callv(struct rds_sync *r, size_t n, const char *const argv[])
+{
+    struct redis_command cmd;
+    command_set(&cmd, n, argv);
+    return rds_sync_call(r, &cmd);
 }
 
 const char *rds_sync_error(const struct rds_sync *r)

@@ -16,15 +16,6 @@
 struct redisReply;
 struct rds_sync;
 
-/* Older names of the builder. */
-#define rds_args redis_command
-#define RDS_ARGS_INIT \
-    { \
-        .n = 0 \
-    }
-#define rds_arg command_add_format
-#define rds_args_release command_release
-
 struct rds_sync_options {
     const char *address; /* path of a unix socket, or host:port */
     const char *user, *password;
@@ -48,11 +39,7 @@ struct redisReply *rds_sync_callv(struct rds_sync *r, size_t n, const char *cons
 
 /* Many commands, one journey: queue them, then take their answers in the same order. */
 void rds_sync_queue(struct rds_sync *r, struct redis_command *cmd); /* releases cmd */
-void rds_sync_queuev(struct rds_sync *r, size_t n, const char *const argv[]);
-#define rds_sync_put(r, ...) \
-    rds_sync_queuev((r), sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \
-                    (const char *const[]){__VA_ARGS__})
-struct redisReply *rds_sync_next(struct rds_sync *r); /* NULL as above */
+struct redisReply *rds_sync_next(struct rds_sync *r);               /* NULL as above */
 
 const char *rds_sync_error(const struct rds_sync *r);
 int rds_sync_is_lost(const struct rds_sync *r);

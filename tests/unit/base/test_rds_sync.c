@@ -87,13 +87,21 @@ static void test_errors_do_not_end_it(void **state)
     rds_sync_close(r);
 }
 
+static void queue(struct rds_sync *r, const char *name, const char *word)
+{
+    struct redis_command cmd;
+    command_begin(&cmd, name);
+    command_add(&cmd, word);
+    rds_sync_queue(r, &cmd);
+}
+
 static void test_pipeline(void **state)
 {
     (void)state;
     struct rds_sync *r = open_tester();
-    rds_sync_put(r, "ECHO", "a");
-    rds_sync_put(r, "NONSENSE");
-    rds_sync_put(r, "ECHO", "b");
+    queue(r, "ECHO", "a");
+    queue(r, "NONSENSE", "x");
+    queue(r, "ECHO", "b");
     struct redisReply *reply = rds_sync_next(r);
     assert_string_equal(rds_str(reply), "a");
     rds_sync_free(reply);
