@@ -8,45 +8,51 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/rds.h"
 #include "tests/unit/support/redis_server.h"
 
 struct chat_redis {
     struct redis_server server;
     struct rds_sync *others;
-    struct ev_loop *loop; /* of what is tested */
-    ev_timer tick;        /* bounds every turn */
+    struct ev_loop *loop;           /* of what is tested */
+    ev_timer tick;                  /* bounds every turn */
+    struct rds *commands, *channel; /* of what is tested, by chat_redis_connect() */
 };
+extern struct chat_redis chat_redis; /* one a program */
 
-/* Starts the server, and sets conf so that upstream_start() finds it. For a group of tests. */
-void chat_redis_init(struct chat_redis *r);
-void chat_redis_release(struct chat_redis *r);
+/* Of a group of tests: starts the server, and sets conf so that upstream_start() finds it. */
+int chat_redis_group_setup(void **state);
+int chat_redis_group_teardown(void **state);
 /* An empty Redis with user "ws" and the functions, and a loop. For each test. */
-void chat_redis_open(struct chat_redis *r);
-void chat_redis_close(struct chat_redis *r);
+void chat_redis_open(void);
+/* The connections that a module of the bridge is handed, not up yet; on_channel NULL: without the
+ * channel. Freed by chat_redis_close(). */
+void chat_redis_connect(rds_message_fn on_channel);
+void chat_redis_close(void);
 
 /* Kills the server, or what is left of it, and starts it again: it has lost its data. */
-void chat_redis_restart(struct chat_redis *r);
+void chat_redis_restart(void);
 
 /* Turns the loop once, for at most some milliseconds. */
-void chat_redis_turn(struct chat_redis *r);
+void chat_redis_turn(void);
 
 /* Sends a command as one of the others; fails the test on an error. */
-void chat_redis_ask(struct chat_redis *r, size_t n, const char *const argv[]);
-#define CHAT_ASK(r, ...) \
-    chat_redis_ask(r, sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \
+void chat_redis_ask(size_t n, const char *const argv[]);
+#define CHAT_ASK(...) \
+    chat_redis_ask(sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), \
                    (const char *const[]){__VA_ARGS__})
 /* An id for it. Four live at a time. */
 const char *chat_id(int64_t id);
 
 /* Both halves of what chat_post does in one: messages "hi" of these ids into the log; one of them
  * onto the channel. */
-void chat_redis_store(struct chat_redis *r, int64_t from, int64_t to);
-void chat_redis_publish(struct chat_redis *r, int64_t id);
+void chat_redis_store(int64_t from, int64_t to);
+void chat_redis_publish(int64_t id);
 
 #define CHAT_WAIT_MS 60000 /* reached only when it will never come */
-#define CHAT_UNTIL(r, condition) \
+#define CHAT_UNTIL(condition) \
     do { \
-        for (int64_t end_ = clock_mono_ms() + CHAT_WAIT_MS; !(condition); chat_redis_turn(r)) \
+        for (int64_t end_ = clock_mono_ms() + CHAT_WAIT_MS; !(condition); chat_redis_turn()) \
             if (clock_mono_ms() > end_) \
                 fail_msg("waited in vain for %s", #condition); \
     } while (0)

@@ -13,10 +13,8 @@
 
 #define LATE_MS 1500
 #define LOST_MS 3000
-#define UNTIL(condition) CHAT_UNTIL(&redis, condition)
+#define UNTIL(condition) CHAT_UNTIL(condition)
 
-static struct chat_redis redis;
-static struct rds *commands, *channel;
 static int is_deaf; /* beats that come over the channel do not reach beat_receive() */
 static struct chat_line last_heard;
 static int n_heard;
@@ -65,36 +63,17 @@ static void on_channel(void *arg, const char *bytes, size_t n)
     chat_line_release(&line);
 }
 
-static int start_server(void **state)
-{
-    (void)state;
-    chat_redis_init(&redis);
-    return 0;
-}
-
-static int stop_server(void **state)
-{
-    (void)state;
-    chat_redis_release(&redis);
-    return 0;
-}
-
 static int start(void **state)
 {
-    struct rds_options options = {
-        .address = redis.server.socket, .user = "ws", .client_name = "test", .timeout_ms = 5000};
     (void)state;
-    chat_redis_open(&redis);
+    chat_redis_open();
     here = 4;
     elsewhere = newest = last_then = -1;
     position = (struct feed_position){.last = 0};
     is_deaf = n_learned = n_heard = 0;
-    commands = rds_new(redis.loop, &options);
-    options.blocking = 1;
-    channel = rds_new(redis.loop, &options);
-    chat_subscribe(channel, on_channel, NULL);
-    beat_start(redis.loop, commands, channel);
-    UNTIL(rds_is_up(commands) && rds_is_up(channel));
+    chat_redis_connect(on_channel);
+    beat_start(chat_redis.loop, chat_redis.commands, chat_redis.channel);
+    UNTIL(rds_is_up(chat_redis.commands) && rds_is_up(chat_redis.channel));
     return 0;
 }
 
@@ -102,16 +81,14 @@ static int stop(void **state)
 {
     (void)state;
     beat_stop();
-    rds_free(channel);
-    rds_free(commands);
-    chat_redis_close(&redis);
+    chat_redis_close();
     return 0;
 }
 
 static void beat_of_another(const char *clients, const char *ttl_ms)
 {
-    CHAT_ASK(&redis, "FCALL", FN_CHAT_BEAT, "2", KEY_CHAT_PRESENT, KEY_COUNT, CHANNEL_CHAT,
-             "another", clients, "1", ttl_ms);
+    CHAT_ASK("FCALL", FN_CHAT_BEAT, "2", KEY_CHAT_PRESENT, KEY_COUNT, CHANNEL_CHAT, "another",
+             clients, "1", ttl_ms);
 }
 
 /* ---- tests ---------------------------------------------------------------------------------- */
@@ -121,7 +98,7 @@ static void the_answer_tells_who_is_there_and_what_is_newest(void **state)
     (void)state;
     is_deaf = 1;
     beat_of_another("5", "60000");
-    CHAT_ASK(&redis, "HSET", KEY_COUNT, "chat_messages", "9");
+    CHAT_ASK("HSET", KEY_COUNT, "chat_messages", "9");
     position.last = 7;
     beat_send();
     position.last = 8; /* meanwhile */
@@ -226,7 +203,7 @@ static void on_pong(void *arg, const struct rds_result *result)
 static void await_answers(void)
 {
     int is_answered = 0;
-    rds_call(commands, on_pong, &is_answered, "PING");
+    rds_call(chat_redis.commands, on_pong, &is_answered, "PING");
     UNTIL(is_answered);
 }
 
@@ -248,7 +225,7 @@ static void the_last_beat_takes_our_clients_away(void **state)
 static void a_beat_that_fails_is_no_answer(void **state)
 {
     (void)state;
-    CHAT_ASK(&redis, "FUNCTION", "FLUSH");
+    CHAT_ASK("FUNCTION", "FLUSH");
     beat_send();
     await_answers();
     assert_int_equal(n_learned, 0);
@@ -269,5 +246,5 @@ int main(void)
         TEST(the_last_beat_takes_our_clients_away),
         TEST(a_beat_that_fails_is_no_answer),
     };
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, chat_redis_group_setup, chat_redis_group_teardown);
 }

@@ -18,8 +18,6 @@
 #define SAID_MAX 4096
 #define KILL_SUBSCRIPTIONS "CLIENT", "KILL", "TYPE", "pubsub"
 
-static struct chat_redis redis;
-
 /* ---- in place of the room ------------------------------------------------------------------- */
 
 static struct {
@@ -66,17 +64,17 @@ static void on_moved(void)
 
 /* ---- start and stop ------------------------------------------------------------------------- */
 
-#define ASK(...) CHAT_ASK(&redis, __VA_ARGS__)
-#define UNTIL(condition) CHAT_UNTIL(&redis, condition)
+#define ASK(...) CHAT_ASK(__VA_ARGS__)
+#define UNTIL(condition) CHAT_UNTIL(condition)
 
 static void store(int64_t from, int64_t to)
 {
-    chat_redis_store(&redis, from, to);
+    chat_redis_store(from, to);
 }
 
 static void publish(int64_t id)
 {
-    chat_redis_publish(&redis, id);
+    chat_redis_publish(id);
 }
 
 static int64_t feed_last(void)
@@ -84,24 +82,10 @@ static int64_t feed_last(void)
     return feed_position()->last;
 }
 
-static int start_server(void **state)
-{
-    (void)state;
-    chat_redis_init(&redis);
-    return 0;
-}
-
-static int stop_server(void **state)
-{
-    (void)state;
-    chat_redis_release(&redis);
-    return 0;
-}
-
 static int start(void **state)
 {
     (void)state;
-    chat_redis_open(&redis);
+    chat_redis_open();
     memset(&said, 0, sizeof said);
     return 0;
 }
@@ -111,7 +95,7 @@ static void feed_up(int64_t n)
 {
     if (n)
         store(1, n);
-    upstream_start(redis.loop, on_moved);
+    upstream_start(chat_redis.loop, on_moved);
     UNTIL(!upstream_trouble());
     assert_int_equal(feed_last(), n);
     assert_int_equal(said.n, 0);
@@ -122,7 +106,7 @@ static int stop(void **state)
     (void)state;
     upstream_stop();
     history_clear();
-    chat_redis_close(&redis);
+    chat_redis_close();
     return 0;
 }
 
@@ -146,7 +130,7 @@ static void the_logs_end_is_loaded(void **state)
 {
     (void)state;
     store(1, HISTORY_KEPT + 40);
-    upstream_start(redis.loop, on_moved);
+    upstream_start(chat_redis.loop, on_moved);
     assert_false(feed_position()->is_loaded);
     assert_non_null(upstream_trouble());
     UNTIL(!upstream_trouble());
@@ -284,7 +268,7 @@ static void all_of_the_log_is_lost_before_the_start(void **state)
 {
     (void)state;
     ASK("HSET", KEY_COUNT, "chat_messages", "9");
-    upstream_start(redis.loop, on_moved);
+    upstream_start(chat_redis.loop, on_moved);
     UNTIL(feed_last() == 9);
     store(10, 10);
     publish(10);
@@ -313,10 +297,10 @@ static void redis_goes_and_comes(void **state)
 {
     (void)state;
     feed_up(3);
-    redis_server_kill(&redis.server);
+    redis_server_kill(&chat_redis.server);
     UNTIL(upstream_trouble());
     assert_int_equal(feed_last(), 3);
-    chat_redis_restart(&redis);
+    chat_redis_restart();
     store(1, 5); /* it kept its data, say */
     UNTIL(feed_last() == 5);
     expect_said(4, 5);
@@ -339,5 +323,5 @@ int main(void)
         TEST(redis_has_lost_its_data),
         TEST(redis_goes_and_comes),
     };
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, chat_redis_group_setup, chat_redis_group_teardown);
 }

@@ -16,15 +16,13 @@
 #include "ws-bridge/protocol.h"
 
 #define KEY "0123456789abcdef"
-#define UNTIL(condition) CHAT_UNTIL(&redis, condition)
+#define UNTIL(condition) CHAT_UNTIL(condition)
 
 static const struct protocol_post HELLO = {
     .text = "hello", .text_len = 5, .user = "", .color = "", .key = ""};
 static const struct protocol_post KEYED = {
     .text = "hello", .text_len = 5, .user = "", .color = "", .key = KEY};
 
-static struct chat_redis redis;
-static struct rds *commands, *channel;
 static int64_t published[128]; /* ids, as they came over the channel */
 static size_t n_published;
 
@@ -83,46 +81,25 @@ static void on_channel(void *arg, const char *bytes, size_t n)
     chat_line_release(&line);
 }
 
-static int start_server(void **state)
-{
-    (void)state;
-    chat_redis_init(&redis);
-    return 0;
-}
-
-static int stop_server(void **state)
-{
-    (void)state;
-    chat_redis_release(&redis);
-    return 0;
-}
-
 static int start(void **state)
 {
-    struct rds_options options = {
-        .address = redis.server.socket, .user = "ws", .client_name = "test", .timeout_ms = 5000};
     (void)state;
-    chat_redis_open(&redis);
+    chat_redis_open();
     memset(&done, 0, sizeof done);
     n_published = 0;
     metric_values[M_CHAT] = 0;
     conf.redis_timeout_ms = 5000;
-    commands = rds_new(redis.loop, &options);
-    options.blocking = 1;
-    channel = rds_new(redis.loop, &options);
-    chat_subscribe(channel, on_channel, NULL);
-    posts_start(commands);
-    UNTIL(rds_is_up(commands) && rds_is_up(channel));
+    chat_redis_connect(on_channel);
+    posts_start(chat_redis.commands);
+    UNTIL(rds_is_up(chat_redis.commands) && rds_is_up(chat_redis.channel));
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    rds_free(channel);
-    rds_free(commands);
     posts_stop();
-    chat_redis_close(&redis);
+    chat_redis_close();
     return 0;
 }
 
@@ -177,16 +154,16 @@ static void a_post_that_fails_is_told(void **state)
     init(&json, 1);
     init(&plain, 0);
     init(&gone, 1);
-    redis_server_signal(&redis.server, SIGSTOP); /* takes it and does not answer */
+    redis_server_signal(&chat_redis.server, SIGSTOP); /* takes it and does not answer */
     posts_send(&json.posts, &HELLO);
     posts_send(&gone.posts, &HELLO);
     posts_forget(&gone.posts);
-    chat_redis_turn(&redis);
-    chat_redis_turn(&redis);
-    redis_server_kill(&redis.server);
+    chat_redis_turn();
+    chat_redis_turn();
+    redis_server_kill(&chat_redis.server);
     UNTIL(done.n_texts == 1);
     assert_true(has_text("\"error\":\"unknown\""));
-    UNTIL(!rds_is_up(commands));
+    UNTIL(!rds_is_up(chat_redis.commands));
     posts_send(&json.posts, &KEYED);
     posts_send(&plain.posts, &HELLO);
     assert_int_equal(done.n_texts, 1); /* never before posts_send() returns */
@@ -195,7 +172,7 @@ static void a_post_that_fails_is_told(void **state)
     assert_true(has_text("\"key\":\"" KEY "\""));
     assert_int_equal(done.closed_with, WS_TRY_LATER);
     assert_int_equal(json.posts.n + plain.posts.n, 0);
-    chat_redis_restart(&redis);
+    chat_redis_restart();
 }
 
 /* Redis refuses what comes to it after its deadline: nothing is stored, and that is certain. */
@@ -216,7 +193,7 @@ static void a_post_that_redis_refuses_was_not_sent(void **state)
     struct sender s;
     (void)state;
     init(&s, 1);
-    CHAT_ASK(&redis, "FUNCTION", "FLUSH");
+    CHAT_ASK("FUNCTION", "FLUSH");
     posts_send(&s.posts, &KEYED);
     UNTIL(done.n_texts == 1);
     assert_true(has_text("\"error\":\"not_sent\""));
@@ -228,8 +205,8 @@ static void an_answer_that_cannot_be_read_is_unknown(void **state)
     struct sender s;
     (void)state;
     init(&s, 1);
-    CHAT_ASK(&redis, "FUNCTION", "FLUSH");
-    CHAT_ASK(&redis, "FUNCTION", "LOAD",
+    CHAT_ASK("FUNCTION", "FLUSH");
+    CHAT_ASK("FUNCTION", "LOAD",
              "#!lua name=other\n"
              "redis.register_function('chat_post', function() return 'what?' end)");
     posts_send(&s.posts, &KEYED);
@@ -267,5 +244,5 @@ int main(void)
         TEST(an_answer_that_cannot_be_read_is_unknown),
         TEST(all_may_end_with_posts_on_their_way),
     };
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, chat_redis_group_setup, chat_redis_group_teardown);
 }

@@ -20,9 +20,6 @@
 
 #define IN_ROOM (4 << 20)
 
-static struct chat_redis redis;
-static struct rds *commands;
-
 /* ---- the feed ------------------------------------------------------------------------------- */
 
 static struct feed_position feed;
@@ -80,7 +77,7 @@ static const struct client_owner OWNER = {on_open, on_text, on_drained, on_leave
 
 static void turn(void)
 {
-    chat_redis_turn(&redis);
+    chat_redis_turn();
     room_turn();
     ssize_t n = recv(peer, in + n_in, IN_ROOM - 1 - n_in, MSG_DONTWAIT);
     if (n > 0)
@@ -106,7 +103,7 @@ static void join(const char *query)
     int n = snprintf(request, sizeof request, WS_REQUEST("%s") WS_JSON "\r\n", query);
     assert_int_equal(send(peer, request, (size_t)n, 0), n);
     while (!opened)
-        chat_redis_turn(&redis); /* and no further: what follows is the test's */
+        chat_redis_turn(); /* and no further: what follows is the test's */
 }
 
 static int has(const char *text)
@@ -142,8 +139,7 @@ static int count(const char *text)
 static void log_add_of(const char *type, int64_t from, int64_t to)
 {
     for (int64_t id = from; id <= to; id++)
-        CHAT_ASK(&redis, "XADD", KEY_CHAT_LOG, chat_id(id), "type", type, "text", "hi", "at",
-                 "now");
+        CHAT_ASK("XADD", KEY_CHAT_LOG, chat_id(id), "type", type, "text", "hi", "at", "now");
 }
 
 static void log_add(int64_t from, int64_t to)
@@ -173,36 +169,30 @@ static void hear(int64_t from, int64_t to)
 
 static int start_server(void **state)
 {
-    (void)state;
     in = mem_alloc(IN_ROOM);
-    chat_redis_init(&redis);
-    return 0;
+    return chat_redis_group_setup(state);
 }
 
 static int stop_server(void **state)
 {
-    (void)state;
-    chat_redis_release(&redis);
     free(in);
-    return 0;
+    return chat_redis_group_teardown(state);
 }
 
 static int start(void **state)
 {
     const struct client_rules rules = ws_rules();
-    const struct rds_options options = {
-        .address = redis.server.socket, .user = "ws", .client_name = "test", .timeout_ms = 5000};
     (void)state;
     memset(&feed, 0, sizeof feed);
     feed.is_loaded = 1;
     flood = 0;
     opened = NULL;
-    chat_redis_open(&redis);
-    commands = rds_new(redis.loop, &options);
-    CHAT_UNTIL(&redis, rds_is_up(commands));
-    resume_init(commands);
-    clients_start(redis.loop, &rules, &OWNER);
-    room_start(redis.loop);
+    chat_redis_open();
+    chat_redis_connect(NULL);
+    CHAT_UNTIL(rds_is_up(chat_redis.commands));
+    resume_init(chat_redis.commands);
+    clients_start(chat_redis.loop, &rules, &OWNER);
+    room_start(chat_redis.loop);
     return 0;
 }
 
@@ -211,8 +201,7 @@ static int stop(void **state)
     (void)state;
     clients_stop();
     room_stop();
-    rds_free(commands);
-    chat_redis_close(&redis);
+    chat_redis_close();
     close(peer);
     return 0;
 }
@@ -440,15 +429,15 @@ static void redis_is_away_and_comes_back(void **state)
     (void)state;
     log_add(1, 100);
     hear(91, 100);
-    redis_server_kill(&redis.server);
-    CHAT_UNTIL(&redis, !rds_is_up(commands));
+    redis_server_kill(&chat_redis.server);
+    CHAT_UNTIL(!rds_is_up(chat_redis.commands));
     join("?after=50");
     for (int i = 0; i < 5; i++)
         turn();
     assert_int_equal(count("history"), 0);
-    chat_redis_restart(&redis);
+    chat_redis_restart();
     log_add(1, 100);
-    CHAT_UNTIL(&redis, rds_is_up(commands));
+    CHAT_UNTIL(rds_is_up(chat_redis.commands));
     resume_all(); /* the feed is back */
     UNTIL(has(PRESENCE));
     expect_ids(51, 100);
@@ -491,7 +480,7 @@ static void it_is_too_slow_meanwhile(void **state)
     flood = 2000000;
     join("?after=0");
     for (int64_t end = clock_mono_ms() + CHAT_WAIT_MS; opened; room_turn()) { /* nothing is read */
-        chat_redis_turn(&redis);
+        chat_redis_turn();
         assert_true(clock_mono_ms() < end);
     }
     UNTIL(n_in > 4 && memcmp(in + n_in - 8, "too slow", 8) == 0);

@@ -12,9 +12,7 @@
 #include "ws-bridge/room.h"
 #include "ws-bridge/upstream.h"
 
-#define UNTIL(condition) CHAT_UNTIL(&redis, condition)
-
-static struct chat_redis redis;
+#define UNTIL(condition) CHAT_UNTIL(condition)
 
 /* ---- in place of the room ------------------------------------------------------------------- */
 
@@ -60,27 +58,13 @@ static void on_moved(void)
 
 /* ---- start and stop ------------------------------------------------------------------------- */
 
-static int start_server(void **state)
-{
-    (void)state;
-    chat_redis_init(&redis);
-    return 0;
-}
-
-static int stop_server(void **state)
-{
-    (void)state;
-    chat_redis_release(&redis);
-    return 0;
-}
-
 static int start(void **state)
 {
     (void)state;
-    chat_redis_open(&redis);
+    chat_redis_open();
     memset(&said, 0, sizeof said);
     conf.chat_announce = 1;
-    upstream_start(redis.loop, on_moved);
+    upstream_start(chat_redis.loop, on_moved);
     return 0;
 }
 
@@ -88,13 +72,13 @@ static int stop(void **state)
 {
     (void)state;
     upstream_stop();
-    chat_redis_close(&redis);
+    chat_redis_close();
     return 0;
 }
 
 static void publish(const char *json)
 {
-    CHAT_ASK(&redis, "PUBLISH", CHANNEL_CHAT, json);
+    CHAT_ASK("PUBLISH", CHANNEL_CHAT, json);
 }
 
 /* ---- tests ---------------------------------------------------------------------------------- */
@@ -106,18 +90,18 @@ static void comings_goings_and_the_number_present(void **state)
     upstream_announce(CHAT_JOIN, 3);
     UNTIL(said.n_crowds == 1);
     assert_int_equal(said.crowd, 3);
-    CHAT_ASK(&redis, "FCALL", FN_CHAT_BEAT, "2", KEY_CHAT_PRESENT, KEY_COUNT, CHANNEL_CHAT,
-             "another", "5", "1", "60000");
+    CHAT_ASK("FCALL", FN_CHAT_BEAT, "2", KEY_CHAT_PRESENT, KEY_COUNT, CHANNEL_CHAT, "another", "5",
+             "1", "60000");
     UNTIL(said.elsewhere == 5);
-    CHAT_ASK(&redis, "FCALL", FN_CHAT_BEAT, "2", KEY_CHAT_PRESENT, KEY_COUNT, CHANNEL_CHAT,
-             "another", "5", "1", "0");
+    CHAT_ASK("FCALL", FN_CHAT_BEAT, "2", KEY_CHAT_PRESENT, KEY_COUNT, CHANNEL_CHAT, "another", "5",
+             "1", "0");
     UNTIL(said.elsewhere == 0);
-    redis_server_signal(&redis.server, SIGKILL);
+    redis_server_signal(&chat_redis.server, SIGKILL);
     UNTIL(upstream_trouble());
     upstream_announce(CHAT_LEAVE, 2); /* at least to our own */
     assert_int_equal(said.n_crowds, 2);
     assert_int_equal(said.crowd_kind, CHAT_LEAVE);
-    chat_redis_restart(&redis);
+    chat_redis_restart();
 }
 
 static void each_line_of_the_channel_goes_where_it_belongs(void **state)
@@ -126,8 +110,8 @@ static void each_line_of_the_channel_goes_where_it_belongs(void **state)
     UNTIL(!upstream_trouble());
     publish("nonsense");
     publish("{\"type\":\"leave\",\"n\":2}");
-    chat_redis_store(&redis, 1, 2);
-    chat_redis_publish(&redis, 1);
+    chat_redis_store(1, 2);
+    chat_redis_publish(1);
     publish("{\"type\":\"update\",\"id\":2,\"text\":\"new\"}");
     UNTIL(said.n_lines == 2);
     assert_int_equal(said.last_id, 2);
@@ -143,8 +127,8 @@ static void joins_of_other_bridges_may_be_left_out(void **state)
     UNTIL(!upstream_trouble());
     conf.chat_announce = 0;
     publish("{\"type\":\"join\",\"n\":2}");
-    chat_redis_store(&redis, 1, 1);
-    chat_redis_publish(&redis, 1);
+    chat_redis_store(1, 1);
+    chat_redis_publish(1);
     UNTIL(said.n_lines == 1);
     assert_int_equal(said.n_crowds, 0);
 }
@@ -155,15 +139,15 @@ static void what_is_wrong_has_a_name(void **state)
     assert_non_null(upstream_trouble());
     UNTIL(!upstream_trouble());
     assert_true(said.n_moved > 0);
-    CHAT_ASK(&redis, "CLIENT", "KILL", "TYPE", "pubsub");
+    CHAT_ASK("CLIENT", "KILL", "TYPE", "pubsub");
     UNTIL(upstream_trouble());
     UNTIL(!upstream_trouble());
-    CHAT_ASK(&redis, "FUNCTION", "FLUSH");
-    CHAT_ASK(&redis, "FUNCTION", "LOAD",
+    CHAT_ASK("FUNCTION", "FLUSH");
+    CHAT_ASK("FUNCTION", "LOAD",
              "#!lua name=other\n"
              "redis.register_function{function_name = '" FN_LIBRARY_VERSION "', "
              "callback = function() return 'another' end, flags = {'no-writes'}}");
-    CHAT_ASK(&redis, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+    CHAT_ASK("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     UNTIL(upstream_trouble() &&
           strcmp(upstream_trouble(), "Redis has another version of the function library") == 0);
 }
@@ -188,5 +172,5 @@ int main(void)
         TEST(what_is_wrong_has_a_name),
         TEST(it_may_stop_at_any_time),
     };
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, chat_redis_group_setup, chat_redis_group_teardown);
 }
