@@ -336,7 +336,7 @@ check-layers: ## who includes what, and what only one place may write
 	@tests/lint/layers.sh
 	@tests/lint/owners.py
 check-cycles: all ## do no two source files need each other?
-	@tests/lint/cycles.py $(addprefix $(BUILD)/obj/,fcgi redis ws-bridge)
+	@tests/lint/cycles.py $(call objects,$(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS))
 check-lints: $(BIN)/tiffin-load ## do these checks themselves find what they are for?
 	@$(PYTEST) -q tests/lint
 check-nginx:

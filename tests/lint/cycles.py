@@ -6,13 +6,12 @@ symbol points to the file that defines it. Files that reach each other both ways
 understood or tested one without the other, so any such set fails the check and is named, with the
 symbols that hold it together.
 
-    cycles.py OBJECT_FOLDER...      exit 1 when there is a circle
+    cycles.py OBJECT...      exit 1 when there is a circle
 
 A name that two programs define is that of the file in the nearest folder.
 """
 import collections
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -80,11 +79,10 @@ def print_circle(circle, edges, root):
             print(f"  {source(path)} -> {source(other)}: {names}", file=sys.stderr)
 
 
-def main(folders):
-    objects = sorted(str(p) for folder in folders for p in pathlib.Path(folder).rglob("*.o"))
+def main(objects):
     if not objects:
-        sys.exit(f"cycles: no object files in {' '.join(folders)}: build first")
-    root = os.path.commonpath([os.path.abspath(folder) for folder in folders])
+        sys.exit("cycles: no object files: build first")
+    root = os.path.commonpath([os.path.dirname(path) for path in objects])
     edges = read_edges(read_symbols(objects))
     circles = find_circles(edges)
     for circle in circles:

@@ -7,12 +7,14 @@ CYCLES = pathlib.Path(__file__).with_name("cycles.py")
 
 def check(folder, sources):
     """Compiles {name: text} into the folder and lets the check look at it."""
+    objects = []
     for name, text in sources.items():
         path = folder / name
+        objects.append(path.with_suffix(".o"))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        subprocess.run(["cc", "-c", "-o", path.with_suffix(".o"), path], check=True)
-    return subprocess.run([CYCLES, folder], capture_output=True, text=True, check=False)
+        subprocess.run(["cc", "-c", "-o", objects[-1], path], check=True)
+    return subprocess.run([CYCLES, *objects], capture_output=True, text=True, check=False)
 
 
 def test_two_files_that_call_each_other_are_a_circle(tmp_path):
