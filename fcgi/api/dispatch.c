@@ -1,6 +1,5 @@
 #include "api/dispatch.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -9,13 +8,10 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/routes.h"
-#include "base/clock.h"
 #include "base/conf.h"
-#include "base/mem.h"
 #include "base/metrics.h"
 
-/* ---- refusals: each returns true when the request was answered with an error -------------------
- */
+/* ---- refusals: true when the request was answered with an error ------------------------------ */
 
 /* NULL when it is absent, "" when it came several times. */
 static const char *single_header(const struct req *r, const char *name)

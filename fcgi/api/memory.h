@@ -10,7 +10,7 @@ struct ev_loop;
 void memory_watch_start(struct ev_loop *loop);
 void memory_watch_stop(struct ev_loop *loop);
 
-/* The latest stats; all zero until Redis has told them. */
+/* The latest figures; all zero until Redis has told them. */
 struct memory memory_now(void);
 /* Is so much used that new orders and updates are refused? */
 int memory_is_full(void);

@@ -60,20 +60,20 @@ static void stored_lines(struct buf *page, const struct stats *f)
                    (long long)s->dead);
 }
 
-static void latency_lines(struct buf *page, const struct process_metrics_sum *live)
+static void latency_lines(struct buf *page, const struct process_metrics_sum *counted)
 {
     static const char NAME[] = "tiffin_request_duration_seconds";
     int64_t total = 0;
     (void)buf_addf(page, "# HELP %s Time from request to answer.\n# TYPE %s histogram\n", NAME,
                    NAME);
     for (int i = 0; i < LATENCY_BUCKETS; i++) {
-        total += live->latency[i];
+        total += counted->latency[i];
         if (i < LATENCY_BUCKETS - 1)
             (void)buf_addf(page, "%s_bucket{le=\"%g\"} %lld\n", NAME,
                            (double)latency_bound_us(i) / 1e6, (long long)total);
     }
     (void)buf_addf(page, "%s_bucket{le=\"+Inf\"} %lld\n%s_sum %.6f\n%s_count %lld\n", NAME,
-                   (long long)total, NAME, (double)live->latency_sum_us / 1e6, NAME,
+                   (long long)total, NAME, (double)counted->latency_sum_us / 1e6, NAME,
                    (long long)total);
 }
 
@@ -87,8 +87,8 @@ static void reply_metrics(struct req *r, const struct stats *f)
     stored_lines(&page, f);
     for (int m = 0; m < METRIC_COUNT; m++)
         metric_line(&page, metric_name((enum metric)m), metric_type((enum metric)m),
-                    metric_help((enum metric)m), f->live.values[m]);
-    latency_lines(&page, &f->live);
+                    metric_help((enum metric)m), f->counted.values[m]);
+    latency_lines(&page, &f->counted);
     reply_text(r, 200, "text/plain; version=0.0.4; charset=utf-8", page.data, page.len);
     buf_release(&page);
 }

@@ -53,10 +53,10 @@ static void take_sample(const struct stats *f)
         monitor.n_samples++;
     struct sample *s = &monitor.samples[monitor.newest];
     s->at_ms = clock_mono_ms();
-    s->requests = f->live.values[M_REQUESTS];
+    s->requests = f->counted.values[M_REQUESTS];
     s->chat = f->chat_messages;
     for (int i = 0; i < LATENCY_BUCKETS; i++)
-        s->latency[i] = f->live.latency[i];
+        s->latency[i] = f->counted.latency[i];
 }
 
 static int64_t rise(int64_t now, int64_t before)

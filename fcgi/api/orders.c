@@ -104,6 +104,12 @@ static int refuse_id(struct req *r)
     return 1;
 }
 
+static void reply_unreadable(struct req *r, int err, const char *detail)
+{
+    log_error("%s is not readable: %s", log_id(r->arg), strerror(-err));
+    reply_problem(r, 500, "Internal error", "%s", detail);
+}
+
 static void on_order(struct req *r, const struct rds_result *result)
 {
     struct order o;
@@ -115,8 +121,7 @@ static void on_order(struct req *r, const struct rds_result *result)
         return;
     }
     if (err) {
-        log_error("%s is not readable: %s", log_id(r->arg), strerror(-err));
-        reply_problem(r, 500, "Internal error", "The order cannot be read.");
+        reply_unreadable(r, err, "The order cannot be read.");
         return;
     }
     reply_header(r, "ETag", "\"%d\"", o.now.version);
@@ -146,8 +151,7 @@ static void on_cancelled_order(struct req *r, const struct rds_result *result)
         return;
     int err = order_parse(result->reply, &o);
     if (err) {
-        log_error("%s is not readable: %s", log_id(r->arg), strerror(-err));
-        reply_problem(r, 500, "Internal error", CANCELLED);
+        reply_unreadable(r, err, CANCELLED);
         return;
     }
     reply_header(r, "ETag", "\"%d\"", o.now.version);

@@ -25,36 +25,36 @@ struct stats_query {
     int has_failed;
 };
 
-static LIST_HEAD(gathering_list, stats_query) all = LIST_HEAD_INITIALIZER(all);
+static LIST_HEAD(stats_query_list, stats_query) all = LIST_HEAD_INITIALIZER(all);
 static int64_t started_ms;
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
 /* To be passed with each command: counts it. */
-static struct stats_query *asking(struct stats_query *g)
+static struct stats_query *asking(struct stats_query *query)
 {
-    g->pending++;
-    return g;
+    query->pending++;
+    return query;
 }
 
 /* Every callback begins with this: false = the answer is useless. */
-static int arrived(struct stats_query *g, const struct rds_result *result)
+static int arrived(struct stats_query *query, const struct rds_result *result)
 {
-    g->pending--;
+    query->pending--;
     if (result->outcome != RDS_OK)
-        g->has_failed = 1;
+        query->has_failed = 1;
     return result->outcome == RDS_OK;
 }
 
-/* And ends with this: g may be gone. */
-static void finish_if_last(struct stats_query *g)
+/* And ends with this: query may be gone. */
+static void finish_if_last(struct stats_query *query)
 {
-    if (g->pending > 0)
+    if (query->pending > 0)
         return;
-    LIST_REMOVE(g, link);
-    if (g->fn)
-        g->fn(g->arg, g->has_failed ? NULL : &g->stats);
-    free(g);
+    LIST_REMOVE(query, link);
+    if (query->fn)
+        query->fn(query->arg, query->has_failed ? NULL : &query->stats);
+    free(query);
 }
 
 static int64_t number(const struct redisReply *reply)
@@ -66,9 +66,9 @@ static int64_t number(const struct redisReply *reply)
 
 static void on_counts(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    struct stats *f = &g->stats;
-    if (arrived(g, result)) {
+    struct stats_query *query = arg;
+    struct stats *f = &query->stats;
+    if (arrived(query, result)) {
         const struct {
             const char *name;
             int64_t *to;
@@ -80,132 +80,132 @@ static void on_counts(void *arg, const struct rds_result *result)
         for (size_t i = 0; i < sizeof FIELDS / sizeof FIELDS[0]; i++)
             *FIELDS[i].to = text_to_int_or(rds_field(result->reply, FIELDS[i].name), 0);
     }
-    finish_if_last(g);
+    finish_if_last(query);
 }
 
 static void on_last_minute(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    if (arrived(g, result))
-        g->stats.placed_last_minute = number(result->reply);
-    finish_if_last(g);
+    struct stats_query *query = arg;
+    if (arrived(query, result))
+        query->stats.placed_last_minute = number(result->reply);
+    finish_if_last(query);
 }
 
 static void on_oldest_created(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    if (arrived(g, result)) {
+    struct stats_query *query = arg;
+    if (arrived(query, result)) {
         int64_t created_ms = clock_parse_rfc3339(rds_str(result->reply));
         int64_t age_ms = created_ms > 0 ? rds_now_ms(api.rds) - created_ms : 0;
-        g->stats.oldest_ready_ms = age_ms > 0 ? age_ms : 0;
+        query->stats.oldest_ready_ms = age_ms > 0 ? age_ms : 0;
     }
-    finish_if_last(g);
+    finish_if_last(query);
 }
 
 static void on_oldest(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    if (arrived(g, result)) {
+    struct stats_query *query = arg;
+    if (arrived(query, result)) {
         const char *id = rds_str(rds_at(result->reply, 0));
         if (id)
-            store_job_created_at(api.rds, id, on_oldest_created, asking(g));
+            store_job_created_at(api.rds, id, on_oldest_created, asking(query));
     }
-    finish_if_last(g);
+    finish_if_last(query);
 }
 
 static void on_workers_alive(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    if (arrived(g, result))
-        g->stats.workers = number(result->reply);
-    finish_if_last(g);
+    struct stats_query *query = arg;
+    if (arrived(query, result))
+        query->stats.workers = number(result->reply);
+    finish_if_last(query);
 }
 
 static void on_workers(void *arg, const struct rds_result *result);
 
 static void on_stats(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    if (arrived(g, result)) {
-        int err = store_stats_parse(result->reply, &g->stats.queue);
-        if (err == -EAGAIN && g->rounds++ < ROUNDS_MAX)
-            store_workers(api.rds, on_workers, asking(g));
+    struct stats_query *query = arg;
+    if (arrived(query, result)) {
+        int err = store_stats_parse(result->reply, &query->stats.queue);
+        if (err == -EAGAIN && query->rounds++ < ROUNDS_MAX)
+            store_workers(api.rds, on_workers, asking(query));
         else if (err)
-            g->has_failed = 1;
+            query->has_failed = 1;
     }
-    finish_if_last(g);
+    finish_if_last(query);
 }
 
 static void on_workers(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    if (arrived(g, result)) {
+    struct stats_query *query = arg;
+    if (arrived(query, result)) {
         const char **workers = mem_calloc(rds_len(result->reply) + 1, sizeof *workers);
         size_t n = 0;
         for (size_t i = 0; i < rds_len(result->reply); i++) {
             workers[n] = rds_str(rds_at(result->reply, i));
             n += workers[n] != NULL;
         }
-        g->stats.workers = 0;
+        query->stats.workers = 0;
         if (n > 0)
-            store_workers_alive(api.rds, workers, n, on_workers_alive, asking(g));
-        store_stats(api.rds, workers, n, on_stats, asking(g));
+            store_workers_alive(api.rds, workers, n, on_workers_alive, asking(query));
+        store_stats(api.rds, workers, n, on_stats, asking(query));
         free(workers);
     }
-    finish_if_last(g);
+    finish_if_last(query);
 }
 
-static void on_live(void *arg, const struct rds_result *result)
+static void on_process(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    if (arrived(g, result))
-        process_metrics_add(&g->stats.live, result->reply);
-    finish_if_last(g);
+    struct stats_query *query = arg;
+    if (arrived(query, result))
+        process_metrics_add(&query->stats.counted, result->reply);
+    finish_if_last(query);
 }
 
 static void on_processes(void *arg, const struct rds_result *result)
 {
-    struct stats_query *g = arg;
-    if (arrived(g, result)) {
-        g->stats.processes = (int64_t)rds_len(result->reply);
+    struct stats_query *query = arg;
+    if (arrived(query, result)) {
+        query->stats.processes = (int64_t)rds_len(result->reply);
         for (size_t i = 0; i < rds_len(result->reply); i++) {
             const char *process = rds_str(rds_at(result->reply, i));
             if (process)
-                store_process_metrics(api.rds, process, on_live, asking(g));
+                store_process_metrics(api.rds, process, on_process, asking(query));
         }
     }
-    finish_if_last(g);
+    finish_if_last(query);
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */
 
 struct stats_query *stats_query(stats_fn fn, void *arg)
 {
-    struct stats_query *g = mem_calloc(1, sizeof *g);
-    g->fn = fn;
-    g->arg = arg;
-    g->stats.memory = memory_now();
-    g->stats.is_refusing = memory_is_full();
-    LIST_INSERT_HEAD(&all, g, link);
-    store_counts(api.rds, on_counts, asking(g));
-    store_placed_since(api.rds, rds_now_ms(api.rds) - 60000, on_last_minute, asking(g));
-    store_oldest_ready(api.rds, on_oldest, asking(g));
-    store_workers(api.rds, on_workers, asking(g));
-    store_processes(api.rds, on_processes, asking(g));
-    return g;
+    struct stats_query *query = mem_calloc(1, sizeof *query);
+    query->fn = fn;
+    query->arg = arg;
+    query->stats.memory = memory_now();
+    query->stats.is_refusing = memory_is_full();
+    LIST_INSERT_HEAD(&all, query, link);
+    store_counts(api.rds, on_counts, asking(query));
+    store_placed_since(api.rds, rds_now_ms(api.rds) - 60000, on_last_minute, asking(query));
+    store_oldest_ready(api.rds, on_oldest, asking(query));
+    store_workers(api.rds, on_workers, asking(query));
+    store_processes(api.rds, on_processes, asking(query));
+    return query;
 }
 
-void stats_query_cancel(struct stats_query *g)
+void stats_query_cancel(struct stats_query *query)
 {
-    g->fn = NULL;
+    query->fn = NULL;
 }
 
 void stats_stop(void)
 {
-    struct stats_query *g;
-    while ((g = LIST_FIRST(&all))) {
-        LIST_REMOVE(g, link);
-        free(g);
+    struct stats_query *query;
+    while ((query = LIST_FIRST(&all))) {
+        LIST_REMOVE(query, link);
+        free(query);
     }
 }
 
@@ -248,8 +248,8 @@ struct json_object *stats_view(const struct stats *f)
     add_number(jobs, "oldest_ready_ms", f->oldest_ready_ms);
     json_object_object_add(jobs, "paused", json_object_new_boolean(f->queue.is_paused != 0));
     json_object_object_add(body, "jobs", jobs);
-    add_number(live, "sse", f->live.values[M_SSE]);
-    add_number(live, "ws", f->live.values[M_WS]);
+    add_number(live, "sse", f->counted.values[M_SSE]);
+    add_number(live, "ws", f->counted.values[M_WS]);
     json_object_object_add(body, "live", live);
     add_number(memory, "used_bytes", f->memory.used_bytes);
     add_number(memory, "max_bytes", f->memory.max_bytes);

@@ -1,4 +1,4 @@
-"""The gateway's bad days: declined, failing, silent. Whatever it does, money moves at most once."""
+"""The gateway's fault injection: declined, failing, silent. Whatever it does, money moves at most once."""
 from shapes import check_problem
 from tiffin_store import GOOD_LIFE
 
