@@ -218,8 +218,11 @@ def test_those_who_appear_are_used(edge):
     edge.wait_used("127.0.0.2")
     # A worker from before nginx took the addresses over may still answer a moment longer.
     id_ = eventually(lambda: edge.http.place().json.get("order_id"), "an order")
-    with edge.http.live(id_) as stream:
-        assert list(stream)[-1].type == "end"
+
+    def events():
+        with edge.http.live(id_) as stream:
+            return list(stream)
+    assert eventually(events, "a stream")[-1].type == "end"
     edge.chat("anybody?")
 
     edge.serve("tiffin-api", "127.0.0.3")
