@@ -143,9 +143,10 @@ static void cancel_ops(struct req *r)
 {
     struct op *op;
     while ((op = LIST_FIRST(&r->ops))) {
+        LIST_REMOVE(op, link);
         rds_cancel(op->cmd);
         ev_timer_stop(api.loop, &op->timer);
-        op_free(op);
+        free(op);
     }
 }
 
