@@ -4,9 +4,11 @@ import base64
 import pathlib
 import sys
 
-from conftest import Site
-from chromium import Browser
-from test_pages import place
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+from chromium import Browser  # noqa: E402
+from tiffin_site import Site  # noqa: E402
+from visit import place  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "html" / "pictures"
 SCHEMES = {"light": "", "dark": "-dark"}

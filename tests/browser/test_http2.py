@@ -6,8 +6,8 @@ import tempfile
 
 import pytest
 
-from conftest import Site
 from tiffin_ports import free_port
+from tiffin_site import Site
 
 STREAMS = 8
 FOLLOW = """

@@ -20,7 +20,6 @@ import concurrent.futures
 import contextlib
 import http.client
 import itertools
-import json
 import math
 import os
 import pathlib

@@ -33,6 +33,7 @@ def test_key_names():
         assert c["KEY_" + name] == getattr(fc, name)
     assert c["KEY_PROCESSES"] == fc.LIVE
     assert c["CHANNEL_CHAT"] == fc.CHAT_CHANNEL
+    assert c["KEY_PROCESSES"] == fc.LIVE
     assert c["KEY_CHAT_PRESENT"] == fc.PRESENT
     assert c["KEY_CHAT_KEYS"] == fc.CHAT_KEYS
     assert c["KEY_ORDER_PREFIX"] + "order_x" == fc.job_key("order_x")

@@ -80,6 +80,7 @@ def fast_server(tmp_path):
     server.stop()
 
 
+@pytest.mark.slow
 def test_many_short_walks(fast_server):
     numbers = [int(ONLY)] if ONLY else range(WALKS)
     pipe, met, under_way = fp.Pipe(fast_server, "admin"), collections.Counter(), None

@@ -1,22 +1,7 @@
 import pytest
 
-from tiffin_http import Client
 from tiffin_stack import RunningStack, Stack
-from tiffin_store import Store
-
-
-class World:
-    """A running stack, a client of it, and a look into its Redis."""
-
-    def __init__(self, stack=None, **settings):
-        self.stack = stack or Stack(**settings)
-        self.http = Client(self.stack.port)
-        self.store = None
-
-    def start(self):
-        self.stack.up()
-        self.store = Store(self.stack)
-        return self
+from tiffin_world import World
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +12,6 @@ def shared_world():
         yield world.start()
     finally:
         world.stack.end()
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "once: not again with a sanitizer")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -8,9 +8,9 @@ import uuid
 import pytest
 
 import tiffin_ws as tw
+from tiffin_chat import strict_world
 from tiffin_stack import DEADLINE_S
 from tiffin_ws import Frame, Ws, encode
-from test_chat import strict_world
 
 TEXT, CONTINUATION = tw.TEXT, 0
 LONGEST = 16777216

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from test_chat import JSON, PATH, ChatWorld, is_ready
+from tiffin_chat import PATH, ChatWorld, is_ready
 from tiffin_stack import eventually
-from tiffin_ws import Ws
+from tiffin_ws import JSON, Ws
 
 UPGRADE = (b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")

@@ -4,8 +4,8 @@ import contextlib
 
 import pytest
 
-from test_ctl import (DEAD, DELAYED, FAILED, NOBODY, OK, READY, USAGE, bury, ctl, dead_order, order_key,  # noqa: F401
-                      paused, place, settled_order, world)
+from tiffin_ctl import (DEAD, DELAYED, FAILED, NOBODY, OK, READY, USAGE, bury, ctl, dead_order, order_key,  # noqa: F401
+                        paused, place, settled_order, world)
 from tiffin_stack import eventually
 
 OLD = "2020-01-01T00:00:00.000Z"

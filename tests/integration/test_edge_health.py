@@ -2,7 +2,7 @@
 import signal
 import subprocess
 
-from test_edge import ROOT, edge, pytestmark  # noqa: F401
+from tiffin_edge import ROOT, edge, pytestmark  # noqa: F401
 from tiffin_stack import eventually
 
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from conftest import World
+from tiffin_world import World
 from shapes import check_problem
 from tiffin_http import ORDER
 

@@ -1,7 +1,7 @@
 """What one client address may ask for: requests, orders and streams each have a limit."""
 import pytest
 
-from conftest import World
+from tiffin_world import World
 from shapes import check_headers, check_problem
 from tiffin_nginx import Nginx
 from tiffin_stack import eventually

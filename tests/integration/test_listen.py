@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from test_edge import PRIVATE, UNSHARE, may_unshare
+from tiffin_edge import PRIVATE, UNSHARE, may_unshare
 from tiffin_ports import free_ports
 from tiffin_stack import BIN_DIR, DEADLINE_S, eventually
 

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from test_edge import UNSHARE, may_unshare
+from tiffin_edge import UNSHARE, may_unshare
 from tiffin_http import Client
 from tiffin_stack import DEADLINE_S, ROOT, Stack
 from tiffin_store import Store
@@ -112,7 +112,8 @@ def test_a_backup_cut_anywhere(shop, data):
     backup = shop[1]
     for size in sorted({*range(0, len(backup), 512), 1, 511, 513, len(backup) // 2 + 7}):
         if not is_refused(data, backup[:size]):
-            assert size > len(backup) - 10240 - 512  # tar fills the last record, of 10,240 bytes
+            # The mark is two blocks of 512 bytes, and tar fills the last record, of 10,240.
+            assert size > len(backup) - 10240 - 2 * 512
             assert content(data / "appendonlydir") == whole
             shutil.rmtree(data / "appendonlydir")
             kept, = data.glob("before-restore-*")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import World
+from tiffin_world import World
 from shapes import check_problem
 from tiffin_stack import BIN_DIR, DEADLINE_S, eventually
 from tiffin_store import COUNT, EVENTS, PAUSED

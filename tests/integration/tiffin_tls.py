@@ -5,7 +5,7 @@ import socket
 import ssl
 import subprocess
 
-from conftest import World
+from tiffin_world import World
 from tiffin_ports import free_port
 from tiffin_stack import DEADLINE_S
 

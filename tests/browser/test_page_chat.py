@@ -1,8 +1,8 @@
 """The chat's own messages: what is refused stands on the page, everything else is said."""
 import pytest
 
-from conftest import running
-from test_faults import BROKEN, call, lines
+from tiffin_site import running
+from test_page_faults import BROKEN, call, lines
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """The pages while something dies under them: they recover by themselves and lose nothing."""
 import pytest
 
-from test_pages import place, wait_delivered
+from visit import place, wait_delivered
 
 # What Chromium itself writes when a request fails or a line breaks.
 BROKEN = ["Failed to load resource", "WebSocket connection to", "net::ERR_"]
