@@ -199,20 +199,37 @@ deps-lint: ## ... those that the checks need as well
 # ---- test ---------------------------------------------------------------------
 # With a sanitizer, without the tests marked `once`: they run no C of ours but what others run too, or
 # programs that are built in another way.
-PYTEST := /usr/bin/python3 -B -m pytest -p no:cacheprovider $(if $(SANITIZER),-m 'not once')
+PYTEST := PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider $(if $(SANITIZER),-m 'not once')
+# Files of tests side by side, each worker with stacks of its own. One file, one by one, as it runs:
+# make test-integration TEST_WORKERS=0 PYTEST_ARGS="-v -k cancel"
+TEST_WORKERS ?= 5
+PYTEST_SIDE_BY_SIDE = $(PYTEST) $(if $(filter-out 0,$(TEST_WORKERS)),-n $(TEST_WORKERS) --dist loadfile)
 # The pages are tested once: what a sanitizer finds in C, the other tests bring about as well.
-TEST_BROWSER := $(if $(SANITIZER),,test-browser)
+TEST_BROWSER := $(if $(SANITIZER),,browser)
+TEST_QUICK := routes placing life cancel streams updates exhibits chat_replay
 
-.PHONY: test test-unit test-functions test-integration test-browser
+# Packages first, then a make of its own: the flags are asked of packages that were not there before.
+.PHONY: test test-quick test-unit test-functions test-integration test-browser
 test: deps-test ## all tests on this machine (SANITIZER=address,undefined as well)
 	@[ -z "$(TEST_BROWSER)" ] || $(MAKE) -s deps-browser || \
 		echo 'test: no Chromium to be had: the browser tests are skipped' >&2
-	@$(MAKE) -s all
-	@code=0; for part in test-unit test-functions test-integration test-chaos $(TEST_BROWSER); do \
-		$(MAKE) -s $$part || code=1; done; exit $$code
+	@$(MAKE) -s all crash-build $(TEST_BROWSER:browser=axe)
+	@code=0; $(MAKE) -s test-unit || code=1; \
+		$(PYTEST_SIDE_BY_SIDE) $(addprefix tests/,chaos $(TEST_BROWSER) functions integration) $(PYTEST_ARGS) || code=1; \
+		exit $$code
 
-test-unit: $(UNIT_TESTS) ## unit tests (cmocka), one program per tests/unit/**/test_*.c
-	@code=0; for t in $(UNIT_TESTS); do $$t || { echo "FAILED: $$t" >&2; code=1; }; done; exit $$code
+test-quick: deps-test ## for the loop of one's own work, under a minute: unit, functions, an order's and a message's way
+	@$(MAKE) -s all
+	@code=0; $(MAKE) -s test-unit || code=1; \
+		$(PYTEST_SIDE_BY_SIDE) -q -m 'not slow' tests/functions $(TEST_QUICK:%=tests/integration/test_%.py) $(PYTEST_ARGS) || \
+		code=1; exit $$code
+
+test-unit: deps-test ## unit tests (cmocka), one program per tests/unit/**/test_*.c
+	@$(MAKE) -s -j4 -k --output-sync=target $(UNIT_RUNS)
+UNIT_RUNS := $(UNIT_TESTS:%=%.run)
+.PHONY: $(UNIT_RUNS)
+$(UNIT_RUNS): %.run: %
+	@$< || { echo "FAILED: $<" >&2; exit 1; }
 
 # ---- fuzzing --------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
@@ -220,40 +237,51 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/etag.c \
 	ws-bridge/handshake.c ws-bridge/frames.c ws-bridge/protocol.c
 .PHONY: fuzz
-fuzz: deps-lint $(FUZZ:%=build/fuzz/%) ## feed the parsers random input, FUZZ_SECONDS=60 each
-	@for t in $(FUZZ); do mkdir -p build/fuzz/corpus/$$t; \
-		build/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -verbosity=0 \
-			-print_final_stats=1 -dict=tests/fuzz/$$t.dict -artifact_prefix=build/fuzz/$$t- \
-			build/fuzz/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
+fuzz: deps-lint ## feed the parsers random input, FUZZ_SECONDS=60 each, two at a time
+	@$(MAKE) -s -j2 -k --output-sync=target $(FUZZ:%=fuzz-%)
+fuzz-%: build/fuzz/%
+	@mkdir -p build/fuzz/corpus/$*
+	@$< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -verbosity=0 \
+		-print_final_stats=1 -dict=tests/fuzz/$*.dict -artifact_prefix=build/fuzz/$*- \
+		build/fuzz/corpus/$* tests/fuzz/corpus/$*
 build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(FUZZ_SRC) $(HEADERS)
 	@mkdir -p $(@D)
 	$(Q)clang $(CPPFLAGS_ALL) -std=c11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_SRC) $(LIBS_WS) $(LIBS_BASE)
 
-test-functions: all ## the Redis functions, on a private redis-server
-	@$(PYTEST) tests/functions $(PYTEST_ARGS)
+test-functions: deps-test ## the Redis functions, on a private redis-server
+	@$(MAKE) -s all
+	@$(PYTEST_SIDE_BY_SIDE) tests/functions $(PYTEST_ARGS)
 
-test-integration: all ## the whole stack, through nginx (the chat alone: PYTEST_ARGS="-k chat")
-	@$(PYTEST) tests/integration $(PYTEST_ARGS)
+test-integration: deps-test ## the whole stack, through nginx (the chat alone: PYTEST_ARGS="-k chat")
+	@$(MAKE) -s all
+	@$(PYTEST_SIDE_BY_SIDE) tests/integration $(PYTEST_ARGS)
 
-.PHONY: test-chaos chaos
-test-chaos: all ## crash points, lost replies, a store in trouble (about 3 minutes)
+.PHONY: test-chaos crash-build chaos
+test-chaos: deps-test ## crash points, lost replies, a store in trouble
+	@$(MAKE) -s all crash-build
+	@$(PYTEST_SIDE_BY_SIDE) tests/chaos $(PYTEST_ARGS)
+crash-build: toolchain
 	@$(MAKE) -s SANITIZER= CRASH_POINTS=1 all
-	@$(PYTEST) tests/chaos $(PYTEST_ARGS)
-chaos: all ## the long attacks, a table at the end (CHAOS_ARGS="--every 3-6 --at-once 2")
+chaos: deps-test ## the long attacks, a table at the end (CHAOS_ARGS="--every 3-6 --at-once 2")
+	@$(MAKE) -s all
 	@tests/chaos/attack.py --preset issue $(CHAOS_ARGS)
 
 # With axe-core, which only these tests use. Where there is no Chromium they say so and are skipped.
-test-browser: all ## the pages in Chromium, and openapi.json against the running server
+test-browser: deps-browser ## the pages in Chromium, and openapi.json against the running server
+	@$(MAKE) -s all axe
+	@$(PYTEST_SIDE_BY_SIDE) tests/browser $(PYTEST_ARGS)
+.PHONY: axe
+axe: assets
 	@[ -d $(VENDOR)/node_modules/axe-core ] || ! command -v npm >/dev/null || \
 		{ $(NPM_CI) >/dev/null && touch $(VENDOR)/node_modules/.fetched; } || true
-	@$(PYTEST) tests/browser $(PYTEST_ARGS)
 
 .PHONY: page-facts pictures
 page-facts: ## what loading each page costs, measured in Chromium: bytes, requests, first paint, layout shift
-	@$(MAKE) -s test-browser PYTEST_ARGS="-q -s -k light_and_still" | grep -E '^(home|track|docs): '
+	@$(MAKE) -s test-browser TEST_WORKERS=0 PYTEST_ARGS="-q -s -k light_and_still" | grep -E '^(home|track|docs): '
 
-pictures: all ## take the README's pictures anew
+pictures: deps-browser ## take the README's pictures anew
+	@$(MAKE) -s all
 	@/usr/bin/python3 -B tests/browser/pictures.py
 
 # With the engine that runs; where none does, and we may, with one of our own. Else it says why not.
@@ -299,24 +327,32 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
 .PHONY: bench bench-requests bench-orders bench-streams bench-chat bench-peers
-bench: bench-requests bench-orders bench-streams bench-chat ## measure, side by side with what nginx and Redis do alone
-bench-requests: deps-bench all
+# One after the other, under -j as well: two measurements at once would measure each other.
+bench: deps-bench ## measure, side by side with what nginx and Redis do alone
+	@for part in requests orders streams chat; do $(MAKE) -s bench-$$part || exit 1; done
+bench-requests: deps-bench
+	@$(MAKE) -s all
 	@tests/bench/requests.sh
-bench-orders: deps-bench all
+bench-orders: deps-bench
+	@$(MAKE) -s all
 	@/usr/bin/python3 -B tests/bench/orders.py
-bench-streams: deps-bench all $(LOAD_TOOLS)
+bench-streams: deps-bench
+	@$(MAKE) -s all $(LOAD_TOOLS)
 	@/usr/bin/python3 -B tests/bench/streams.py
-bench-chat: deps-bench all $(LOAD_TOOLS)
+bench-chat: deps-bench
+	@$(MAKE) -s all $(LOAD_TOOLS)
 	@/usr/bin/python3 -B tests/bench/chat.py
-bench-peers: all $(LOAD_TOOLS) ## the hot paths beside the same ones in Go, Node and FastAPI
+bench-peers: ## the hot paths beside the same ones in Go, Node and FastAPI
 	@fcgi/stack/deps.sh build run bench peers
+	@$(MAKE) -s all $(LOAD_TOOLS)
 	@/usr/bin/python3 -B tests/bench/peers.py
 
 # ---- checks -------------------------------------------------------------------
 FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch] tests/integration/*.c)
 
 .PHONY: lint format check-format check-tidy check-cppcheck check-scripts
-lint: deps-lint all ## every check of the sources, the scripts and the nginx configuration
+lint: deps-lint ## every check of the sources, the scripts and the nginx configuration
+	@$(MAKE) -s all
 	@code=0; for check in check-format check-layers check-cycles check-lints check-scripts check-nginx check-lua check-pages check-openapi \
 			check-cppcheck check-tidy; do \
 		$(MAKE) -s $$check || { echo "lint: $$check failed" >&2; code=1; }; done; \

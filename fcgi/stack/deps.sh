@@ -15,7 +15,7 @@ packages() {
     peers) echo nodejs node-ws node-redis golang-go golang-github-gorilla-websocket-dev \
         golang-github-gomodule-redigo-dev python3-fastapi python3-uvicorn python3-uvloop \
         python3-httptools python3-redis ;;
-    test) echo libcmocka-dev openssl python3 python3-pytest python3-redis python3-requests python3-websockets curl \
+    test) echo libcmocka-dev openssl python3 python3-pytest python3-pytest-xdist python3-redis python3-requests python3-websockets curl \
         prometheus ;; # for promtool
     docker) echo docker.io docker-compose mmdebstrap iptables iproute2 ;;
     browser) echo chromium chromium-driver python3-selenium python3-jsonschema ;;
