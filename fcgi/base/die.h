@@ -5,7 +5,9 @@
 
 #include <stdarg.h>
 
-/* Writes out stdout, prints "<program>: <text>" as a line on stderr and exits with status 1. */
+/* Writes out stdout, prints "<program>: <text>" as a line on stderr and ends the process with
+ * status 1, without the handlers of atexit(). Callers release nothing before: the process' memory
+ * and descriptors go with it. */
 void die_as(const char *program, const char *format, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
 void die_as_va(const char *program, const char *format, va_list args)

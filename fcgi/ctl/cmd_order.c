@@ -170,10 +170,8 @@ int cmd_order(struct rds_sync *redis, const struct options *options)
     struct job_snapshot snapshot;
     int is_update = job_is_update(options->argument);
     snapshot_read(redis, options->argument, NULL, &snapshot);
-    if (rds_len(snapshot.hash) == 0) {
-        snapshot_release(&snapshot);
+    if (rds_len(snapshot.hash) == 0)
         ctl_die("there is no %s %s", is_update ? "update" : "order", options->argument);
-    }
     struct json_object *document = json_object_new_object();
     doc_add_text(document, "id", options->argument);
     add_fields(document, snapshot.hash);

@@ -14,7 +14,7 @@ enum exit_code {
     EXIT_VIOLATIONS = 3, /* fsck found something that is still there */
 };
 
-/* Prints "tiffin-ctl: ..." on stderr and ends with EXIT_FAILED. */
+/* Prints "tiffin-ctl: ..." on stderr and ends with EXIT_FAILED; nothing need be released before. */
 void ctl_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* Each prints its answer on stdout and returns its exit code. The options have been checked; Redis
