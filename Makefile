@@ -234,8 +234,10 @@ $(UNIT_RUNS): %.run: %
 # ---- fuzzing --------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(SRC_TIFFIN) fcgi/api/params.c fcgi/api/etag.c \
-	ws-bridge/handshake.c ws-bridge/frames.c ws-bridge/protocol.c
+# The sources are compiled once for all targets, and each takes what it needs out of one library.
+FUZZ_FLAGS := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all
+FUZZ_SRC := $(SRC_TIFFIN) $(call without_main,$(SRC_API) $(SRC_WS))
+fuzz_objects = $(patsubst %.c,build/fuzz/obj/%.o,$(1))
 .PHONY: fuzz
 fuzz: deps-lint ## feed the parsers random input, FUZZ_SECONDS=60 each, two at a time
 	@$(MAKE) -s -j2 -k --output-sync=target $(FUZZ:%=fuzz-%)
@@ -244,10 +246,17 @@ fuzz-%: build/fuzz/%
 	@$< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=25 -verbosity=0 \
 		-print_final_stats=1 -dict=tests/fuzz/$*.dict -artifact_prefix=build/fuzz/$*- \
 		build/fuzz/corpus/$* tests/fuzz/corpus/$*
-build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(FUZZ_SRC) $(HEADERS)
+build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)clang $(CPPFLAGS_ALL) -std=c11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_SRC) $(LIBS_WS) $(LIBS_BASE)
+	$(Q)clang $(CPPFLAGS_ALL) -std=c11 -g $(WARNINGS) $(FUZZ_FLAGS) \
+		-fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+build/fuzz/libfuzz.a: $(call fuzz_objects,$(FUZZ_SRC))
+	@rm -f $@
+	$(Q)ar rcsD $@ $^
+$(FUZZ:%=build/fuzz/%): build/fuzz/%: build/fuzz/obj/tests/fuzz/fuzz_%.o build/fuzz/libfuzz.a
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ \
+		$(LIBS_API) $(LIBS_WS) $(LIBS_BASE)
+-include $(patsubst %.o,%.d,$(call fuzz_objects,$(FUZZ_SRC) $(wildcard tests/fuzz/fuzz_*.c)))
 
 test-functions: deps-test ## the Redis functions, on a private redis-server
 	@$(MAKE) -s all
@@ -354,7 +363,7 @@ FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch] tests/integration
 lint: deps-lint ## every check of the sources, the scripts and the nginx configuration
 	@$(MAKE) -s all
 	@code=0; for check in check-format check-layers check-cycles check-lints check-scripts check-nginx check-lua check-pages check-openapi \
-			check-cppcheck check-tidy; do \
+			check-fuzz check-cppcheck check-tidy; do \
 		$(MAKE) -s $$check || { echo "lint: $$check failed" >&2; code=1; }; done; \
 		[ $$code -ne 0 ] || echo 'lint: clean'; exit $$code
 
@@ -363,7 +372,7 @@ format: ## format the C sources
 check-format: ## are they formatted?
 	@clang-format --dry-run -Werror $(FORMATTED)
 
-.PHONY: check-layers check-cycles check-lints check-nginx check-lua check-openapi check-pages readme
+.PHONY: check-fuzz check-layers check-cycles check-lints check-nginx check-lua check-openapi check-pages readme
 check-pages: all
 	@tests/lint/pages.sh
 readme: all ## write the table of settings into fcgi/stack/README.md
@@ -381,6 +390,8 @@ check-scripts:
 	@tests/lint/scripts.sh
 check-lua: $(BIN)/tiffin-load
 	@tests/lint/lua.sh
+check-fuzz: ## do all fuzz targets compile and link?
+	@$(MAKE) -s -j2 --output-sync=target $(FUZZ:%=build/fuzz/%)
 check-openapi: ## is openapi.json sound? By Spectral and Redocly (needs npm)
 	@tests/lint/openapi.sh
 
