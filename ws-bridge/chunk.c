@@ -55,25 +55,22 @@ static size_t put_header(unsigned char *out, int opcode, uint64_t n)
     return 2 + extra;
 }
 
-struct chunk *chunk_add(struct chunk *chunk, int opcode, const char *a, size_t n_a, const char *b,
-                        size_t n_b)
+struct chunk *chunk_add(struct chunk *chunk, int opcode, const char *payload, size_t n)
 {
     unsigned char header[HEADER_MAX];
-    size_t n_header = put_header(header, opcode, n_a + n_b);
-    chunk = make_room(chunk, n_header + n_a + n_b);
+    size_t n_header = put_header(header, opcode, n);
+    chunk = make_room(chunk, n_header + n);
     char *to = chunk->bytes + chunk->len;
     memcpy(to, header, n_header);
-    if (n_a)
-        memcpy(to + n_header, a, n_a);
-    if (n_b)
-        memcpy(to + n_header + n_a, b, n_b);
-    chunk->len += n_header + n_a + n_b;
+    if (n) /* else payload may be NULL */
+        memcpy(to + n_header, payload, n);
+    chunk->len += n_header + n;
     return chunk;
 }
 
 struct chunk *chunk_of(int opcode, const char *payload, size_t n)
 {
-    return chunk_add(chunk_new(n), opcode, payload, n, NULL, 0);
+    return chunk_add(chunk_new(n), opcode, payload, n);
 }
 
 struct chunk *chunk_of_close(int code, const char *reason)

@@ -24,10 +24,8 @@ struct chunk *chunk_new(size_t room);
 struct chunk *chunk_ref(struct chunk *chunk);
 void chunk_unref(struct chunk *chunk); /* NULL ok */
 
-/* Appends a whole frame, its payload in two parts. Only while there is one reference: the chunk may
- * move. -> the chunk */
-struct chunk *chunk_add(struct chunk *chunk, int opcode, const char *a, size_t n_a, const char *b,
-                        size_t n_b);
+/* Appends a whole frame. Only while there is one reference: the chunk may move. -> the chunk */
+struct chunk *chunk_add(struct chunk *chunk, int opcode, const char *payload, size_t n);
 /* A chunk with one frame. */
 struct chunk *chunk_of(int opcode, const char *payload, size_t n);
 /* A close frame; code 0 = without one, and then without a reason. The reason is cut at what fits.

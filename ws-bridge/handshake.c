@@ -379,15 +379,22 @@ static void add_request_id(const struct handshake *h, struct buf *out)
         (void)buf_addf(out, "X-Request-Id: %s\r\n", h->request_id);
 }
 
-static void add_answer(const struct handshake *h, int status, const char *more_headers,
-                       const char *content_type, const struct buf *body, struct buf *out)
+/* What an answer without an upgrade differs in. */
+struct answer {
+    int status;
+    const char *more_headers; /* whole lines, "" = none */
+    const char *content_type, *body;
+};
+
+static void add_answer(const struct handshake *h, const struct answer *answer, struct buf *out)
 {
     (void)buf_addf(out,
                    "HTTP/1.1 %d %s\r\nConnection: close\r\nCache-Control: no-store\r\n"
                    "Content-Type: %s\r\nContent-Length: %zu\r\n%s",
-                   status, http_status_title(status), content_type, body->len, more_headers);
+                   answer->status, http_status_title(answer->status), answer->content_type,
+                   strlen(answer->body), answer->more_headers);
     add_request_id(h, out);
-    (void)buf_addf(out, "\r\n%s", h->is_head ? "" : body->data);
+    (void)buf_addf(out, "\r\n%s", h->is_head ? "" : answer->body);
 }
 
 /* A reason is one of our own constants and needs no escaping; a request id is checked. */
@@ -400,7 +407,8 @@ static void add_problem(const struct handshake *h, int status, const char *more_
                    "\"error\":\"%s\",\"request_id\":\"%s\"}",
                    http_status_title(status), status, reason, http_status_title(status),
                    h->request_id);
-    add_answer(h, status, more_headers, "application/problem+json", &body, out);
+    const struct answer answer = {status, more_headers, "application/problem+json", body.data};
+    add_answer(h, &answer, out);
     buf_release(&body);
 }
 
@@ -450,6 +458,7 @@ void handshake_health(const struct handshake *h, const char *trouble, struct buf
         return;
     }
     (void)buf_addf(&body, "{\"status\":\"%s\"}", h->kind == HANDSHAKE_HEALTHZ ? "ok" : "ready");
-    add_answer(h, 200, "", "application/json", &body, out);
+    const struct answer answer = {200, "", "application/json", body.data};
+    add_answer(h, &answer, out);
     buf_release(&body);
 }

@@ -123,35 +123,40 @@ void room_set_elsewhere(int64_t n)
 
 /* ---- broadcasts ----------------------------------------------------------------------------- */
 
-static void add_to_batch(int protocol, const char *a, size_t n_a, const char *b, size_t n_b)
+static void add_to_batch(int protocol, const char *payload, size_t n)
 {
     if (!room.n_live[protocol])
         return;
     struct chunk *batch = room.batch[protocol] ? room.batch[protocol] : chunk_new(BATCH_ROOM);
-    room.batch[protocol] = chunk_add(batch, CHUNK_TEXT, a, n_a, b, n_b);
+    room.batch[protocol] = chunk_add(batch, CHUNK_TEXT, payload, n);
     if (room.batch[protocol]->len >= BATCH_BYTES)
         fan_out(protocol);
+}
+
+static void broadcast_plain(const struct chat_line *line)
+{
+    size_t len;
+    char *text = protocol_message_text(line, &len);
+    char *whole = mem_printf("%s%s", protocol_message_prefix(line->kind), text);
+    add_to_batch(PLAIN, whole, strlen(whole));
+    free(whole);
+    free(text);
 }
 
 void room_broadcast(const struct chat_line *line)
 {
     size_t len;
-    const char *prefix = protocol_message_prefix(line->kind);
     char *json = protocol_message_json(line, &len);
-    if (room.n_live[PLAIN]) {
-        size_t text_len;
-        char *text = protocol_message_text(line, &text_len);
-        add_to_batch(PLAIN, prefix, strlen(prefix), text, text_len);
-        free(text);
-    }
-    add_to_batch(JSON, json, len, NULL, 0);
+    if (room.n_live[PLAIN])
+        broadcast_plain(line);
+    add_to_batch(JSON, json, len);
     history_add(line->id, json, len);
 }
 
 void room_broadcast_crowd(enum chat_kind kind, int64_t n)
 {
     const char *text = protocol_crowd_text(kind, n);
-    add_to_batch(PLAIN, text, strlen(text), NULL, 0);
+    add_to_batch(PLAIN, text, strlen(text));
     if (!room.n_live[JSON])
         return;
     char *json = protocol_crowd_json(kind, n, room_present());
@@ -161,7 +166,7 @@ void room_broadcast_crowd(enum chat_kind kind, int64_t n)
 
 void room_broadcast_json(const char *json)
 {
-    add_to_batch(JSON, json, strlen(json), NULL, 0);
+    add_to_batch(JSON, json, strlen(json));
 }
 
 /* A write to each of a thousand clients costs milliseconds, here and again in nginx, however little

@@ -53,7 +53,7 @@ void send_queue_add_frame(struct send_queue *q, int opcode, const char *payload,
     struct chunk **last = last_own(q);
     if (last) {
         q->bytes -= (*last)->len;
-        *last = chunk_add(*last, opcode, payload, n, NULL, 0);
+        *last = chunk_add(*last, opcode, payload, n);
         q->bytes += (*last)->len;
         return;
     }

@@ -114,8 +114,9 @@ void get_exhibit_waiter(struct req *r)
 {
     static const struct sse_owner OWNER = {
         .on_close = on_close, .on_drained = proceed, .on_shutdown = on_shutdown};
+    static const struct param_int WAITS = {.min = 1, .max = WAITS_MAX, .fallback = WAITS_DEFAULT};
     int n;
-    if (params_get_int(&r->params, "n", 1, WAITS_MAX, WAITS_DEFAULT, &n)) {
+    if (params_get_int(&r->params, "n", &WAITS, &n)) {
         reply_problem(r, 422, r->params.error, NULL);
         return;
     }

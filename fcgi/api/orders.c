@@ -59,6 +59,7 @@ static int refuse_placing(struct req *r, enum place_outcome outcome)
 /* Reads and checks the parameters. True when the request was answered with an error instead. */
 static int refuse_order(struct req *r, struct order_request *o)
 {
+    static const struct param_int QUANTITY = {.min = 1, .max = QUANTITY_MAX, .fallback = 1};
     o->restaurant_id = params_get(&r->params, "restaurant_id");
     o->item = params_get(&r->params, "item");
     o->user_id = params_get(&r->params, "user_id");
@@ -66,7 +67,7 @@ static int refuse_order(struct req *r, struct order_request *o)
         reply_problem(r, 422, "restaurant_id and item are required", NULL);
         return 1;
     }
-    if (params_get_int(&r->params, "quantity", 1, QUANTITY_MAX, 1, &o->quantity)) {
+    if (params_get_int(&r->params, "quantity", &QUANTITY, &o->quantity)) {
         reply_problem(r, 422, r->params.error, NULL);
         return 1;
     }

@@ -254,12 +254,12 @@ const char *params_get(const struct params *p, const char *name)
     return i < 0 ? NULL : p->values[i];
 }
 
-int params_get_int(struct params *p, const char *name, int min, int max, int fallback, int *ret)
+int params_get_int(struct params *p, const char *name, const struct param_int *rule, int *ret)
 {
     const char *text = params_get(p, name);
-    int64_t value = fallback;
-    if (text && (text_to_int(text, &value) || value < min || value > max))
-        return fail(p, 422, "%s must be a whole number from %d to %d.", name, min, max);
+    int64_t value = rule->fallback;
+    if (text && (text_to_int(text, &value) || value < rule->min || value > rule->max))
+        return fail(p, 422, "%s must be a whole number from %d to %d.", name, rule->min, rule->max);
     *ret = (int)value;
     return 0;
 }

@@ -44,7 +44,12 @@ int params_add_body(struct params *p, const char *content_type, const char *body
 /* The value as a C string, or NULL. Valid until params_release(). */
 const char *params_get(const struct params *p, const char *name);
 
-/* A whole number from min to max, `fallback` when absent. 0, or 422 and p->error. */
-int params_get_int(struct params *p, const char *name, int min, int max, int fallback, int *ret);
+/* What a whole number may be, and what it is when absent. */
+struct param_int {
+    int min, max, fallback;
+};
+
+/* 0, or 422 and p->error; *ret is untouched then. */
+int params_get_int(struct params *p, const char *name, const struct param_int *rule, int *ret);
 
 #endif

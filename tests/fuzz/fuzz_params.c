@@ -29,6 +29,7 @@ static const struct param_rule RULES[] = {
 
 static void check(struct params *p, int status)
 {
+    static const struct param_int QUANTITY = {.min = -5, .max = 20, .fallback = 1};
     int number = 77;
     MUST(status == 0 || status == 400 || status == 415 || status == 422);
     if (status)
@@ -38,7 +39,7 @@ static void check(struct params *p, int status)
             check_text(p->values[i]);
         MUST(params_get(p, RULES[i].name) == p->values[i]);
     }
-    if (params_get_int(p, "quantity", -5, 20, 1, &number) == 0)
+    if (params_get_int(p, "quantity", &QUANTITY, &number) == 0)
         MUST(number >= -5 && number <= 20);
     else
         MUST(number == 77);

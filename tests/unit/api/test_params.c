@@ -469,7 +469,7 @@ static void whole_numbers_by_table(void **state)
         int value = 77;
         forget(NULL);
         params.values[2] = strdup(TABLE[i].text);
-        int status = params_get_int(&params, "quantity", 1, 20, 1, &value);
+        int status = params_get_int(&params, "quantity", &(struct param_int){1, 20, 1}, &value);
         if (status != TABLE[i].status || value != (status ? 77 : TABLE[i].value))
             fail_msg("\"%s\": %d, %d", TABLE[i].text, status, value);
         if (status)
@@ -481,7 +481,7 @@ static void absent_number_is_the_fallback(void **state)
 {
     (void)state;
     int value = 77;
-    assert_int_equal(params_get_int(&params, "quantity", 1, 20, 5, &value), 0);
+    assert_int_equal(params_get_int(&params, "quantity", &(struct param_int){1, 20, 5}, &value), 0);
     assert_int_equal(value, 5);
 }
 
@@ -490,9 +490,9 @@ static void negative_bounds(void **state)
     (void)state;
     int value;
     assert_int_equal(params_add_query(&params, "n=-5"), 0);
-    assert_int_equal(params_get_int(&params, "n", -5, 5, 0, &value), 0);
+    assert_int_equal(params_get_int(&params, "n", &(struct param_int){-5, 5, 0}, &value), 0);
     assert_int_equal(value, -5);
-    assert_int_equal(params_get_int(&params, "n", -4, 5, 0, &value), 422);
+    assert_int_equal(params_get_int(&params, "n", &(struct param_int){-4, 5, 0}, &value), 422);
 }
 
 static void release_makes_it_empty_and_usable(void **state)
