@@ -1,42 +1,21 @@
 /* A subscription against a redis-server of our own: it comes back by itself, whatever happens. */
 #include "tests/unit/support/test.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/command.h"
-#include "base/conf.h"
-#include "tests/unit/support/rds_client.h"
-#include "tests/unit/support/redis_server.h"
+#include "tests/unit/support/rds_fixture.h"
 
 #define CHANNEL "news"
 
-static struct redis_server server;
-static struct rds_client client; /* who publishes */
+/* `client` publishes. */
 static struct rds *channel;
 static struct heard {
     int n, ups, downs;
     size_t len;
     char text[64];
 } heard;
-
-static int start_server(void **state)
-{
-    (void)state;
-    signal(SIGPIPE, SIG_IGN);
-    redis_server_init(&server);
-    conf.secrets_dir = server.secrets;
-    return 0;
-}
-
-static int stop_server(void **state)
-{
-    (void)state;
-    redis_server_release(&server);
-    return 0;
-}
 
 static void on_message(void *arg, const char *bytes, size_t n)
 {
@@ -62,8 +41,7 @@ static void subscribe_as(const char *user)
                                         .on_state = on_state,
                                         .arg = &heard};
     heard = (struct heard){0};
-    rds_client_init(&client, server.socket, "tester");
-    WAIT_FOR(&client, rds_is_up(client.rds));
+    rds_fixture_connect(NULL);
     channel = rds_new(client.loop, &options);
     rds_subscribe(channel, CHANNEL, on_message, &heard);
 }
@@ -177,5 +155,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_is_told_and_tried_again,
                                         subscribe_without_the_right, release),
     };
-    return cmocka_run_group_tests(tests, start_server, stop_server);
+    return cmocka_run_group_tests(tests, rds_fixture_setup, rds_fixture_teardown);
 }

@@ -2,30 +2,14 @@
 #include "tests/unit/support/test.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/rds.h"
 #include "base/rds_sync.h"
-#include "tests/unit/support/redis_server.h"
+#include "tests/unit/support/rds_fixture.h"
 
-static struct redis_server server;
 static char error[300];
-
-static int setup(void **state)
-{
-    (void)state;
-    redis_server_init(&server);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    redis_server_release(&server);
-    return 0;
-}
 
 static int open_as(const char *address, const char *user, const char *password,
                    struct rds_sync **ret)
@@ -158,6 +142,5 @@ int main(void)
         cmocka_unit_test(test_pipeline),  cmocka_unit_test(test_who_is_not_let_in),
         cmocka_unit_test(test_addresses), cmocka_unit_test(test_lost),
     };
-    (void)signal(SIGPIPE, SIG_IGN);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, rds_fixture_setup, rds_fixture_teardown);
 }

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/clock.h"
 #include "base/rds.h"
 #include "tests/unit/support/redis_server.h"
+#include "tests/unit/support/wait.h"
 
 struct chat_redis {
     struct redis_server server;
@@ -49,12 +49,6 @@ const char *chat_id(int64_t id);
 void chat_redis_store(int64_t from, int64_t to);
 void chat_redis_publish(int64_t id);
 
-#define CHAT_WAIT_MS 60000 /* reached only when it will never come */
-#define CHAT_UNTIL(condition) \
-    do { \
-        for (int64_t end_ = clock_mono_ms() + CHAT_WAIT_MS; !(condition); chat_redis_turn()) \
-            if (clock_mono_ms() > end_) \
-                fail_msg("waited in vain for %s", #condition); \
-    } while (0)
+#define CHAT_UNTIL(condition) WAIT_UNTIL(condition, chat_redis_turn())
 
 #endif

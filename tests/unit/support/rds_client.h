@@ -6,6 +6,7 @@
 #include <ev.h>
 
 #include "base/rds.h"
+#include "tests/unit/support/wait.h"
 
 struct seen {
     int n; /* completions */
@@ -37,12 +38,6 @@ void rds_client_turn_for(struct rds_client *c, int ms);
 /* A rds_reply_fn that fills a struct seen. */
 void seen_fill(void *arg, const struct rds_result *result);
 
-#define WAIT_MS 60000 /* reached only when it will never come */
-#define WAIT_FOR(c, condition) \
-    do { \
-        for (int64_t end_ = clock_mono_ms() + WAIT_MS; !(condition); rds_client_turn(c)) \
-            if (clock_mono_ms() > end_) \
-                fail_msg("waited in vain for %s", #condition); \
-    } while (0)
+#define WAIT_FOR(c, condition) WAIT_UNTIL(condition, rds_client_turn(c))
 
 #endif

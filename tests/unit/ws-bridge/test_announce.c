@@ -4,13 +4,12 @@
 
 #include <ev.h>
 
-#include "base/clock.h"
 #include "base/conf.h"
+#include "tests/unit/support/wait.h"
 #include "ws-bridge/announce.h"
 #include "ws-bridge/upstream.h"
 
 #define TOLD_MAX 16
-#define WAIT_MS 60000 /* reached only when it will never come */
 
 static struct ev_loop *loop;
 static struct {

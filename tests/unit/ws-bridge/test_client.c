@@ -8,13 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/metrics.h"
+#include "tests/unit/support/wait.h"
 #include "tests/unit/support/ws_client.h"
 #include "ws-bridge/handshake.h"
 
 #define TEXT_HI "\x81\x82\0\0\0\0hi"
-#define WAIT_MS 60000    /* reached only when it will never come */
 #define PATIENCE_MS 1000 /* of an impatient bridge: we must be faster */
 
 static struct ev_loop *loop;
@@ -116,14 +115,7 @@ static void turn(void)
     clients_turn();
 }
 
-#define UNTIL(condition) \
-    do { \
-        for (int64_t end_ = clock_mono_ms() + WAIT_MS; !(condition); take_in()) { \
-            turn(); \
-            if (clock_mono_ms() > end_) \
-                fail_msg("waited in vain for %s", #condition); \
-        } \
-    } while (0)
+#define UNTIL(condition) WAIT_UNTIL(condition, (turn(), take_in()))
 
 static void put(const char *bytes, size_t n)
 {

@@ -4,10 +4,8 @@
 
 #include <string.h>
 
-#include "base/clock.h"
+#include "tests/unit/support/wait.h"
 #include "ws-bridge/rate_limit.h"
-
-#define WAIT_MS 60000 /* reached only when it will never come */
 
 static struct rate_limit_rules rules(void)
 {
@@ -105,10 +103,8 @@ static void who_has_all_of_it_again_is_forgotten(void **state)
     assert_true(rate_limit_take_message(a));
     assert_int_equal(rate_limit_take_bytes(a, 10), 10);
     rate_limit_leave(a);
-    for (int64_t end = clock_mono_ms() + WAIT_MS; rate_limit_addresses() > 0;) {
-        rate_limit_leave(rate_limit_enter("192.0.2.8")); /* said nothing: forgotten at once */
-        assert_true(clock_mono_ms() < end);
-    }
+    /* Who has said nothing is forgotten at once. */
+    WAIT_UNTIL(rate_limit_addresses() == 0, rate_limit_leave(rate_limit_enter("192.0.2.8")));
 }
 
 static void the_longest_message_fits_into_a_burst(void **state)

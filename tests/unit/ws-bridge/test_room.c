@@ -10,15 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
+#include "tests/unit/support/wait.h"
 #include "tests/unit/support/ws_client.h"
 #include "ws-bridge/history.h"
 #include "ws-bridge/room.h"
 
 #define PEERS_MAX 8
 #define IN_ROOM (4 << 20)
-#define WAIT_MS 60000 /* reached only when it will never come */
 
 /* Our end of a connection. */
 struct peer {
@@ -132,14 +131,7 @@ static void turn(void)
     room_turn();
 }
 
-#define UNTIL(condition) \
-    do { \
-        for (int64_t end_ = clock_mono_ms() + WAIT_MS; !(condition);) { \
-            turn(); \
-            if (clock_mono_ms() > end_) \
-                fail_msg("waited in vain for %s", #condition); \
-        } \
-    } while (0)
+#define UNTIL(condition) WAIT_UNTIL(condition, turn())
 
 static void forget_input(struct peer *p)
 {
