@@ -1,16 +1,12 @@
+/* The settings: their defaults, their bounds, and how they are listed. */
 #include "tests/unit/support/test.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/conf.h"
-#include "base/version.h"
 
 /* Every setting, a second time: what the README promises. */
 static const struct number {
@@ -327,17 +323,6 @@ static void addresses_are_checked(void **state)
     assert_int_equal(load(), -EINVAL);
 }
 
-/* What a printing function prints; valid until the next call. */
-static const char *printed(void (*print)(FILE *))
-{
-    static char text[32768];
-    FILE *f = fmemopen(text, sizeof text - 1, "w");
-    assert_non_null(f);
-    print(f);
-    fclose(f);
-    return text;
-}
-
 static size_t lines_that_start(const char *text, const char *start)
 {
     size_t n = 0;
@@ -400,151 +385,6 @@ static void help_has_every_setting_once(void **state)
     assert_null(strstr(help, "%R"));
 }
 
-/* ---- conf_main: it exits, so it runs in a child ------------------------------------------- */
-
-static int health(char *why, size_t size)
-{
-    if (conf.port == 8000)
-        return 0;
-    snprintf(why, size, "not at home at %d", conf.port);
-    return -EPROTO;
-}
-
-static int run_main(char *option, char *output, size_t size)
-{
-    int pipe_ends[2], status;
-    assert_int_equal(pipe(pipe_ends), 0);
-    fflush(NULL);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        char name[] = "prog";
-        char *argv[] = {name, option, NULL};
-        dup2(pipe_ends[1], STDOUT_FILENO);
-        dup2(pipe_ends[1], STDERR_FILENO);
-        conf_main(option ? 2 : 1, argv, "prog", "Does things.", health);
-        _exit(42); /* it came back */
-    }
-    close(pipe_ends[1]);
-    size_t n = 0;
-    for (ssize_t got; (got = read(pipe_ends[0], output + n, size - 1 - n)) > 0;)
-        n += (size_t)got;
-    output[n] = '\0';
-    close(pipe_ends[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void main_options(void **state)
-{
-    static char output[32768];
-    char help[] = "--help", version[] = "--version", settings[] = "--settings";
-    char check[] = "--check", well[] = "--health", other[] = "--frobnicate";
-    (void)state;
-    assert_int_equal(run_main(help, output, sizeof output), 0);
-    assert_int_equal(strncmp(output, "prog " TIFFIN_VERSION "\nDoes things.\n", 10), 0);
-    assert_non_null(strstr(output, "TIFFIN_PORT"));
-    assert_int_equal(run_main(version, output, sizeof output), 0);
-    assert_string_equal(output, "prog " TIFFIN_VERSION "\n");
-    assert_int_equal(run_main(settings, output, sizeof output), 0);
-    assert_string_equal(output, printed(conf_print_markdown));
-    assert_int_equal(run_main(check, output, sizeof output), 0);
-    assert_string_equal(output, "");
-    assert_int_equal(run_main(well, output, sizeof output), 0);
-    assert_string_equal(output, "");
-    set("TIFFIN_PORT", "8001");
-    assert_int_equal(run_main(well, output, sizeof output), 1);
-    assert_string_equal(output, "prog: not at home at 8001\n");
-    assert_int_equal(run_main(other, output, sizeof output), 1);
-    assert_non_null(strstr(output, "unknown option --frobnicate"));
-    assert_int_equal(run_main(NULL, output, sizeof output), 42);
-    assert_string_equal(output, "");
-}
-
-static void main_stops_on_a_bad_value(void **state)
-{
-    char output[1024], check[] = "--check", help[] = "--help";
-    (void)state;
-    set("TIFFIN_PORT", "0");
-    assert_int_equal(run_main(NULL, output, sizeof output), 1);
-    assert_string_equal(output, "prog: TIFFIN_PORT=0: must be a whole number from 1 to 65535\n");
-    assert_int_equal(run_main(check, output, sizeof output), 1);
-    char long_output[32768];
-    assert_int_equal(run_main(help, long_output, sizeof long_output), 0);
-}
-
-/* ---- conf_secret --------------------------------------------------------------------------- */
-
-static char secrets[64];
-
-static int make_secrets(void **state)
-{
-    forget(state);
-    snprintf(secrets, sizeof secrets, "/tmp/tiffin-unit-XXXXXX");
-    conf.secrets_dir = mkdtemp(secrets);
-    return conf.secrets_dir ? 0 : -1;
-}
-
-static int remove_secrets(void **state)
-{
-    (void)state;
-    char path[128];
-    snprintf(path, sizeof path, "%s/api", secrets);
-    unlink(path);
-    return rmdir(secrets);
-}
-
-static void write_secret(const char *text)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/api", secrets);
-    FILE *f = fopen(path, "we");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static void secret_is_the_first_line(void **state)
-{
-    static const struct {
-        const char *content;
-        int err;
-        const char *secret;
-    } TABLE[] = {
-        {"pass", 0, "pass"},         {"pass\n", 0, "pass"},
-        {"pass\r\n", 0, "pass"},     {"pass word\n", 0, "pass word"},
-        {"pass\nmore\n", 0, "pass"}, {"", -ENODATA, NULL},
-        {"\n", -ENODATA, NULL},      {"\r\n", -ENODATA, NULL},
-    };
-    (void)state;
-    for (size_t i = 0; i < LENGTH(TABLE); i++) {
-        char out[64] = "";
-        write_secret(TABLE[i].content);
-        assert_int_equal(conf_secret("api", out, sizeof out), TABLE[i].err);
-        if (!TABLE[i].err)
-            assert_string_equal(out, TABLE[i].secret);
-    }
-}
-
-static void secret_that_is_missing(void **state)
-{
-    (void)state;
-    char out[64];
-    assert_int_equal(conf_secret("api", out, sizeof out), -ENOENT);
-    conf.secrets_dir = "/nowhere/at/all";
-    assert_int_equal(conf_secret("api", out, sizeof out), -ENOENT);
-}
-
-static void secret_with_too_long_a_path(void **state)
-{
-    (void)state;
-    char out[64], user[PATH_MAX];
-    memset(user, 'u', sizeof user - 1);
-    user[sizeof user - 1] = '\0';
-    assert_int_equal(conf_secret(user, out, sizeof out), -ENAMETOOLONG);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -565,11 +405,6 @@ int main(void)
         cmocka_unit_test_setup(markdown_table_has_every_setting_once, forget),
         cmocka_unit_test_setup(markdown_rows_all_have_six_cells, forget),
         cmocka_unit_test_setup(help_has_every_setting_once, forget),
-        cmocka_unit_test_setup(main_options, forget),
-        cmocka_unit_test_setup(main_stops_on_a_bad_value, forget),
-        cmocka_unit_test_setup_teardown(secret_is_the_first_line, make_secrets, remove_secrets),
-        cmocka_unit_test_setup_teardown(secret_that_is_missing, make_secrets, remove_secrets),
-        cmocka_unit_test_setup_teardown(secret_with_too_long_a_path, make_secrets, remove_secrets),
     };
     return cmocka_run_group_tests_name("base/conf", tests, NULL, NULL);
 }

@@ -55,3 +55,13 @@ char *guarded_text(const char *text)
 {
     return guarded(text, strlen(text) + 1);
 }
+
+const char *printed(void (*print)(FILE *))
+{
+    static char text[32768];
+    FILE *f = fmemopen(text, sizeof text - 1, "w");
+    assert_non_null(f);
+    print(f);
+    fclose(f);
+    return text;
+}

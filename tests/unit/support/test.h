@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -23,5 +24,8 @@ char *read_functions(void);
 char *guarded(const void *bytes, size_t n);
 /* The same for a C string, NUL included: reading beyond the NUL faults. */
 char *guarded_text(const char *text);
+
+/* What a function prints; valid until the next call. */
+const char *printed(void (*print)(FILE *));
 
 #endif
