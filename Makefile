@@ -77,7 +77,7 @@ SRC_UNIT_SUPPORT := $(wildcard tests/unit/support/*.c)
 SRC_UNIT_FAKES := $(wildcard tests/unit/fakes/*.c)
 SRC_BENCH := $(wildcard tests/bench/*.c)
 SRC_ALL := $(SRC_BENCH) $(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS) $(SRC_UNIT) $(SRC_UNIT_SUPPORT) $(SRC_UNIT_FAKES)
-HEADERS := $(wildcard fcgi/*/*.h redis/*.h ws-bridge/*.h tests/unit/*.h tests/unit/*/*.h)
+HEADERS := $(wildcard fcgi/*/*.h redis/*.h ws-bridge/*.h tests/unit/*.h tests/unit/*/*.h tests/bench/*.h)
 
 LIB_TIFFIN := $(BUILD)/lib/libtiffin.a
 LIB_API := $(BUILD)/lib/libapi.a
@@ -331,8 +331,9 @@ build/test/set_clock.so: tests/integration/set_clock.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) -std=c11 -O2 $(WARNINGS) -shared -fPIC -o $@ $<
 
 # ---- load tools -----------------------------------------------------------------
-LOAD_TOOLS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIB_TIFFIN)
+# The parts of a tool are called <tool>_<part>.c.
+LOAD_TOOLS := $(addprefix $(BUILD)/bench/,chatload streamload)
+$(BUILD)/bench/%: $$(call objects,$$(wildcard tests/bench/$$*.c tests/bench/$$*_*.c)) $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
 .PHONY: bench bench-requests bench-orders bench-streams bench-chat bench-peers
