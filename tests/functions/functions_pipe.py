@@ -4,9 +4,10 @@ import socket
 
 import pytest
 
-import functions_client as fc
-import functions_model as fm
-import functions_server as fs
+from functions_client import HOUR_MS
+from functions_model import walk
+from functions_moves import Refused
+from functions_server import DEADLINE_S
 
 STEPS = 12  # of a short walk, after up to 12 on a straight way
 
@@ -26,7 +27,7 @@ def lines_of(reply):
             lines += (f"${len(part)}", part)
         elif kind is int:
             lines.append(f":{part}")
-        elif kind is fm.Refused:
+        elif kind is Refused:
             lines.append("-" + part.text)
         else:
             lines.append("$-1" if part is None else None)
@@ -39,7 +40,7 @@ class Pipe:
 
     def __init__(self, server, user):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(fs.DEADLINE_S)
+        self.socket.settimeout(DEADLINE_S)
         self.socket.connect(server.socket)
         self.left = ""
         self.send(encode(("AUTH", user, server.password(user))))
@@ -79,7 +80,7 @@ class Batch:
         self.text, self.lines, self.starts = [], [], []
         cache = {}  # the longest command is always the same few: stats
         for n in numbers:
-            *calls, model = fm.walk(seed, n, STEPS)
+            *calls, model = walk(seed, n, STEPS)
             self.met += model.met
             for call in calls:
                 self.starts.append((len(self.lines), n, call))
@@ -93,7 +94,7 @@ class Batch:
 
     def compare(self, lines):
         for i, (line, expected) in enumerate(zip(lines, self.lines)):
-            if expected is None and line[:1] == ":" and 0 <= int(line[1:]) <= fc.HOUR_MS:
+            if expected is None and line[:1] == ":" and 0 <= int(line[1:]) <= HOUR_MS:
                 lines[i] = None
         if lines == self.lines:
             return

@@ -9,10 +9,12 @@ import random
 import pytest
 import redis
 
-import functions_client as fc
-import functions_model as fm
-import functions_pipe as fp
-import functions_server as fs
+from functions_client import HOUR_MS, check_invariant
+from functions_model import MOVES, Model
+from functions_moves import SOON, Refused
+from functions_pipe import Batch, Pipe
+from functions_server import Server
+from functions_state import JOB_STEPS
 
 DEFAULT = (2024, 1000, 10000)
 SEED = int(os.environ.get("TIFFIN_WALK_SEED", DEFAULT[0]))
@@ -25,14 +27,14 @@ BATCH = 100  # short walks under way at once
 SETTLED = {"settled delivered paid", "settled payment_failed declined",
            "settled cancelled not_charged", "settled cancelled declined",
            "settled cancelled refunded"}
-MET = set(fm.MOVES) | SETTLED | {
+MET = set(MOVES) | SETTLED | {
     "accept_update full", "cancel at payment", "cancel at payment with key",
     "cancel at kitchen with key", "cancel too_late order_placed", "cancel too_late needs_review",
     "intent cancelled", "misfit ok", "misfit declined", "misfit not_charged", "take paused",
     "reap alive", "reap dead", "discard update", "discard to payment",
     "settle refunded", "settle not_charged", "settle misfit",
     "discard to payment with key", "discard to refund with key"} | {
-    f"{what} at {step}" for what in ("dead", "requeue") for step in fm.STEPS + ("broadcast",)}
+    f"{what} at {step}" for what in ("dead", "requeue") for step in JOB_STEPS + ("broadcast",)}
 
 
 # one long walk
@@ -42,28 +44,28 @@ def answer(client, command):
     try:
         return client.execute_command(*command)
     except redis.ResponseError as e:
-        return fm.Refused(str(e))
+        return Refused(str(e))
 
 
 def is_right(reply, expected):
-    if isinstance(expected, list) and expected[0] is fm.SOON:
-        return 0 <= reply[0] <= fc.HOUR_MS and reply[1:] == expected[1:]
+    if isinstance(expected, list) and expected[0] is SOON:
+        return 0 <= reply[0] <= HOUR_MS and reply[1:] == expected[1:]
     return reply == expected
 
 
 def test_one_long_walk_as_the_programs_users(server, admin):
     clients = {user: server.client(user) for user in ("api", "worker", "admin")}
-    model = fm.Model(random.Random(SEED))
+    model = Model(random.Random(SEED))
     for n in range(STEPS):
         for call in (model.go(), model.stats()):
             reply = answer(clients[call.user], call.command)
             assert is_right(reply, call.expected), f"TIFFIN_WALK_SEED={SEED}, step {n}: {call}"
         if n % 250 == 0:
-            fc.check_invariant(admin)
+            check_invariant(admin)
     for call in model.everything():
         assert answer(admin, call.command) == call.expected, f"TIFFIN_WALK_SEED={SEED}: {call}"
     if (SEED, STEPS) == DEFAULT[:2]:  # elsewhere it need not have met everything
-        assert set(fm.MOVES) <= set(model.met), set(fm.MOVES) - set(model.met)
+        assert set(MOVES) <= set(model.met), set(MOVES) - set(model.met)
 
 
 # many short walks
@@ -72,7 +74,7 @@ def test_one_long_walk_as_the_programs_users(server, admin):
 @pytest.fixture
 def fast_server(tmp_path):
     """Our configuration without the file: 10,000 lives are not worth 100,000 fsyncs."""
-    server = fs.Server(tmp_path)
+    server = Server(tmp_path)
     server.start()
     server.load()
     server.client("admin").config_set("appendonly", "no")
@@ -83,12 +85,12 @@ def fast_server(tmp_path):
 @pytest.mark.slow
 def test_many_short_walks(fast_server):
     numbers = [int(ONLY)] if ONLY else range(WALKS)
-    pipe, met, under_way = fp.Pipe(fast_server, "admin"), collections.Counter(), None
+    pipe, met, under_way = Pipe(fast_server, "admin"), collections.Counter(), None
     for first in [*range(0, len(numbers), BATCH), None]:
         # The next walks are thought up while Redis walks these.
         batch = None
         if first is not None:
-            batch = fp.Batch(SEED, numbers[first:first + BATCH])
+            batch = Batch(SEED, numbers[first:first + BATCH])
             pipe.send("".join(batch.text))
         if under_way:
             under_way.compare(pipe.receive(len(under_way.lines)))
