@@ -1,14 +1,14 @@
 import pytest
 
-import functions_client as fc
-import functions_server as fs
+from functions_client import Functions, check_invariant
+from functions_server import Server
 
 CATALOGUE = ("restaurant:", "restaurants:", "catalogue:")
 
 
 @pytest.fixture(scope="session")
 def session_server(tmp_path_factory):
-    server = fs.Server(tmp_path_factory.mktemp("redis"))
+    server = Server(tmp_path_factory.mktemp("redis"))
     server.start()
     server.load()
     yield server
@@ -24,7 +24,7 @@ def server(session_server):
     if kept:
         admin.delete(*kept)
     yield session_server
-    fc.check_invariant(admin)
+    check_invariant(admin)
 
 
 @pytest.fixture
@@ -34,19 +34,19 @@ def admin(server):
 
 @pytest.fixture
 def api(server):
-    return fc.Functions(server.client("api"))
+    return Functions(server.client("api"))
 
 
 @pytest.fixture
 def worker(server):
-    return fc.Functions(server.client("worker"))
+    return Functions(server.client("worker"))
 
 
 @pytest.fixture
 def ws(server):
-    return fc.Functions(server.client("ws"))
+    return Functions(server.client("ws"))
 
 
 @pytest.fixture
 def gateway(server):
-    return fc.Functions(server.client("gateway"))
+    return Functions(server.client("gateway"))

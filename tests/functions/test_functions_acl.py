@@ -8,10 +8,11 @@ import stat
 import pytest
 import redis
 
-import functions_client as fc
-import functions_pipe as fp
-import functions_server as fs
-from functions_client import job_key, new_id
+from functions_client import (CHAT_KEYS, CHAT_LOG, COUNT, DEAD, DELAYED, EVENTS, FAR_AWAY_MS,
+                              INDEX, PAUSED, READY, WORKERS, Functions, Worker, active_key,
+                              heartbeat_key, job_key, new_id, snapshot)
+from functions_pipe import Batch, Pipe, encode
+from functions_server import REDIS_DIR, USERS, Server
 
 ORDER, UPDATE = new_id(), new_id("update")
 DEAD_ORDER, DEAD_UPDATE, GONE = new_id(), new_id("update"), new_id()
@@ -25,7 +26,7 @@ CALLS = {
     # whoever may step an order may also write what cancel writes; publish an update, speak
     "cancel": ({"api", "worker"}, lambda f: f.cancel(ORDER)),
     "beat": ({"worker"}, lambda f: f.beat_all("w9")),
-    "clock_set": ({"worker"}, lambda f: f.clock_set(fc.FAR_AWAY_MS, 1000)),
+    "clock_set": ({"worker"}, lambda f: f.clock_set(FAR_AWAY_MS, 1000)),
     "take": ({"worker"}, lambda f: f.take("w1", 1)),
     "begin": ({"worker"}, lambda f: f.begin("w1", ORDER)),
     "intent": ({"worker"}, lambda f: f.intent("w1", ORDER, 1, "pay")),
@@ -39,7 +40,7 @@ CALLS = {
     "publish_update": ({"worker"}, lambda f: f.publish_update("w1", UPDATE, 1)),
     "chat_post": ({"ws"}, lambda f: f.chat_post("Hello", key="0123456789abcdef")),
     "chat_beat": ({"ws"}, lambda f: f.chat_beat("b1")),
-    "reap": ({"worker"}, lambda f: f.reap_by_clock("w0", [ORDER], fc.FAR_AWAY_MS)),
+    "reap": ({"worker"}, lambda f: f.reap_by_clock("w0", [ORDER], FAR_AWAY_MS)),
     "leave": ({"worker"}, lambda f: f.leave("w1", [ORDER])),
     "stats": ({"api"}, lambda f: f.stats(["w1"])),
     # admin's alone: what is dead has failed for a reason that no program knows
@@ -49,13 +50,13 @@ CALLS = {
     "pause": (set(), lambda f: f.pause()),
     "resume": (set(), lambda f: f.resume()),
     "repair_place": (set(), lambda f: f.fcall(
-        "repair_place", [job_key(GONE), fc.READY, fc.DELAYED, fc.DEAD, fc.WORKERS,
-                         fc.heartbeat_key("w1"), fc.active_key("w1")], GONE, "w1")),
-    "repair_record": (set(), lambda f: f.fcall("repair_record", [job_key(GONE), fc.INDEX],
+        "repair_place", [job_key(GONE), READY, DELAYED, DEAD, WORKERS,
+                         heartbeat_key("w1"), active_key("w1")], GONE, "w1")),
+    "repair_record": (set(), lambda f: f.fcall("repair_record", [job_key(GONE), INDEX],
                                                GONE, 1, 1)),
     "repair_counts": (set(), lambda f: f.fcall(
-        "repair_counts", [fc.COUNT, fc.READY, fc.DELAYED, fc.DEAD, fc.WORKERS,
-                          fc.active_key("w1")])),
+        "repair_counts", [COUNT, READY, DELAYED, DEAD, WORKERS,
+                          active_key("w1")])),
     "library_version": ({"api", "worker", "ws"}, lambda f: f.library_version()),
     "gateway_charge": ({"gateway"}, lambda f: f.charge("pay")),
     "gateway_refund": ({"gateway"}, lambda f: f.refund("paid")),
@@ -68,12 +69,12 @@ def make_busy(server):
     gone but for its place in the index, two settled, of which one leaves, a charge, a paused
     queue."""
     admin = server.client("admin")
-    api, worker, gateway = (fc.Functions(server.client(u)) for u in ("api", "worker", "gateway"))
+    api, worker, gateway = (Functions(server.client(u)) for u in ("api", "worker", "gateway"))
     api.place(ORDER)
     api.accept_update(UPDATE)
     api.place(DEAD_ORDER)
     api.accept_update(DEAD_UPDATE)
-    w = fc.Worker(worker)
+    w = Worker(worker)
     assert w.take(4) == [ORDER, UPDATE, DEAD_ORDER, DEAD_UPDATE]
     for id_ in (DEAD_ORDER, DEAD_UPDATE):
         worker.fail("w1", id_, w.begin(id_), allowed=1)
@@ -85,9 +86,9 @@ def make_busy(server):
     worker.release([LEAVING])
     api.place(new_id())
     gateway.charge("paid")
-    fc.Functions(server.client("ws")).chat_beat("b1")
-    admin.zadd(fc.INDEX, {GONE: 1})
-    fc.Functions(admin).pause()
+    Functions(server.client("ws")).chat_beat("b1")
+    admin.zadd(INDEX, {GONE: 1})
+    Functions(admin).pause()
 
 
 @pytest.fixture
@@ -96,19 +97,19 @@ def busy(server):
     return server
 
 
-@pytest.mark.parametrize("user", [user for user in fs.USERS if user != "admin"])
+@pytest.mark.parametrize("user", [user for user in USERS if user != "admin"])
 @pytest.mark.parametrize("name", CALLS)
 def test_every_function_as_every_user(busy, admin, name, user):
     allowed, call = CALLS[name]
-    functions = fc.Functions(busy.client(user))
-    before = fc.snapshot(admin)
+    functions = Functions(busy.client(user))
+    before = snapshot(admin)
     if user in allowed:
         call(functions)
         return
     # at the door, or inside at its first write
     with pytest.raises(redis.ResponseError, match="permission|can't (run|access)"):
         call(functions)
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_every_function_of_the_libraries_is_in_this_table(admin):
@@ -119,7 +120,7 @@ def test_every_function_of_the_libraries_is_in_this_table(admin):
 
 
 ORDER_KEY, UPDATE_KEY = job_key(ORDER), job_key(UPDATE)
-ACTIVE, BEAT = fc.active_key("w1"), fc.heartbeat_key("w1")
+ACTIVE, BEAT = active_key("w1"), heartbeat_key("w1")
 LIVE, LIVE_ONE, PRESENT = "live:{s00}", "live:{s00}:api-1", "chat:{s00}:present"
 LIVE_WRITES = [f"HSET {LIVE_ONE} a 1", f"HINCRBY {LIVE_ONE} a 1", f"PEXPIRE {LIVE_ONE} 3000",
                f"EXPIRE {LIVE_ONE} 3", f"ZADD {LIVE} 1 api-1", f"ZRANGEBYSCORE {LIVE} 0 1",
@@ -133,37 +134,37 @@ MAY = {
         f"EXISTS {ORDER_KEY}", f"HGETALL {UPDATE_KEY}", "HGETALL count:{s00}",
         "HMGET restaurant:{s00}:resto_123 name", "HGETALL user:{s00}:123",
         "LRANGE restaurants:{s00} 0 -1", "LRANGE user:{s00}:123:orders 0 9",
-        "LLEN restaurants:{s00}", "LLEN user:{s00}:123:orders", f"LLEN {fc.READY}",
-        f"LLEN {ACTIVE}", f"ZCARD {fc.DELAYED}", f"ZCARD {fc.DEAD}", f"SMEMBERS {fc.WORKERS}",
-        f"LRANGE {fc.READY} -1 -1", f"EXISTS {BEAT}", f"GET {BEAT}", f"ZCARD {fc.INDEX}",
-        f"ZRANGE {fc.INDEX} 0 1", f"ZCOUNT {fc.INDEX} 0 1",
+        "LLEN restaurants:{s00}", "LLEN user:{s00}:123:orders", f"LLEN {READY}",
+        f"LLEN {ACTIVE}", f"ZCARD {DELAYED}", f"ZCARD {DEAD}", f"SMEMBERS {WORKERS}",
+        f"LRANGE {READY} -1 -1", f"EXISTS {BEAT}", f"GET {BEAT}", f"ZCARD {INDEX}",
+        f"ZRANGE {INDEX} 0 1", f"ZCOUNT {INDEX} 0 1",
         "GET catalogue:{s00}", "EXISTS catalogue:{s00}", "GET idem:{s00}:k", f"HGETALL {LIVE_ONE}",
         f"ZCARD {PRESENT}", f"ZRANGE {PRESENT} 0 -1",
-        f"XREAD BLOCK 1 STREAMS {fc.EVENTS} $", f"XRANGE {fc.EVENTS} - +",
-        f"XREVRANGE {fc.EVENTS} + - COUNT 1", f"XINFO STREAM {fc.EVENTS}"],
+        f"XREAD BLOCK 1 STREAMS {EVENTS} $", f"XRANGE {EVENTS} - +",
+        f"XREVRANGE {EVENTS} + - COUNT 1", f"XINFO STREAM {EVENTS}"],
     "worker": SESSION + LIVE_WRITES + [
-        f"LRANGE {ACTIVE} 0 -1", f"LLEN {ACTIVE}", f"SMEMBERS {fc.WORKERS}",
-        f"EXISTS {BEAT}", f"BLMOVE {fc.READY} {fc.READY} RIGHT RIGHT 1",
+        f"LRANGE {ACTIVE} 0 -1", f"LLEN {ACTIVE}", f"SMEMBERS {WORKERS}",
+        f"EXISTS {BEAT}", f"BLMOVE {READY} {READY} RIGHT RIGHT 1",
         f"HMGET {ORDER_KEY} step", "INFO memory"],
     "ws": SESSION + LIVE_WRITES[:1] + LIVE_WRITES[2:3] + LIVE_WRITES[4:5] + LIVE_WRITES[6:7] + [
-        "SUBSCRIBE chat:{s00}", f"XRANGE {fc.CHAT_LOG} - +", f"XREVRANGE {fc.CHAT_LOG} + -",
-        f"FCALL chat_post 3 count:{{s00}} {fc.CHAT_LOG} {fc.CHAT_KEYS}",
+        "SUBSCRIBE chat:{s00}", f"XRANGE {CHAT_LOG} - +", f"XREVRANGE {CHAT_LOG} + -",
+        f"FCALL chat_post 3 count:{{s00}} {CHAT_LOG} {CHAT_KEYS}",
         f"FCALL chat_beat 2 {PRESENT} count:{{s00}}", "FCALL_RO library_version 0",
         "PUBLISH chat:{s00} x"],
     "gateway": SESSION + ["HGETALL gateway:{s00}:pay"],
     "metrics": SESSION + [
-        "INFO", "HGETALL count:{s00}", f"HGETALL {LIVE_ONE}", f"LLEN {fc.READY}", f"LLEN {ACTIVE}",
-        f"ZCARD {fc.DELAYED}", f"ZCARD {fc.DEAD}", f"SMEMBERS {fc.WORKERS}", f"EXISTS {BEAT}",
-        f"XLEN {fc.EVENTS}", f"XLEN {fc.CHAT_LOG}", "HMGET count:{s00} placed settled",
-        "HGET count:{s00} placed", f"SCARD {fc.WORKERS}", f"ZCARD {PRESENT}",
-        f"ZCOUNT {PRESENT} 0 1", f"ZCARD {fc.INDEX}", f"ZCOUNT {fc.INDEX} 0 1",
+        "INFO", "HGETALL count:{s00}", f"HGETALL {LIVE_ONE}", f"LLEN {READY}", f"LLEN {ACTIVE}",
+        f"ZCARD {DELAYED}", f"ZCARD {DEAD}", f"SMEMBERS {WORKERS}", f"EXISTS {BEAT}",
+        f"XLEN {EVENTS}", f"XLEN {CHAT_LOG}", "HMGET count:{s00} placed settled",
+        "HGET count:{s00} placed", f"SCARD {WORKERS}", f"ZCARD {PRESENT}",
+        f"ZCOUNT {PRESENT} 0 1", f"ZCARD {INDEX}", f"ZCOUNT {INDEX} 0 1",
         f"ZCARD {LIVE}", f"ZCOUNT {LIVE} 0 1", f"ZRANGE {LIVE} 0 -1",
         f"ZRANGEBYSCORE {LIVE} 0 1"],
     "reader": SESSION + [
         "INFO", "COMMAND", "COMMAND DOCS get", "SCAN 0", f"HGETALL {ORDER_KEY}",
         f"TYPE {ORDER_KEY}",
-        f"LRANGE {fc.READY} 0 -1", f"ZRANGE {fc.DEAD} 0 -1", f"XREAD STREAMS {fc.EVENTS} 0",
-        f"XINFO STREAM {fc.EVENTS}", f"MEMORY USAGE {ORDER_KEY}", f"OBJECT ENCODING {ORDER_KEY}",
+        f"LRANGE {READY} 0 -1", f"ZRANGE {DEAD} 0 -1", f"XREAD STREAMS {EVENTS} 0",
+        f"XINFO STREAM {EVENTS}", f"MEMORY USAGE {ORDER_KEY}", f"OBJECT ENCODING {ORDER_KEY}",
         "HGETALL gateway:{s00}:pay", f"TTL {ORDER_KEY}", "SUBSCRIBE chat:{s00}", "UNSUBSCRIBE",
         "PSUBSCRIBE chat:{s*}", "PUNSUBSCRIBE", "ECHO x", "SELECT 0", "CLIENT GETNAME"],
 }
@@ -173,29 +174,29 @@ NOBODY = ["FLUSHALL", "CONFIG GET x", "CONFIG SET save x", "SHUTDOWN", "DEBUG SL
           "SCRIPT FLUSH", "MONITOR", "SAVE", "BGREWRITEAOF", "REPLICAOF a 1", "CLIENT KILL x",
           "CLIENT LIST", "MODULE LIST", "SLOWLOG GET", f"DEL {ORDER_KEY}", "SET other 1",
           "SUBSCRIBE other", "PSUBSCRIBE *", "RENAME a b", "HSET restaurant:{s00}:resto_123 x 1",
-          "DEL catalogue:{s00}", f"DEL {fc.EVENTS}"]
-TRIM = [f"XTRIM {fc.EVENTS} MAXLEN 0", f"XTRIM {fc.CHAT_LOG} MAXLEN 0"]
-ORDER_WRITES = [f"HSET {ORDER_KEY} status delivered", f"LPUSH {fc.READY} x"]
+          "DEL catalogue:{s00}", f"DEL {EVENTS}"]
+TRIM = [f"XTRIM {EVENTS} MAXLEN 0", f"XTRIM {CHAT_LOG} MAXLEN 0"]
+ORDER_WRITES = [f"HSET {ORDER_KEY} status delivered", f"LPUSH {READY} x"]
 MAY_NOT = {
-    "api": [f"LREM {ACTIVE} 1 x", f"ZADD {fc.DEAD} 1 x", f"SADD {fc.WORKERS} x", f"SET {BEAT} 1",
+    "api": [f"LREM {ACTIVE} 1 x", f"ZADD {DEAD} 1 x", f"SADD {WORKERS} x", f"SET {BEAT} 1",
             "HGETALL gateway:{s00}:pay", "SUBSCRIBE chat:{s00}", "PUBLISH chat:{s00} x",
-            f"XRANGE {fc.CHAT_LOG} - +", "SET catalogue:{s00} 1", "HSET user:{s00}:123 name x",
-            f"LRANGE {ACTIVE} 0 -1", f"ZRANGE {fc.DEAD} 0 -1", f"ZRANGE {fc.DELAYED} 0 -1",
-            f"SET {fc.PAUSED} 1", f"DEL {fc.PAUSED}", f"ZREM {fc.INDEX} x",
-            f"FCALL stats 2 {fc.COUNT} {fc.WORKERS}", f"ZREM {fc.DEAD} x", f"FCALL_RO x 1 {ORDER_KEY}"],
+            f"XRANGE {CHAT_LOG} - +", "SET catalogue:{s00} 1", "HSET user:{s00}:123 name x",
+            f"LRANGE {ACTIVE} 0 -1", f"ZRANGE {DEAD} 0 -1", f"ZRANGE {DELAYED} 0 -1",
+            f"SET {PAUSED} 1", f"DEL {PAUSED}", f"ZREM {INDEX} x",
+            f"FCALL stats 2 {COUNT} {WORKERS}", f"ZREM {DEAD} x", f"FCALL_RO x 1 {ORDER_KEY}"],
     "worker": ["HGETALL gateway:{s00}:pay", "GET idem:{s00}:k", "HGETALL user:{s00}:123",
-               "SUBSCRIBE chat:{s00}", f"ZREM {fc.DEAD} x", f"ZRANGE {fc.DEAD} 0 -1",
-               f"XRANGE {fc.EVENTS} - +", f"SET {fc.PAUSED} 1", f"DEL {fc.PAUSED}",
-               f"ZADD {fc.INDEX} 1 x", f"ZRANGEBYSCORE {fc.INDEX} 0 1", f"DEL {ORDER_KEY}",
-               f"FCALL place 2 {fc.READY} {fc.INDEX}", f"HGETALL {fc.COUNT}"],
-    "ws": ORDER_WRITES + ["INFO", f"HGETALL {ORDER_KEY}", f"XRANGE {fc.EVENTS} - +",
-                          "HGETALL user:{s00}:123", f"ZRANGE {fc.INDEX} 0 -1"],
+               "SUBSCRIBE chat:{s00}", f"ZREM {DEAD} x", f"ZRANGE {DEAD} 0 -1",
+               f"XRANGE {EVENTS} - +", f"SET {PAUSED} 1", f"DEL {PAUSED}",
+               f"ZADD {INDEX} 1 x", f"ZRANGEBYSCORE {INDEX} 0 1", f"DEL {ORDER_KEY}",
+               f"FCALL place 2 {READY} {INDEX}", f"HGETALL {COUNT}"],
+    "ws": ORDER_WRITES + ["INFO", f"HGETALL {ORDER_KEY}", f"XRANGE {EVENTS} - +",
+                          "HGETALL user:{s00}:123", f"ZRANGE {INDEX} 0 -1"],
     "gateway": ORDER_WRITES + ["INFO", f"HGETALL {ORDER_KEY}", "HGETALL count:{s00}",
                                "DEL gateway:{s00}:pay"],
     # figures, but never an order's id
     "metrics": ORDER_WRITES + LIVE_WRITES[:5] + [
-        f"HGETALL {ORDER_KEY}", f"LRANGE {fc.READY} 0 -1", f"ZRANGE {fc.INDEX} 0 -1",
-        f"ZRANGE {fc.DEAD} 0 -1", f"XRANGE {fc.EVENTS} - +", f"XINFO STREAM {fc.EVENTS}", "SCAN 0",
+        f"HGETALL {ORDER_KEY}", f"LRANGE {READY} 0 -1", f"ZRANGE {INDEX} 0 -1",
+        f"ZRANGE {DEAD} 0 -1", f"XRANGE {EVENTS} - +", f"XINFO STREAM {EVENTS}", "SCAN 0",
         "HINCRBY count:{s00} placed 1"],
     "reader": ORDER_WRITES + LIVE_WRITES[:5] + ["PUBLISH chat:{s00} x", f"EXPIRE {ORDER_KEY} 1"],
 }
@@ -231,16 +232,16 @@ def needs_of(server):
     """What each user must be able to run: what its functions call inside, seen by MONITOR while
     short walks and the calls above go through every branch, and its own commands.
     -> {user: [command, ...]}, one of a kind"""
-    watch, do = fp.Pipe(server, "admin"), fp.Pipe(server, "admin")
-    watch.send(fp.encode(("MONITOR",)))
+    watch, do = Pipe(server, "admin"), Pipe(server, "admin")
+    watch.send(encode(("MONITOR",)))
     assert watch.receive(1) == ["+OK"]
-    batch = fp.Batch("rights", range(120))
+    batch = Batch("rights", range(120))
     do.send("".join(batch.text))
     batch.compare(do.receive(len(batch.lines)))
     make_busy(server)
     for _, call in CALLS.values():
         try:
-            call(fc.Functions(server.client("admin")))
+            call(Functions(server.client("admin")))
         except redis.ResponseError:
             pass  # an earlier one has moved the job on
     server.client("admin").echo("that was all")
@@ -263,7 +264,7 @@ def needs_of(server):
 
 def rules():
     """The template: {user: [token or [token, ...] for a bracket, ...]}."""
-    text = re.sub(r"(?m)^\s*#.*$", "", (fs.REDIS_DIR / "users.acl").read_text())
+    text = re.sub(r"(?m)^\s*#.*$", "", (REDIS_DIR / "users.acl").read_text())
     found = {}
     for user, rest in re.findall(r"(?ms)^user (\w+) on @PASSWORD@(.*?)(?=^user |\Z)", text):
         found[user] = [part[2:-2].split() if part[0] == "(" else part
@@ -324,16 +325,16 @@ def test_passwords_are_private_and_kept(server, tmp_path):
     def mode(path):
         return stat.S_IMODE(path.stat().st_mode)
 
-    other = fs.Server(tmp_path)
+    other = Server(tmp_path)
     assert mode(tmp_path / "secrets") == 0o700 and mode(tmp_path / "users.acl") == 0o600
-    first = {user: other.password(user) for user in fs.USERS}
-    assert len(set(first.values())) == len(fs.USERS)
+    first = {user: other.password(user) for user in USERS}
+    assert len(set(first.values())) == len(USERS)
     for user, password in first.items():
         assert mode(tmp_path / "secrets" / user) == 0o600 and len(password) >= 32
         assert password not in (tmp_path / "users.acl").read_text()
         assert password != server.password(user)
     (tmp_path / "secrets" / "ws").unlink()
-    fs.Server(tmp_path)
-    assert {user: other.password(user) for user in fs.USERS if user != "ws"} \
+    Server(tmp_path)
+    assert {user: other.password(user) for user in USERS if user != "ws"} \
         == {user: password for user, password in first.items() if user != "ws"}
     assert other.password("ws") != first["ws"]

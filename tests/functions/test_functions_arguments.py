@@ -3,8 +3,8 @@ write."""
 import pytest
 import redis
 
-import functions_client as fc
-from functions_client import new_id
+from functions_client import (COUNT, DEAD, EVENTS, FAR_AWAY_MS, INDEX, PULSE, READY, WORKERS,
+                              Worker, active_key, heartbeat_key, job_key, new_id, snapshot)
 
 ORDER, UPDATE = new_id(), new_id("update")
 
@@ -14,7 +14,7 @@ def busy(api, worker):
     """An order and an update in w1's hands, one order due, w0 dead with an order."""
     api.place(ORDER)
     api.accept_update(UPDATE)
-    w = fc.Worker(worker)
+    w = Worker(worker)
     assert w.take(2) == [ORDER, UPDATE]
     assert w.begin(ORDER) == w.begin(UPDATE) == 1
     worker.fail("w1", ORDER, 1, wait=0)
@@ -23,8 +23,8 @@ def busy(api, worker):
 
 def hand_to_w0(admin):
     """w0 is registered, has no heartbeat and holds what w1 held."""
-    admin.sadd(fc.WORKERS, "w0")
-    admin.rename(fc.active_key("w1"), fc.active_key("w0"))
+    admin.sadd(WORKERS, "w0")
+    admin.rename(active_key("w1"), active_key("w0"))
 
 
 CALLS = {
@@ -37,7 +37,7 @@ CALLS = {
     "take n": lambda api, w, x: w.take("w1", x),
     "take now": lambda api, w, x: w.take("w1", 1, x),
     "clock_set agreed": lambda api, w, x: w.clock_set(x, 1000),
-    "clock_set ms": lambda api, w, x: w.clock_set(fc.FAR_AWAY_MS, x),
+    "clock_set ms": lambda api, w, x: w.clock_set(FAR_AWAY_MS, x),
     "step wait": lambda api, w, x: w.step("w1", ORDER, 2, "payment", wait=x),
     "step keep": lambda api, w, x: w.step("w1", ORDER, 2, "payment", "declined", keep=x),
     "settle keep": lambda api, w, x: w.settle(ORDER, keep=x),
@@ -50,7 +50,7 @@ CALLS = {
     "chat_beat beat": lambda api, w, x: w.chat_beat("b1", beat=x),
     "chat_beat ttl": lambda api, w, x: w.chat_beat("b1", ttl=x),
     "reap allowed": lambda api, w, x: w.reap("w0", [ORDER], allowed=x),
-    "reap ttl": lambda api, w, x: w.reap_by_clock("w0", [ORDER], fc.FAR_AWAY_MS, ttl=x),
+    "reap ttl": lambda api, w, x: w.reap_by_clock("w0", [ORDER], FAR_AWAY_MS, ttl=x),
     "reap now": lambda api, w, x: w.reap_by_clock("w0", [ORDER], x),
 }
 
@@ -60,34 +60,34 @@ CALLS = {
 def test_a_number_that_is_none_changes_nothing(busy, api, worker, admin, what, value):
     if what.startswith("reap"):
         hand_to_w0(admin)
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     with pytest.raises(redis.ResponseError):
         CALLS[what](api, worker, value)
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 @pytest.mark.parametrize("call", [
-    lambda w: w.fcall("reap", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
-                               fc.DEAD, fc.EVENTS, fc.job_key(ORDER), fc.job_key(UPDATE)],
+    lambda w: w.fcall("reap", [WORKERS, heartbeat_key("w0"), active_key("w0"), READY,
+                               DEAD, EVENTS, job_key(ORDER), job_key(UPDATE)],
                       "w0", 8, ORDER),
-    lambda w: w.fcall("reap", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
-                               fc.DEAD, fc.EVENTS, fc.PULSE, fc.job_key(ORDER),
-                               fc.job_key(UPDATE)], "w0", 8, 1, 1, ORDER),
-    lambda w: w.fcall("leave", [fc.WORKERS, fc.heartbeat_key("w0"), fc.active_key("w0"), fc.READY,
-                                fc.job_key(ORDER), fc.job_key(UPDATE)], "w0", ORDER),
-    lambda w: w.fcall("trim", [fc.INDEX, fc.job_key(ORDER + "x"), fc.job_key(ORDER + "y")],
+    lambda w: w.fcall("reap", [WORKERS, heartbeat_key("w0"), active_key("w0"), READY,
+                               DEAD, EVENTS, PULSE, job_key(ORDER),
+                               job_key(UPDATE)], "w0", 8, 1, 1, ORDER),
+    lambda w: w.fcall("leave", [WORKERS, heartbeat_key("w0"), active_key("w0"), READY,
+                                job_key(ORDER), job_key(UPDATE)], "w0", ORDER),
+    lambda w: w.fcall("trim", [INDEX, job_key(ORDER + "x"), job_key(ORDER + "y")],
                       ORDER + "x"),
-    lambda w: w.fcall("trim", [fc.INDEX, fc.job_key(ORDER + "x")], ORDER + "x", ORDER + "y"),
-    lambda w: w.fcall("release", [fc.INDEX, fc.job_key(ORDER + "x")], 1, ORDER + "x", ORDER + "y"),
-    lambda w: w.fcall("forget", [fc.INDEX, fc.COUNT, fc.job_key(ORDER + "x")]),
+    lambda w: w.fcall("trim", [INDEX, job_key(ORDER + "x")], ORDER + "x", ORDER + "y"),
+    lambda w: w.fcall("release", [INDEX, job_key(ORDER + "x")], 1, ORDER + "x", ORDER + "y"),
+    lambda w: w.fcall("forget", [INDEX, COUNT, job_key(ORDER + "x")]),
     lambda w: w.live_write("p", "a", 1, "b"),
     lambda w: w.live_write("p"),
 ], ids=["reap", "reap by clock", "leave", "trim", "trim, an id without its key", "release",
         "forget", "live_write, a field without its value", "live_write, nothing"])
 def test_a_key_without_its_id_changes_nothing(busy, worker, admin, call):
     hand_to_w0(admin)
-    admin.zadd(fc.INDEX, {ORDER + "x": 1, ORDER + "y": 2})
-    before = fc.snapshot(admin)
+    admin.zadd(INDEX, {ORDER + "x": 1, ORDER + "y": 2})
+    before = snapshot(admin)
     with pytest.raises(redis.ResponseError):
         call(worker)
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before

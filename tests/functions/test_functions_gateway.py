@@ -2,7 +2,7 @@
 import pytest
 import redis
 
-import functions_client as fc
+from functions_client import snapshot
 
 
 def test_a_key_is_charged_once(gateway, admin):
@@ -23,10 +23,10 @@ def test_declined_stays_declined(gateway, admin):
 @pytest.mark.parametrize("other", [{"amount": 1251}, {"currency": "EUR"}])
 def test_a_key_is_one_amount(gateway, admin, other):
     gateway.charge("k1")
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     with pytest.raises(redis.ResponseError, match="another amount"):
         gateway.charge("k1", **other)
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_refund_once(gateway, admin):
@@ -38,17 +38,17 @@ def test_refund_once(gateway, admin):
 
 def test_refund_of_nothing(gateway, admin):
     gateway.charge("k1", outcome="declined")
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert gateway.refund("k1") == ["nothing"]
     assert gateway.refund("k2") == ["nothing"]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_a_charge_that_comes_late_moves_no_money(gateway, admin):
     """Its worker was stopped past its lease: another one may have charged, and all be forgotten."""
-    before, now_ms = fc.snapshot(admin), admin.time()[0] * 1000
+    before, now_ms = snapshot(admin), admin.time()[0] * 1000
     assert gateway.charge("k1", deadline=now_ms - 1) == ["late"]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     assert gateway.charge("k1", deadline=now_ms + 60000) == ["captured", 1]
     assert gateway.charge("k1", deadline=1) == ["captured", 2], "what is known is told, however late"
 

@@ -8,14 +8,14 @@ import subprocess
 import pytest
 import redis
 
-import functions_client as fc
-import functions_server as fs
+from functions_client import Functions, snapshot
+from functions_server import DEADLINE_S, LOADER, REDIS_DIR, Server
 
 @pytest.fixture
 def files(tmp_path):
     """A copy of the catalogue and the functions, to be spoilt."""
-    shutil.copytree(fs.REDIS_DIR / "catalogue", tmp_path / "catalogue")
-    shutil.copytree(fs.REDIS_DIR / "functions", tmp_path / "functions")
+    shutil.copytree(REDIS_DIR / "catalogue", tmp_path / "catalogue")
+    shutil.copytree(REDIS_DIR / "functions", tmp_path / "functions")
     return tmp_path
 
 
@@ -29,11 +29,11 @@ def refused(server, admin, files, *args, loaded=(), **env):
     """Runs it on these files; it must fail in one line and change nothing, after it has loaded
     these libraries. -> the line"""
     admin.delete("catalogue:{s00}")
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     done = server.run_loader("--wait", "0", *args, TIFFIN_REDIS_DIR=str(files), **env)
     assert done.returncode == 1
     assert done.stdout == "".join(f"tiffin-load: functions of {name} loaded\n" for name in loaded)
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     admin.set("catalogue:{s00}", "tests")
     line, = done.stderr.splitlines()
     assert line.startswith("tiffin-load: ")
@@ -41,8 +41,8 @@ def refused(server, admin, files, *args, loaded=(), **env):
 
 
 def test_what_it_writes(server, admin):
-    restaurants = json.loads((fs.REDIS_DIR / "catalogue" / "restaurants.json").read_text())
-    users = json.loads((fs.REDIS_DIR / "catalogue" / "users.json").read_text())
+    restaurants = json.loads((REDIS_DIR / "catalogue" / "restaurants.json").read_text())
+    users = json.loads((REDIS_DIR / "catalogue" / "users.json").read_text())
     assert admin.lrange("restaurants:{s00}", 0, -1) == [r["id"] for r in restaurants["restaurants"]]
     for r in restaurants["restaurants"]:
         found = admin.hgetall("restaurant:{s00}:" + r["id"])
@@ -156,14 +156,14 @@ def test_missing_files(server, admin, files):
     assert "cannot open catalogue/users.json" in refused(server, admin, files)
     shutil.rmtree(files / "functions")
     (files / "functions").mkdir()
-    shutil.copy(fs.REDIS_DIR / "catalogue" / "users.json", files / "catalogue")
+    shutil.copy(REDIS_DIR / "catalogue" / "users.json", files / "catalogue")
     assert "functions must hold 1 to 32 *.lua files" in refused(server, admin, files)
 
 
 def test_a_library_that_does_not_compile(server, admin, files):
     (files / "functions" / "gateway.lua").write_text("#!lua name=gateway\nend end")
     assert "functions/gateway.lua: " in refused(server, admin, files)
-    assert fc.Functions(server.client("gateway")).charge("k") == ["captured", 1], "the old one"
+    assert Functions(server.client("gateway")).charge("k") == ["captured", 1], "the old one"
     admin.delete("gateway:{s00}:k")
 
 
@@ -272,14 +272,14 @@ def test_help(server):
 
 
 def test_it_waits_for_redis(tmp_path):
-    server = fs.Server(tmp_path)
+    server = Server(tmp_path)
     loader = subprocess.Popen(
-        [fs.LOADER, "--wait", str(fs.DEADLINE_S)], stdout=subprocess.PIPE, text=True,
+        [LOADER, "--wait", str(DEADLINE_S)], stdout=subprocess.PIPE, text=True,
         env={"PATH": os.environ["PATH"], "TIFFIN_RUN_DIR": str(tmp_path),
-             "TIFFIN_REDIS_DIR": str(fs.REDIS_DIR)})
+             "TIFFIN_REDIS_DIR": str(REDIS_DIR)})
     try:
         server.start()
-        assert "catalogue written" in loader.communicate(timeout=fs.DEADLINE_S)[0]
+        assert "catalogue written" in loader.communicate(timeout=DEADLINE_S)[0]
         assert loader.returncode == 0
     finally:
         server.stop()
@@ -288,10 +288,10 @@ def test_it_waits_for_redis(tmp_path):
 def test_two_loaders_at_once(server, admin):
     admin.delete("catalogue:{s00}")
     loaders = [subprocess.Popen(
-        [fs.LOADER], stdout=subprocess.PIPE, text=True,
-        env={"TIFFIN_RUN_DIR": str(server.folder), "TIFFIN_REDIS_DIR": str(fs.REDIS_DIR)})
+        [LOADER], stdout=subprocess.PIPE, text=True,
+        env={"TIFFIN_RUN_DIR": str(server.folder), "TIFFIN_REDIS_DIR": str(REDIS_DIR)})
         for _ in range(4)]
-    said = [loader.communicate(timeout=fs.DEADLINE_S)[0] for loader in loaders]
+    said = [loader.communicate(timeout=DEADLINE_S)[0] for loader in loaders]
     assert [loader.returncode for loader in loaders] == [0] * 4
     assert sum("catalogue written" in text for text in said) == 1
 
@@ -301,7 +301,7 @@ def test_over_tcp(tmp_path):
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 0))
         port = str(held.getsockname()[1])
-        server = fs.Server(tmp_path, "--port", port)
+        server = Server(tmp_path, "--port", port)
         server.start()
         try:
             done = server.run_loader(TIFFIN_REDIS="127.0.0.1:" + port)

@@ -3,10 +3,12 @@ import re
 
 import pytest
 
-import functions_client as fc
-import functions_server as fs
+import functions_client
+from functions_client import (CHAT_CHANNEL, CHAT_KEYS, LIVE, PRESENT, active_key, heartbeat_key,
+                              job_key)
+from functions_server import REDIS_DIR, ROOT
 
-KEYS_H = fs.ROOT / "fcgi" / "order" / "keys.h"
+KEYS_H = ROOT / "fcgi" / "order" / "keys.h"
 pytestmark = pytest.mark.skipif(not KEYS_H.exists(), reason="no C yet")
 
 
@@ -30,20 +32,19 @@ def test_key_names():
     c = defined()
     for name in ("READY", "DELAYED", "DEAD", "PAUSED", "WORKERS", "PULSE", "COUNT", "EVENTS", "INDEX",
                  "CHAT_LOG", "RETENTION"):
-        assert c["KEY_" + name] == getattr(fc, name)
-    assert c["KEY_PROCESSES"] == fc.LIVE
-    assert c["CHANNEL_CHAT"] == fc.CHAT_CHANNEL
-    assert c["KEY_PROCESSES"] == fc.LIVE
-    assert c["KEY_CHAT_PRESENT"] == fc.PRESENT
-    assert c["KEY_CHAT_KEYS"] == fc.CHAT_KEYS
-    assert c["KEY_ORDER_PREFIX"] + "order_x" == fc.job_key("order_x")
-    assert c["KEY_UPDATE_PREFIX"] + "update_x" == fc.job_key("update_x")
-    assert c["KEY_ACTIVE_PREFIX"] + "w" == fc.active_key("w")
-    assert c["KEY_WORKER_PREFIX"] + "w" == fc.heartbeat_key("w")
+        assert c["KEY_" + name] == getattr(functions_client, name)
+    assert c["KEY_PROCESSES"] == LIVE
+    assert c["CHANNEL_CHAT"] == CHAT_CHANNEL
+    assert c["KEY_CHAT_PRESENT"] == PRESENT
+    assert c["KEY_CHAT_KEYS"] == CHAT_KEYS
+    assert c["KEY_ORDER_PREFIX"] + "order_x" == job_key("order_x")
+    assert c["KEY_UPDATE_PREFIX"] + "update_x" == job_key("update_x")
+    assert c["KEY_ACTIVE_PREFIX"] + "w" == active_key("w")
+    assert c["KEY_WORKER_PREFIX"] + "w" == heartbeat_key("w")
 
 
 def test_every_key_is_known_to_the_acl():
-    template = (fs.REDIS_DIR / "users.acl").read_text()
+    template = (REDIS_DIR / "users.acl").read_text()
     families = {pattern.split(":{s*}")[0] for pattern in re.findall(r"~(\S+)", template)}
     for name, text in defined().items():
         if name.startswith("KEY_") and "{s00}" in text:

@@ -3,20 +3,21 @@ away: stats, trim."""
 import pytest
 import redis
 
-import functions_client as fc
-from functions_client import job_key, new_id
+from functions_client import (COUNT, DEAD, DELAYED, EVENTS, HOUR_MS, INDEX, LIVE, PAUSED, READY,
+                              STAGES, Functions, Worker, check_invariant, heartbeat_key, history,
+                              job_key, new_id, snapshot)
 
-STEPS = ("payment", "kitchen") + fc.STAGES
+STEPS = ("payment", "kitchen") + STAGES
 
 
 @pytest.fixture
 def people(server):
-    return fc.Functions(server.client("admin"))
+    return Functions(server.client("admin"))
 
 
 @pytest.fixture
 def w1(worker):
-    return fc.Worker(worker, "w1")
+    return Worker(worker, "w1")
 
 
 def held_at(api, w, step, is_cancelled=False):
@@ -63,28 +64,28 @@ def test_requeue_goes_on_at_the_kept_step(api, worker, admin, people, w1, step, 
     killed(w1, id_, epoch)
     waiting = new_id()
     api.place(waiting)
-    dead, n_events = admin.hgetall(job_key(id_)), admin.xlen(fc.EVENTS)
+    dead, n_events = admin.hgetall(job_key(id_)), admin.xlen(EVENTS)
 
     assert people.requeue(id_) == ["requeued", step]
     order = admin.hgetall(job_key(id_))
     version = int(alive["version"])
     assert [int(o["version"]) for o in (dead, order)] == [version + 1, version + 2]
-    assert fc.history(order)[version - 1:] == [
-        fc.history(alive)[-1], ("needs_review",) + fc.history(alive)[-1][1:],
-        fc.history(alive)[-1]]
+    assert history(order)[version - 1:] == [
+        history(alive)[-1], ("needs_review",) + history(alive)[-1][1:],
+        history(alive)[-1]]
     changed = {"version", "epoch", f"v{version + 1}", f"v{version + 2}"}
     assert {name: order[name] for name in order if name not in changed} \
         == {name: alive[name] for name in alive if name not in changed}, "as before it failed"
     assert int(order["epoch"]) == epoch + 1
-    (_, event), = admin.xrevrange(fc.EVENTS, count=1)
-    assert admin.xlen(fc.EVENTS) == n_events + 1
+    (_, event), = admin.xrevrange(EVENTS, count=1)
+    assert admin.xlen(EVENTS) == n_events + 1
     assert event == {"order": id_, "version": order["version"], "status": order["status"],
                      "payment_status": order["payment_status"],
                      "kitchen_status": order["kitchen_status"],
                      "at": order["v" + order["version"]].split(" ")[3]}
-    assert admin.lrange(fc.READY, 0, -1) == [waiting, id_], "at the taking end"
-    assert admin.zcard(fc.DEAD) == 0
-    fc.check_invariant(admin)
+    assert admin.lrange(READY, 0, -1) == [waiting, id_], "at the taking end"
+    assert admin.zcard(DEAD) == 0
+    check_invariant(admin)
 
     assert w1.take(1) == [id_]
     begun = worker.begin("w1", id_)
@@ -92,7 +93,7 @@ def test_requeue_goes_on_at_the_kept_step(api, worker, admin, people, w1, step, 
     assert begun[7] == alive.get("payment_key", "")
     reply = w1.finish(id_, (w1.charge if step == "payment" else step_ok(w1, step))(id_, begun[1]))
     assert reply[0] == "settled"
-    last = fc.history(admin.hgetall(job_key(id_)))[-1]
+    last = history(admin.hgetall(job_key(id_)))[-1]
     assert last == (("cancelled", "refunded", "cancelled") if is_cancelled
                     else ("delivered", "paid", "acknowledged"))
 
@@ -104,10 +105,10 @@ def step_ok(w, step):
 def test_requeue_of_what_has_no_status_to_go_back_to_changes_nothing(api, worker, admin, people, w1):
     id_ = dead_at(api, w1, "kitchen")
     admin.hdel(job_key(id_), "resume_status")
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     with pytest.raises(redis.ResponseError, match="no status to go back to"):
         people.requeue(id_)
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     assert people.discard(id_) == ["discarded", "refund"], "this needs none"
 
 
@@ -128,16 +129,16 @@ def test_requeue_after_its_workers_died_forgives_the_crashes(api, worker, admin,
     id_ = new_id()
     api.place(id_)
     for crash in (1, 2):
-        w = fc.Worker(worker, f"w{crash}")
+        w = Worker(worker, f"w{crash}")
         w.claim(id_)
-        admin.delete(fc.heartbeat_key(w.name))
+        admin.delete(heartbeat_key(w.name))
         worker.reap(w.name, [id_], allowed=2)
     assert admin.hmget(job_key(id_), "status", "crashes") == ["needs_review", "2"]
     assert people.requeue(id_) == ["requeued", "payment"]
     assert admin.hmget(job_key(id_), "crashes", "dead_reason") == [None, None]
-    w = fc.Worker(worker, "w3")
+    w = Worker(worker, "w3")
     w.claim(id_)
-    admin.delete(fc.heartbeat_key("w3"))
+    admin.delete(heartbeat_key("w3"))
     worker.reap("w3", [id_], allowed=2)
     assert admin.hmget(job_key(id_), "status", "crashes") == ["order_placed", "1"]
 
@@ -147,9 +148,9 @@ def test_whoever_held_it_before_it_died_is_fenced(api, worker, admin, people, w1
     killed(w1, id_, old)
     people.requeue(id_)
     assert w1.take(1) == [id_]
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert worker.step("w1", id_, old, "kitchen") == ["fenced"], "not even begun again"
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_requeue_an_update(api, worker, admin, people, w1):
@@ -157,7 +158,7 @@ def test_requeue_an_update(api, worker, admin, people, w1):
     assert people.requeue(id_) == ["requeued", "broadcast"]
     assert admin.hmget(job_key(id_), "tries", "dead_reason", "status", "epoch") \
         == [None, None, None, "2"]
-    assert admin.xlen(fc.EVENTS) == 0
+    assert admin.xlen(EVENTS) == 0
     assert worker.publish_update("w1", id_, w1.claim(id_)) == ["published", 1]
 
 
@@ -168,18 +169,18 @@ def test_discard_before_any_charge_charges_nothing(api, worker, admin, people, w
     id_ = dead_at(api, w1, "payment")
     assert people.discard(id_) == ["discarded", "payment"]
     order = admin.hgetall(job_key(id_))
-    assert fc.history(order) == [("order_placed", "pending", "pending"),
-                                 ("needs_review", "pending", "pending"),
-                                 ("cancelled", "pending", "pending")]
+    assert history(order) == [("order_placed", "pending", "pending"),
+                              ("needs_review", "pending", "pending"),
+                              ("cancelled", "pending", "pending")]
     assert order["epoch"] == "2"
     assert {"tries", "crashes", "dead_reason", "resume_status"}.isdisjoint(order)
-    assert admin.xlen(fc.EVENTS) == 3 and admin.lrange(fc.READY, 0, -1) == [id_]
-    assert "cancelled" not in admin.hgetall(fc.COUNT), "not settled yet"
-    fc.check_invariant(admin)
+    assert admin.xlen(EVENTS) == 3 and admin.lrange(READY, 0, -1) == [id_]
+    assert "cancelled" not in admin.hgetall(COUNT), "not settled yet"
+    check_invariant(admin)
     epoch = w1.claim(id_)
     assert worker.intent("w1", id_, epoch, "pay") == ["cancelled"]
     assert worker.step("w1", id_, epoch, "payment", "not_charged") == ["settled", 4]
-    assert fc.history(admin.hgetall(job_key(id_)))[-1] == ("cancelled", "not_charged", "cancelled")
+    assert history(admin.hgetall(job_key(id_)))[-1] == ("cancelled", "not_charged", "cancelled")
 
 
 def dead_with_unknown_outcome(api, w):
@@ -199,16 +200,16 @@ def test_discard_with_an_unknown_outcome_finishes_the_charge_and_refunds(
     assert people.discard(id_) == ["discarded", "payment"]
     epoch = w1.claim(id_)
     assert worker.intent("w1", id_, epoch, "other") == ["ok", "pay"], "never a new key"
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     with pytest.raises(redis.ResponseError, match="does not fit"):
         worker.step("w1", id_, epoch, "payment", "not_charged")
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     assert gateway.charge("pay") == ["captured", 2]
     reply = worker.step("w1", id_, epoch, "payment")
     assert reply[:3] == ["held", 4, "refund"]
     assert gateway.refund("pay") == ["refunded"]
     assert worker.step("w1", id_, reply[3], "refund") == ["settled", 5]
-    assert fc.history(admin.hgetall(job_key(id_)))[2:] == [
+    assert history(admin.hgetall(job_key(id_)))[2:] == [
         ("cancelled", "pending", "pending"), ("cancelled", "paid", "pending"),
         ("cancelled", "refunded", "cancelled")]
     assert admin.hmget("gateway:{s00}:pay", "captures", "refunds") == ["1", "1"]
@@ -219,7 +220,7 @@ def test_discard_with_an_unknown_outcome_that_was_declined_owes_nothing(
     id_ = dead_with_unknown_outcome(api, w1)
     people.discard(id_)
     assert worker.step("w1", id_, w1.claim(id_), "payment", "declined") == ["settled", 4]
-    assert fc.history(admin.hgetall(job_key(id_)))[-1] == ("cancelled", "declined", "cancelled")
+    assert history(admin.hgetall(job_key(id_)))[-1] == ("cancelled", "declined", "cancelled")
 
 
 @pytest.mark.parametrize("step", STEPS[1:] + ("refund",))
@@ -227,10 +228,10 @@ def test_discard_what_is_paid_refunds(api, worker, admin, people, w1, step):
     id_ = dead_at(api, w1, step)
     version = int(admin.hget(job_key(id_), "version"))
     assert people.discard(id_) == ["discarded", "refund"]
-    fc.check_invariant(admin)
+    check_invariant(admin)
     assert worker.step("w1", id_, w1.claim(id_), "refund") == ["settled", version + 2]
-    assert fc.history(admin.hgetall(job_key(id_)))[-1] == ("cancelled", "refunded", "cancelled")
-    assert admin.hgetall(fc.COUNT) == {"placed": "1", "settled": "1", "cancelled": "1"}
+    assert history(admin.hgetall(job_key(id_)))[-1] == ("cancelled", "refunded", "cancelled")
+    assert admin.hgetall(COUNT) == {"placed": "1", "settled": "1", "cancelled": "1"}
 
 
 @pytest.mark.parametrize("step, next_step", [("payment", "payment"), ("refund", "refund")])
@@ -253,8 +254,8 @@ def test_a_discarded_order_that_dies_again_can_be_discarded_again(api, worker, p
 def test_discard_an_update_forgets_it(api, admin, people, w1):
     id_ = dead_update(api, w1)
     assert people.discard(id_) == ["discarded", ""]
-    assert not admin.exists(job_key(id_), fc.DEAD, fc.READY, fc.EVENTS)
-    assert admin.hgetall(fc.COUNT) == {"updates_accepted": "1", "updates_discarded": "1"}
+    assert not admin.exists(job_key(id_), DEAD, READY, EVENTS)
+    assert admin.hgetall(COUNT) == {"updates_accepted": "1", "updates_discarded": "1"}
 
 
 @pytest.mark.parametrize("name", ["requeue", "discard"])
@@ -267,27 +268,27 @@ def test_only_the_dead_are_requeued_or_discarded(api, worker, admin, people, w1,
     w1.charge(settled, w1.begin(settled), "declined")
     killed(w1, dead, w1.begin(dead))
     api.place(ready)
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     for id_ in (ready, delayed, active, settled, new_id(), new_id("update")):
         assert getattr(people, name)(id_) == ["not_dead"]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     getattr(people, name)(dead)
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert people.requeue(dead) == people.discard(dead) == ["not_dead"], "once is enough"
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 # pause, resume; what a paused queue gives is in test_functions_jobs
 
 
 def test_pause_and_resume_twice_are_once(admin, people):
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert people.resume() == ["resumed"]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     assert people.pause() == people.pause() == ["paused"]
-    assert admin.get(fc.PAUSED)[-1] == "Z" and admin.ttl(fc.PAUSED) == -1, "since when"
+    assert admin.get(PAUSED)[-1] == "Z" and admin.ttl(PAUSED) == -1, "since when"
     assert people.resume() == ["resumed"]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_a_paused_queue_goes_on_taking_orders_and_giving_back(api, worker, admin, people, w1):
@@ -295,7 +296,7 @@ def test_a_paused_queue_goes_on_taking_orders_and_giving_back(api, worker, admin
     people.pause()
     assert api.place(new_id())[0] == "placed"
     assert worker.leave("w1", [id_]) == ["left", 1, 0]
-    assert admin.llen(fc.READY) == 2
+    assert admin.llen(READY) == 2
     assert worker.beat("w2") == ["ok"] and worker.take("w2", 5) == [-1]
 
 
@@ -312,14 +313,14 @@ def test_stats_equals_the_places(api, worker, admin, people, w1):
         api.place(id_)
     w1.take(4)
     w1.charge(settled, w1.begin(settled), "declined")
-    w1.charge(delayed, w1.begin(delayed), wait=fc.HOUR_MS)
+    w1.charge(delayed, w1.begin(delayed), wait=HOUR_MS)
     killed(w1, dead, w1.begin(dead))
-    w2 = fc.Worker(worker, "w2")
+    w2 = Worker(worker, "w2")
     w2.take(1)
     update, *later = (new_id("update") for _ in range(4))
     for id_ in (update, *later):
-        api.accept_update(id_, delay=fc.HOUR_MS)
-    admin.zadd(fc.DELAYED, {update: 1}, xx=True)
+        api.accept_update(id_, delay=HOUR_MS)
+    admin.zadd(DELAYED, {update: 1}, xx=True)
     assert w2.take(1) == [update]
     killed(w2, update, w2.begin(update))
     expected = ["stats", 7, 1, 4, 2, 2, 4, 2, 0]
@@ -330,22 +331,22 @@ def test_stats_equals_the_places(api, worker, admin, people, w1):
 
 def test_stats_asks_again_when_a_worker_has_come_or_gone(api, worker, w1):
     api.place(new_id())
-    fc.Worker(worker, "w2")
+    Worker(worker, "w2")
     for stale in ([], ["w1"], ["w1", "w2", "w3"], ["w1", "w3"]):
         assert api.stats(stale) == ["changed"], stale
     worker.leave("w1", [])
-    fc.Worker(worker, "w3").take(1)
+    Worker(worker, "w3").take(1)
     assert api.stats(["w1", "w2"]) == ["changed"], "one came, one went: as many as before"
     assert api.stats(["w2", "w3"]) == ["stats", 1, 0, 0, 0, 1, 0, 0, 0]
 
 
 def test_stats_only_reads(server, api, admin, w1):
     api.place(new_id())
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert api.stats(["w1"])[0] == "stats"
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     with pytest.raises(redis.ResponseError, match="(?i)write flag"):
-        server.client("admin").execute_command("FCALL_RO", "pause", 1, fc.PAUSED)
+        server.client("admin").execute_command("FCALL_RO", "pause", 1, PAUSED)
 
 
 # live_write
@@ -353,14 +354,14 @@ def test_stats_only_reads(server, api, admin, w1):
 
 @pytest.mark.parametrize("user", ["api", "worker", "ws"])
 def test_figures_are_never_without_their_expiry(server, admin, user):
-    functions = fc.Functions(server.client(user))
+    functions = Functions(server.client(user))
     assert functions.live_write("p-1", "requests_total", 5, "le3", 2) == ["written"]
-    assert admin.hgetall(fc.LIVE + ":p-1") == {"requests_total": "5", "le3": "2"}
-    assert 0 < admin.pttl(fc.LIVE + ":p-1") <= 3000
-    assert admin.zrange(fc.LIVE, 0, -1) == ["p-1"]
-    admin.zadd(fc.LIVE, {"long-gone": 1})
+    assert admin.hgetall(LIVE + ":p-1") == {"requests_total": "5", "le3": "2"}
+    assert 0 < admin.pttl(LIVE + ":p-1") <= 3000
+    assert admin.zrange(LIVE, 0, -1) == ["p-1"]
+    admin.zadd(LIVE, {"long-gone": 1})
     functions.live_write("p-1", "requests_total", 6)
-    assert admin.zrange(fc.LIVE, 0, -1) == ["p-1"]
+    assert admin.zrange(LIVE, 0, -1) == ["p-1"]
 
 
 # trim
@@ -374,12 +375,12 @@ def test_trim_drops_only_what_has_expired(api, worker, admin, w1):
     for id_ in (gone, kept, other):
         w1.charge(id_, w1.begin(id_), "declined")
     admin.delete(job_key(gone), job_key(other))  # as expiry does
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert worker.trim([]) == ["trimmed", 0]
     assert worker.trim([kept, unsettled, new_id()]) == ["trimmed", 0]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     assert worker.trim([gone, kept, unsettled]) == ["trimmed", 1]
-    assert set(admin.zrange(fc.INDEX, 0, -1)) == {kept, other, unsettled}
+    assert set(admin.zrange(INDEX, 0, -1)) == {kept, other, unsettled}
     assert worker.trim([gone, other]) == ["trimmed", 1]
 
 
@@ -390,5 +391,5 @@ def test_an_order_expires_by_itself_and_is_trimmed(api, worker, admin, w1):
     assert worker.trim([id_]) == ["trimmed", 0]
     admin.pexpire(job_key(id_), 0)
     assert worker.trim([id_]) == ["trimmed", 1]
-    assert admin.zcard(fc.INDEX) == 0
+    assert admin.zcard(INDEX) == 0
     assert api.stats(["w1"]) == ["stats", 1, 1, 0, 0, 0, 0, 0, 0]

@@ -3,15 +3,15 @@ import re
 
 import pytest
 
-import functions_client as fc
-from functions_client import new_id
+from functions_client import (COUNT, DELAYED, EVENTS, HOUR_MS, INDEX, READY, STAGES, Functions,
+                              Worker, check_invariant, history, job_key, new_id, snapshot)
 
 
 def test_place_stores_everything_at_once(api, admin):
     id_ = new_id()
     assert api.place(id_, item="Naan", quantity=3, user="123", key="key", fingerprint="f1") \
         == ["placed", id_]
-    order = admin.hgetall(fc.job_key(id_))
+    order = admin.hgetall(job_key(id_))
     at = order["created_at"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", at)
     assert order == {
@@ -20,13 +20,13 @@ def test_place_stores_everything_at_once(api, admin):
         "step": "payment", "epoch": "0", "user_id": "123", "status": "order_placed",
         "payment_status": "pending", "kitchen_status": "pending", "version": "1",
         "v1": f"order_placed pending pending {at}"}
-    assert admin.lrange(fc.READY, 0, -1) == [id_]
-    assert admin.hgetall(fc.COUNT) == {"placed": "1"}
-    assert admin.zrange(fc.INDEX, 0, -1) == [id_]
+    assert admin.lrange(READY, 0, -1) == [id_]
+    assert admin.hgetall(COUNT) == {"placed": "1"}
+    assert admin.zrange(INDEX, 0, -1) == [id_]
     assert admin.lrange("user:{s00}:123:orders", 0, -1) == [id_]
     assert admin.get("idem:{s00}:key") == f"f1 {id_}"
     assert 86340 <= admin.ttl("idem:{s00}:key") <= 86400
-    (_, event), = admin.xrange(fc.EVENTS)
+    (_, event), = admin.xrange(EVENTS)
     assert event == {"order": id_, "version": "1", "status": "order_placed",
                      "payment_status": "pending", "kitchen_status": "pending", "at": at}
 
@@ -35,7 +35,7 @@ def test_time_is_redis_own(api, admin):
     id_ = new_id()
     before = admin.time()[0]
     api.place(id_)
-    at = admin.hget(fc.job_key(id_), "created_at")
+    at = admin.hget(job_key(id_), "created_at")
     import datetime
     seconds = datetime.datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
     assert before <= seconds + 0.001 and seconds <= admin.time()[0] + 1
@@ -44,36 +44,36 @@ def test_time_is_redis_own(api, admin):
 def test_place_without_user_or_key_leaves_no_trace_of_them(api, admin):
     id_ = new_id()
     api.place(id_)
-    assert "user_id" not in admin.hgetall(fc.job_key(id_))
+    assert "user_id" not in admin.hgetall(job_key(id_))
     assert not admin.exists("idem:{s00}:", "user:{s00}:", "user:{s00}::orders")
     # and a second one without a key is not a replay of the first
     assert api.place(new_id())[0] == "placed"
-    assert admin.llen(fc.READY) == 2
+    assert admin.llen(READY) == 2
 
 
 def test_place_is_idempotent_by_order_id(api, admin):
     id_ = new_id()
     api.place(id_)
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert api.place(id_) == ["placed", id_]
     assert api.place(id_, deadline=1) == ["placed", id_], "stored is stored, however late we ask"
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_same_idempotency_key_same_order_is_a_replay(api, admin):
     first = new_id()
     api.place(first, key="key", fingerprint="f1")
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert api.place(new_id(), key="key", fingerprint="f1") == ["replay", first]
     assert api.place(first, key="key", fingerprint="f1") == ["placed", first]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_same_idempotency_key_other_order_is_a_mismatch(api, admin):
     api.place(new_id(), key="key", fingerprint="f1")
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert api.place(new_id(), item="Naan", key="key", fingerprint="f2") == ["mismatch"]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 @pytest.mark.parametrize("arguments, answer", [
@@ -86,9 +86,9 @@ def test_same_idempotency_key_other_order_is_a_mismatch(api, admin):
     ({"deadline": 1, "user": "123", "key": "key", "fingerprint": "f1"}, "late"),
 ])
 def test_what_place_refuses_stores_nothing(api, admin, arguments, answer):
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert api.place(new_id(), **arguments) == [answer]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_a_refused_order_does_not_use_up_its_key(api):
@@ -106,36 +106,36 @@ def test_a_user_has_the_last_ten_orders(api, admin):
 def test_accept_update_at_once_or_later(api, admin):
     now, later = new_id("update"), new_id("update")
     assert api.accept_update(now, "Hello") == ["accepted", now]
-    assert api.accept_update(later, "World", delay=fc.HOUR_MS) == ["accepted", later]
-    assert admin.lrange(fc.READY, 0, -1) == [now]
-    (id_, due), = admin.zrange(fc.DELAYED, 0, -1, withscores=True)
-    assert id_ == later and due > admin.time()[0] * 1000 + fc.HOUR_MS - 60000
-    update = admin.hgetall(fc.job_key(later))
+    assert api.accept_update(later, "World", delay=HOUR_MS) == ["accepted", later]
+    assert admin.lrange(READY, 0, -1) == [now]
+    (id_, due), = admin.zrange(DELAYED, 0, -1, withscores=True)
+    assert id_ == later and due > admin.time()[0] * 1000 + HOUR_MS - 60000
+    update = admin.hgetall(job_key(later))
     assert update.pop("accepted_at")
     assert update == {"id": later, "message": "World", "step": "broadcast", "epoch": "0"}
-    assert admin.hgetall(fc.COUNT) == {"updates_accepted": "2"}
+    assert admin.hgetall(COUNT) == {"updates_accepted": "2"}
 
 
 def test_accept_update_replay_mismatch_late(api, admin):
     first = new_id("update")
     api.accept_update(first, key="key", fingerprint="f1")
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert api.accept_update(first) == ["accepted", first]
     assert api.accept_update(new_id("update"), key="key", fingerprint="f1") == ["replay", first]
     assert api.accept_update(new_id("update"), key="key", fingerprint="f2") == ["mismatch"]
     assert api.accept_update(new_id("update"), deadline=1) == ["late"]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_accept_update_has_a_limit_that_publishing_frees(api, worker, admin):
     ids = [new_id("update") for _ in range(3)]
     for id_ in ids:
         assert api.accept_update(id_, limit=3)[0] == "accepted"
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert api.accept_update(new_id("update"), limit=3) == ["full"]
     assert api.accept_update(ids[0], limit=3) == ["accepted", ids[0]], "a repeat is no new one"
-    assert fc.snapshot(admin) == before
-    w = fc.Worker(worker)
+    assert snapshot(admin) == before
+    w = Worker(worker)
     worker.publish_update("w1", ids[0], w.claim(ids[0]))
     assert api.accept_update(new_id("update"), limit=3)[0] == "accepted"
 
@@ -148,17 +148,17 @@ def test_cancel_before_anybody_took_it(api, worker, admin):
     id_ = new_id()
     api.place(id_)
     assert api.cancel(id_) == ["cancelled"]
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert api.cancel(id_) == ["cancelled"]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     # the job is where it was; the worker finds out at the intent, and nothing was ever charged
-    w = fc.Worker(worker)
+    w = Worker(worker)
     epoch = w.claim(id_)
     assert worker.intent("w1", id_, epoch, "pay") == ["cancelled"]
     assert worker.step("w1", id_, epoch, "payment", "not_charged") == ["settled", 3]
-    order = admin.hgetall(fc.job_key(id_))
-    assert fc.history(order)[1:] == [("cancelled", "pending", "pending"),
-                                     ("cancelled", "not_charged", "cancelled")]
+    order = admin.hgetall(job_key(id_))
+    assert history(order)[1:] == [("cancelled", "pending", "pending"),
+                                  ("cancelled", "not_charged", "cancelled")]
     assert "payment_key" not in order
     assert api.cancel(id_) == ["cancelled"]
 
@@ -166,69 +166,69 @@ def test_cancel_before_anybody_took_it(api, worker, admin):
 def test_cancel_after_the_intent_pays_and_refunds(api, worker, admin):
     id_ = new_id()
     api.place(id_)
-    w = fc.Worker(worker)
+    w = Worker(worker)
     epoch = w.claim(id_)
     assert worker.intent("w1", id_, epoch, "pay") == ["ok", "pay"]
     assert api.cancel(id_) == ["cancelled"]
     assert worker.intent("w1", id_, epoch, "other") == ["ok", "pay"], "the charge is finished"
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     with pytest.raises(Exception, match="does not fit"):
         worker.step("w1", id_, epoch, "payment", "not_charged")
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     reply = worker.step("w1", id_, epoch, "payment")
     assert reply[:3] == ["held", 3, "refund"]
-    fc.check_invariant(admin)
+    check_invariant(admin)
     assert worker.step("w1", id_, reply[3], "refund") == ["settled", 4]
-    assert fc.history(admin.hgetall(fc.job_key(id_)))[1:] == [
+    assert history(admin.hgetall(job_key(id_)))[1:] == [
         ("cancelled", "pending", "pending"), ("cancelled", "paid", "pending"),
         ("cancelled", "refunded", "cancelled")]
-    assert admin.hget(fc.COUNT, "cancelled") == "1"
+    assert admin.hget(COUNT, "cancelled") == "1"
 
 
 def test_cancel_after_the_intent_and_then_declined_owes_nothing(api, worker, admin):
     id_ = new_id()
     api.place(id_)
-    w = fc.Worker(worker)
+    w = Worker(worker)
     epoch = w.claim(id_)
     worker.intent("w1", id_, epoch, "pay")
     api.cancel(id_)
     assert worker.step("w1", id_, epoch, "payment", "declined") == ["settled", 3]
-    assert fc.history(admin.hgetall(fc.job_key(id_)))[-1] == ("cancelled", "declined", "cancelled")
+    assert history(admin.hgetall(job_key(id_)))[-1] == ("cancelled", "declined", "cancelled")
 
 
 def test_cancel_between_payment_and_kitchen_goes_to_the_refund(api, worker, admin):
     id_ = new_id()
     api.place(id_)
-    w = fc.Worker(worker)
+    w = Worker(worker)
     reply = w.pay(id_)
     assert api.cancel(id_) == ["cancelled"]
     reply = worker.step("w1", id_, reply[3], "kitchen")
     assert reply[:3] == ["held", 3, "refund"], "nothing visible has changed yet"
     assert worker.step("w1", id_, reply[3], "refund") == ["settled", 4]
-    assert fc.history(admin.hgetall(fc.job_key(id_)))[-1] == ("cancelled", "refunded", "cancelled")
+    assert history(admin.hgetall(job_key(id_)))[-1] == ("cancelled", "refunded", "cancelled")
 
 
 def test_cancel_in_the_delayed_set_stays_there(api, worker, admin):
     id_ = new_id()
     api.place(id_)
-    w = fc.Worker(worker)
+    w = Worker(worker)
     worker.fail("w1", id_, w.claim(id_))
     assert api.cancel(id_) == ["cancelled"]
-    assert admin.zrange(fc.DELAYED, 0, -1) == [id_]
+    assert admin.zrange(DELAYED, 0, -1) == [id_]
 
 
 def test_cancel_is_too_late_once_the_kitchen_knows(api, worker, admin):
     id_ = new_id()
     api.place(id_)
-    w = fc.Worker(worker)
+    w = Worker(worker)
     reply = w.pay(id_)
     expected = "order_placed"
     while reply[0] == "held":
         reply = worker.step("w1", id_, reply[3], reply[2])
-        before = fc.snapshot(admin)
+        before = snapshot(admin)
         assert api.cancel(id_) == ["too_late", expected]
-        assert fc.snapshot(admin) == before
-        stages = ("order_placed",) + fc.STAGES
+        assert snapshot(admin) == before
+        stages = ("order_placed",) + STAGES
         expected = stages[min(stages.index(expected) + 1, len(stages) - 1)]
     assert reply[0] == "settled"
 
@@ -236,7 +236,7 @@ def test_cancel_is_too_late_once_the_kitchen_knows(api, worker, admin):
 def test_cancel_is_too_late_for_a_failed_payment_and_for_the_dead(api, worker):
     declined, dead = new_id(), new_id()
     api.place(declined)
-    w = fc.Worker(worker)
+    w = Worker(worker)
     w.pay(declined, "declined")
     assert api.cancel(declined) == ["too_late", "payment_failed"]
     api.place(dead)
@@ -249,7 +249,7 @@ def test_library_version(api, worker):
 
 
 def test_dead_updates_do_not_keep_the_living_out(api, worker, admin):
-    w = fc.Worker(worker)
+    w = Worker(worker)
     for n in range(10):
         id_ = new_id("update")
         assert api.accept_update(id_, limit=1) == ["accepted", id_], f"{n} are dead, none waits"
@@ -257,5 +257,5 @@ def test_dead_updates_do_not_keep_the_living_out(api, worker, admin):
             assert api.accept_update(new_id("update"), limit=1) == ["full"], "one waits"
         assert worker.fail("w1", id_, w.claim(id_), allowed=1) == ["dead", 1]
     assert api.accept_update(new_id("update"), limit=1) == ["full"], "the dead have a bound too"
-    assert fc.Functions(admin).discard(id_)[0] == "discarded"
+    assert Functions(admin).discard(id_)[0] == "discarded"
     assert api.accept_update(new_id("update"), limit=1)[0] == "accepted"

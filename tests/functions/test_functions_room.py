@@ -1,13 +1,13 @@
 """What gives way when memory is short: oldest, release, forget; and gateway_forget."""
 import pytest
 
-import functions_client as fc
-from functions_client import job_key, new_id
+from functions_client import (CHAT_LOG, COUNT, EVENTS, HOUR_MS, INDEX, RETENTION, Worker, job_key,
+                              new_id, snapshot)
 
 
 @pytest.fixture
 def w1(worker):
-    return fc.Worker(worker, "w1")
+    return Worker(worker, "w1")
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def old(api, admin):
         ids = [new_id() for _ in range(n)]
         for at, id_ in enumerate(ids, 1):
             api.place(id_, key="key-of-" + id_, fingerprint="f")
-            admin.zadd(fc.INDEX, {id_: at})
+            admin.zadd(INDEX, {id_: at})
         return ids
     return place
 
@@ -37,8 +37,8 @@ def test_settled_orders_go_with_all_that_is_theirs(api, worker, gateway, admin, 
     assert gateway.gateway_forget(["pay_" + settled, "pay_never"]) == ["forgotten", 1]
     assert worker.forget([settled, kept]) == ["forgotten", 1]
     assert not admin.exists(job_key(settled), "gateway:{s00}:pay_" + settled)
-    assert admin.zrange(fc.INDEX, 0, -1) == [kept]
-    assert admin.hmget(fc.COUNT, "orders_forgotten", "forgotten_to") == ["1", "1"]
+    assert admin.zrange(INDEX, 0, -1) == [kept]
+    assert admin.hmget(COUNT, "orders_forgotten", "forgotten_to") == ["1", "1"]
     assert api.stats(["w1"])[:4] == ["stats", 2, 1, 0]
 
 
@@ -49,7 +49,7 @@ def test_a_remembered_key_outlives_its_order(api, worker, admin, w1, old):
     worker.release([id_])
     assert worker.forget([id_]) == ["forgotten", 1]
     assert api.place(new_id(), key="key-of-" + id_, fingerprint="f") == ["replay", id_]
-    assert admin.hget(fc.COUNT, "placed") == "1"
+    assert admin.hget(COUNT, "placed") == "1"
 
 
 @pytest.mark.parametrize("where", ["ready", "active", "delayed", "dead"])
@@ -61,10 +61,10 @@ def test_what_is_not_settled_never_goes(api, worker, admin, w1, old, where):
         worker.fail("w1", id_, epoch)
     if where == "dead":
         worker.fail("w1", id_, epoch, allowed=1)
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert worker.release([id_]) == ["released", 1]
     assert worker.forget([id_]) == ["forgotten", 0]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
     admin.hset(job_key(id_), "leaving", 1)  # a mark alone does not do it
     assert worker.forget([id_]) == ["forgotten", 0]
     admin.hdel(job_key(id_), "leaving")
@@ -73,10 +73,10 @@ def test_what_is_not_settled_never_goes(api, worker, admin, w1, old, where):
 def test_forget_takes_only_what_was_released(worker, admin, w1, old):
     id_, = old(1)
     settle(w1, id_)
-    before = fc.snapshot(admin)
+    before = snapshot(admin)
     assert worker.forget([id_, new_id()]) == ["forgotten", 0]
     assert worker.release([id_], is_short=0) == ["released", 1]
-    assert fc.snapshot(admin) == before
+    assert snapshot(admin) == before
 
 
 def test_expired_orders_leave_the_index(worker, admin, w1, old):
@@ -84,7 +84,7 @@ def test_expired_orders_leave_the_index(worker, admin, w1, old):
     settle(w1, gone)
     admin.delete(job_key(gone))  # as expiry does
     assert worker.release([gone, kept], is_short=0) == ["released", 1]
-    assert admin.zrange(fc.INDEX, 0, -1) == [kept]
+    assert admin.zrange(INDEX, 0, -1) == [kept]
 
 
 def test_forgotten_to_never_goes_back(worker, admin, w1, old):
@@ -95,7 +95,7 @@ def test_forgotten_to_never_goes_back(worker, admin, w1, old):
     worker.release([first, second])
     for id_ in (second, first):
         worker.forget([id_])
-    assert admin.hmget(fc.COUNT, "orders_forgotten", "forgotten_to") == ["2", "2"]
+    assert admin.hmget(COUNT, "orders_forgotten", "forgotten_to") == ["2", "2"]
 
 
 def test_oldest_steps_over_what_stays_and_stops_at_the_young(api, worker, old):
@@ -103,9 +103,9 @@ def test_oldest_steps_over_what_stays_and_stops_at_the_young(api, worker, old):
     young = new_id()
     api.place(young)
     assert worker.oldest("w1", n=2) == ["oldest", *ids[:2]]
-    assert worker.oldest("w1", first=2, age=fc.HOUR_MS) == ["oldest", ids[2]]
+    assert worker.oldest("w1", first=2, age=HOUR_MS) == ["oldest", ids[2]]
     assert worker.oldest("w1", first=2) == ["oldest", ids[2], young]
-    assert worker.oldest("w1", first=3, age=fc.HOUR_MS) == ["oldest"]
+    assert worker.oldest("w1", first=3, age=HOUR_MS) == ["oldest"]
 
 
 def test_one_worker_at_a_time(worker, admin, old):
@@ -113,8 +113,8 @@ def test_one_worker_at_a_time(worker, admin, old):
     assert worker.oldest("w1")[0] == "oldest"
     assert worker.oldest("w2") == ["waiting"]
     assert worker.oldest("w1")[0] == "oldest", "it keeps its turn by asking"
-    at = int(admin.get(fc.RETENTION).split()[1])
-    admin.set(fc.RETENTION, f"w1 {at - 1000}")
+    at = int(admin.get(RETENTION).split()[1])
+    admin.set(RETENTION, f"w1 {at - 1000}")
     assert worker.oldest("w2", turn=1000)[0] == "oldest", "w1 has not asked for so long"
     assert worker.oldest("w1") == ["waiting"]
 
@@ -122,19 +122,19 @@ def test_one_worker_at_a_time(worker, admin, old):
 @pytest.mark.parametrize("held", ["w1 1", "w1 9999999999999", "nonsense"])
 def test_a_turn_of_another_clock_is_over(worker, admin, held):
     """Redis' clock was set forward or back since: nobody waits for that."""
-    admin.set(fc.RETENTION, held)
+    admin.set(RETENTION, held)
     assert worker.oldest("w2", turn=1000) == ["oldest"]
 
 
 def test_short_memory_trims_events_and_chat(worker, admin):
-    for key, n in ((fc.EVENTS, 25000), (fc.CHAT_LOG, 3000)):
+    for key, n in ((EVENTS, 25000), (CHAT_LOG, 3000)):
         pipe = admin.pipeline(transaction=False)
         for i in range(1, n + 1):
             pipe.xadd(key, {"text": "x"}, id=f"{i}-0")
         pipe.execute()
     worker.oldest("w1", is_short=0)
-    assert (admin.xlen(fc.EVENTS), admin.xlen(fc.CHAT_LOG)) == (25000, 3000)
+    assert (admin.xlen(EVENTS), admin.xlen(CHAT_LOG)) == (25000, 3000)
     worker.oldest("w1")
-    assert 20000 <= admin.xlen(fc.EVENTS) < 20200 and 1000 <= admin.xlen(fc.CHAT_LOG) < 1200
-    assert admin.xrevrange(fc.EVENTS, count=1)[0][0] == "25000-0", "the oldest went"
-    admin.delete(fc.EVENTS, fc.CHAT_LOG)
+    assert 20000 <= admin.xlen(EVENTS) < 20200 and 1000 <= admin.xlen(CHAT_LOG) < 1200
+    assert admin.xrevrange(EVENTS, count=1)[0][0] == "25000-0", "the oldest went"
+    admin.delete(EVENTS, CHAT_LOG)
