@@ -363,7 +363,7 @@ FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch] tests/integration
 .PHONY: lint format check-format check-tidy check-cppcheck check-scripts
 lint: deps-lint ## every check of the sources, the scripts and the nginx configuration
 	@$(MAKE) -s all
-	@code=0; for check in check-format check-layers check-cycles check-lints check-scripts check-nginx check-lua check-pages check-openapi \
+	@code=0; for check in check-format check-layers check-sizes check-cycles check-lints check-scripts check-nginx check-lua check-pages check-openapi \
 			check-fuzz check-cppcheck check-tidy; do \
 		$(MAKE) -s $$check || { echo "lint: $$check failed" >&2; code=1; }; done; \
 		[ $$code -ne 0 ] || echo 'lint: clean'; exit $$code
@@ -373,7 +373,7 @@ format: ## format the C sources
 check-format: ## are they formatted?
 	@clang-format --dry-run -Werror $(FORMATTED)
 
-.PHONY: check-fuzz check-layers check-cycles check-lints check-nginx check-lua check-openapi check-pages readme
+.PHONY: check-fuzz check-layers check-sizes check-cycles check-lints check-nginx check-lua check-openapi check-pages readme
 check-pages: all
 	@tests/lint/pages.sh
 readme: all ## write the table of settings into fcgi/stack/README.md
@@ -381,6 +381,8 @@ readme: all ## write the table of settings into fcgi/stack/README.md
 check-layers: ## who includes what, and what only one place may write
 	@tests/lint/layers.sh
 	@tests/lint/owners.py
+check-sizes: ## is every file short?
+	@tests/lint/sizes.sh
 check-cycles: all ## do no two source files need each other?
 	@tests/lint/cycles.py $(call objects,$(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS))
 check-lints: $(BIN)/tiffin-load ## do these checks themselves find what they are for?
