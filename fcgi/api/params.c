@@ -35,7 +35,7 @@ static int fail(struct params *p, int status, const char *format, ...)
     return status;
 }
 
-/* The place of a name among the rules, -1 for one that nobody knows. */
+/* The place of a name among the rules, -1 for one that the route does not declare. */
 static int find(const struct params *p, const char *name, size_t n)
 {
     for (int i = 0; p->rules && p->rules[i].name; i++)
@@ -183,7 +183,7 @@ static int add_member(struct params *p, struct json_part name, struct json_part 
 
 int params_add_json(struct params *p, const char *body, size_t n)
 {
-    struct json_error odd, error; /* what is odd matters in a value that somebody reads */
+    struct json_error odd, error; /* `odd` matters in a value that is read */
     if (json_text_check(body, n, JSON_TEXT_DEPTH_MAX, &odd, &error))
         return fail(p, 400, "The body is not JSON: %s (line %zu).", error.what, error.line);
     struct json_part rest = json_text_value(body, n), name, value;
@@ -204,7 +204,7 @@ static int is_type(const char *content_type, const char *type)
     return n == strlen(type) && strncasecmp(content_type, type, n) == 0;
 }
 
-/* No charset parameter, or UTF-8: nobody converts here. */
+/* No charset parameter, or UTF-8: nothing is converted. */
 static int is_utf8(const char *content_type)
 {
     const char *at = content_type;
@@ -222,7 +222,7 @@ static int is_utf8(const char *content_type)
     return 1;
 }
 
-/* A form with such a name is nobody's; but curl -d '{"item":…}' sends JSON as a form. */
+/* No form has such a name; but curl -d '{"item":…}' sends JSON as a form. */
 static int looks_like_json(const char *body)
 {
     body += strspn(body, " \t\r\n");

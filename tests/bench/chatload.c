@@ -11,8 +11,8 @@
  *   --size N         bytes of a message's text (64)
  *   --seconds N      how long they talk (10); then up to 10 s for what is on its way
  *   --json           tiffin.chat.v1: ids are checked too, and each message has a key
- *   --resume         whoever is cut off comes back, with ?after=<its last id>, and says again what
- *                    was not accepted (implies --json)
+ *   --resume         a client that is cut off comes back, with ?after=<its last id>, and says again
+ * what was not accepted (implies --json)
  *   --opened FILE    creates FILE when all are in
  *
  * A text begins with the time it was sent (microseconds), so a latency is that of the whole way:
@@ -53,7 +53,7 @@ const char *const TROUBLE_NAMES[TROUBLES] = {
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
-/* Has everybody seen everything? */
+/* Has every client seen every message, and every talker got its answers? */
 static int is_complete(void)
 {
     for (int i = 0; i < option.clients; i++) {

@@ -133,7 +133,7 @@ class Moves(State):
         self.jobs[id_].epoch += 1
         return self.jobs[id_]
 
-    # what a worker does; dead ones still try, until they are reaped: nobody has told them
+    # what a worker does; dead ones still try until they are reaped: they do not know
 
     def take(self):
         name, n = self._worker(), self.rng.randint(1, 4)
@@ -269,7 +269,7 @@ class Moves(State):
         return command, ["delayed", job.tries]
 
     def stale(self):
-        """Somebody writes who may not: an old epoch, or a list the job is not in."""
+        """A fenced write: an old epoch, or a list the job is not in."""
         job, name = self.rng.choice(list(self.jobs.values())), self._worker()
         epoch = job.epoch if job.id not in self.active[name] else job.epoch - 1
         call = self.rng.choice((

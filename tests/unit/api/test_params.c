@@ -48,7 +48,7 @@ static const struct urlencoded {
     {"surrogate", "a=%ED%A0%80", 422, NULL},
     {"Latin-1", "a=caf%E9", 422, NULL},
 
-    /* what nobody knows */
+    /* undeclared: skipped unread */
     {"unknown", "utm_source=x", 0, ""},
     {"unknown twice", "x=1&b=2&x=1", 0, "b=2;"},
     {"no name", "=Curry&=&=", 0, ""},

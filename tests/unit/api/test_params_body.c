@@ -160,7 +160,7 @@ static const struct {
     {"C1 control", JSON("{\"a\":\"\\u0085\"}"), 422, NULL},
     {"half a character", JSON("{\"a\":\"\\ud83c\"}"), 422, NULL},
 
-    /* what nobody knows */
+    /* undeclared: skipped unread */
     {"null", JSON("{\"x\":null,\"b\":\"1\"}"), 0, "b=1;"},
     {"a number", JSON("{\"x\":-1.5e400,\"y\":99999999999999999999}"), 0, ""},
     {"nested", JSON("{\"x\":{\"a\":\"1\",\"a\":[{\"b\":\"}]\"}]},\"b\":\"2\"}"), 0, "b=2;"},

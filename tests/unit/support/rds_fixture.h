@@ -18,7 +18,7 @@ int rds_fixture_teardown(void **state);
  * has failed and left it stopped, dead or with another password. */
 int rds_fixture_connect(void **state);
 int rds_fixture_connect_short(void **state); /* with a timeout of SHORT_MS */
-/* The same, as somebody else. */
+/* The same, as another user. */
 void rds_fixture_connect_as(const char *user);
 /* The teardown of all three. */
 int rds_fixture_disconnect(void **state);

@@ -19,7 +19,7 @@ char *read_source(const char *path);
 /* The Redis functions of redis/functions/tiffin, as they are loaded; the caller frees them. */
 char *read_functions(void);
 
-/* Bytes that end at a page nobody may touch, so that reading one byte too many faults. No NUL
+/* Bytes that end at a page without access, so that reading one byte too many faults. No NUL
  * follows them. One lives at a time: the next call reuses the memory. */
 char *guarded(const void *bytes, size_t n);
 /* The same for a C string, NUL included: reading beyond the NUL faults. */
