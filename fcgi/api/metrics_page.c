@@ -89,7 +89,7 @@ static void reply_metrics(struct req *r, const struct stats *f)
         metric_line(&page, metric_name((enum metric)m), metric_type((enum metric)m),
                     metric_help((enum metric)m), f->counted.values[m]);
     latency_lines(&page, &f->counted);
-    reply_text(r, 200, "text/plain; version=0.0.4; charset=utf-8", page.data, page.len);
+    reply_body(r, 200, "text/plain; version=0.0.4; charset=utf-8", page.data, page.len);
     buf_release(&page);
 }
 

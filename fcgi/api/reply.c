@@ -55,7 +55,7 @@ static void send_reply(struct req *r, int status, const char *content_type, cons
     fastcgi_reply(conn, head, (size_t)head_n, body, is_head ? 0 : n);
 }
 
-void reply_text(struct req *r, int status, const char *content_type, const char *body, size_t n)
+void reply_body(struct req *r, int status, const char *content_type, const char *body, size_t n)
 {
     send_reply(r, status, content_type, body, n);
 }

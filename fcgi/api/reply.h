@@ -15,7 +15,7 @@ void reply_header(struct req *r, const char *name, const char *format, ...)
 /* Sends a JSON body; takes ownership of it. Cache-Control is no-store unless a header says other.
  */
 void reply_json(struct req *r, int status, struct json_object *body);
-void reply_text(struct req *r, int status, const char *content_type, const char *body, size_t n);
+void reply_body(struct req *r, int status, const char *content_type, const char *body, size_t n);
 /* 204, 304. */
 void reply_empty(struct req *r, int status);
 

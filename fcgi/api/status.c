@@ -13,7 +13,7 @@
 void get_healthz(struct req *r)
 {
     static const char BODY[] = "{\"status\":\"ok\"}";
-    reply_text(r, 200, "application/json", BODY, sizeof BODY - 1);
+    reply_body(r, 200, "application/json", BODY, sizeof BODY - 1);
 }
 
 /* ---- /readyz: orders can be taken ----------------------------------------------------------- */
@@ -32,7 +32,7 @@ static void part_ready(struct req *r)
 {
     struct readiness *ready = r->context;
     if (--ready->pending == 0)
-        reply_text(r, 200, "application/json", "{\"status\":\"ready\"}", 18);
+        reply_body(r, 200, "application/json", "{\"status\":\"ready\"}", 18);
 }
 
 static int refuse_result(struct req *r, const struct rds_result *result)
