@@ -258,18 +258,6 @@ void fastcgi_stream(struct conn *c, const char *head, size_t head_n)
     set_state(c, CONN_STREAM);
 }
 
-void fastcgi_record_header(unsigned char out[FASTCGI_RECORD_HEADER], size_t n)
-{
-    out[0] = FCGI_VERSION_1;
-    out[1] = FCGI_STDOUT;
-    out[2] = 0;
-    out[3] = 1; /* nginx numbers every request 1 */
-    out[4] = (unsigned char)(n >> 8);
-    out[5] = (unsigned char)n;
-    out[6] = 0; /* no padding */
-    out[7] = 0;
-}
-
 static void enqueue(struct conn *c, const unsigned char *bytes, size_t n)
 {
     c->queue = mem_realloc(c->queue, c->queue_n + n);

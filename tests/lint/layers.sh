@@ -4,7 +4,7 @@
 #   base <- order <- programs (api, worker, ctl; redis/ the loader; ws-bridge)
 #
 # A program includes base/, order/ and itself, never another program. And one file
-# per foreign library: only fcgi/api/fastcgi.c knows FastCGI, only fcgi/base/rds*
+# per foreign library: only fcgi/api/fastcgi*.c know FastCGI, only fcgi/base/rds*
 # hiredis. libev may be used anywhere. Tests may include anything.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -32,7 +32,9 @@ inside() {
 # outside FILE HEADER: may it include that library?
 outside() {
     case $2 in
-    fcgi*.h | fastcgi.h) [ "$1" = fcgi/api/fastcgi.c ] ;;
+    fcgi*.h | fastcgi.h)
+        case $1 in fcgi/api/fastcgi*.c) ;; *) return 1 ;; esac
+        ;;
     hiredis*)
         case $1 in fcgi/base/rds*.[ch]) ;; *) return 1 ;; esac
         ;;
