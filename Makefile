@@ -311,9 +311,10 @@ pin-base: ## write into .env which Debian image containers are built on, by toda
 		echo "TIFFIN_BASE_IMAGE=$(BASE_IMAGE)@$$digest" | tee -a .env
 
 # A test links with the library of the folder that its own folder mirrors, and with the loader's, which
-# joins the Redis functions. Those of the worker find the fakes before what they stand for (Redis'
-# connection, the clock).
-unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_API)) \
+# joins the Redis functions. Those of the worker and of the API find the fakes before what they stand
+# for (Redis' connection, the clock, FastCGI). Before the API's library it is only what a test itself
+# names that is faked: a test without fakes is linked with the real things.
+unit_libs = $(if $(findstring /unit/api/,$(1)),$(LIB_FAKES) $(LIB_API)) \
 	$(if $(findstring /unit/worker/,$(1)),$(LIB_WORKER) $(LIB_FAKES)) \
 	$(if $(findstring /unit/ctl/,$(1)),$(LIB_CTL)) \
 	$(if $(findstring /unit/ws-bridge/,$(1)),$(LIB_WS))

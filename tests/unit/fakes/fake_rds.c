@@ -14,6 +14,8 @@
 struct rds {
     struct rds_options options;
     int is_up;
+    int64_t now_ms; /* by Redis' clock; 0: as our wall clock */
+    int n_asked_time;
 };
 
 struct rds_cmd {
@@ -96,8 +98,12 @@ int rds_shard(const struct rds *r)
 
 int64_t rds_now_ms(const struct rds *r)
 {
-    (void)r;
-    return clock_wall_ms();
+    return r->now_ms ? r->now_ms : clock_wall_ms();
+}
+
+void rds_ask_time(struct rds *r)
+{
+    r->n_asked_time++;
 }
 
 /* ---- for the test ---------------------------------------------------------------------------- */
@@ -181,6 +187,16 @@ void fake_rds_answer(const char *name, const struct redisReply *reply)
 void fake_rds_fail(const char *name, enum rds_outcome outcome, const char *text)
 {
     complete(name, &(struct rds_result){.outcome = outcome, .text = text});
+}
+
+void fake_rds_set_now(struct rds *r, int64_t ms)
+{
+    r->now_ms = ms;
+}
+
+int fake_rds_asked_time(const struct rds *r)
+{
+    return r->n_asked_time;
 }
 
 void fake_rds_set_up(struct rds *r, int is_up)

@@ -35,5 +35,9 @@ void fake_rds_fail(const char *name, enum rds_outcome outcome, const char *text)
 
 /* Connections are up when they are made. Tells on_state of a change. */
 void fake_rds_set_up(struct rds *r, int is_up);
+/* What rds_now_ms() says from now on; until the first call it is our own wall clock. */
+void fake_rds_set_now(struct rds *r, int64_t ms);
+/* How often rds_ask_time() was called. */
+int fake_rds_asked_time(const struct rds *r);
 
 #endif
