@@ -12,9 +12,9 @@ struct req;
 void reply_header(struct req *r, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Sends a JSON body; takes ownership of it. Cache-Control is no-store unless a header says other.
- */
+/* Each sends the whole answer, with Cache-Control: no-store. A JSON body: takes ownership of it. */
 void reply_json(struct req *r, int status, struct json_object *body);
+/* n bytes that are ready. */
 void reply_body(struct req *r, int status, const char *content_type, const char *body, size_t n);
 /* 204, 304. */
 void reply_empty(struct req *r, int status);
