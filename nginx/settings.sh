@@ -16,7 +16,7 @@ read_table() {
         DEFAULT[$name]=$default LEAST[$name]=$least MOST[$name]=$most
     done
 }
-read_table <"$(dirname "${BASH_SOURCE[0]}")/settings.txt"
+read_table <"${BASH_SOURCE[0]%/*}/settings.txt"
 
 # setting NAME [DEFAULT]: export NAME, with its default when unset or empty. Dies when it is not a whole
 # number within its bounds; with LENIENT=1 (a stack can be stopped whatever its settings are) it gets
@@ -50,7 +50,15 @@ public_port() {
 }
 
 # words NAME: the words of its value, each once and on a line of its own.
-words() { tr -s '[:space:]' '\n' <<<"${!1:-}" | awk 'NF && !seen[$0]++'; }
+words() {
+    local list word seen=' '
+    read -r -d '' -a list <<<"${!1:-}" || true # no NUL ends it
+    for word in "${list[@]}"; do
+        [[ $seen != *" $word "* ]] || continue
+        seen+="$word "
+        printf '%s\n' "$word"
+    done
+}
 
 # word_list NAME PATTERN WHAT: dies when one of its words, which go into nginx' configuration as they are,
 # does not match PATTERN, that is, is not WHAT.

@@ -14,7 +14,7 @@
 set -u
 umask 077
 
-TIFFIN_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+TIFFIN_ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 PATH=$PATH:/usr/sbin:/sbin
 SOCKET_PATH_MAX=107   # bytes a unix socket path may have on Linux
 
@@ -119,13 +119,27 @@ supervisor_runs() {
     [[ -d $SVC ]] && s6-svscanctl -z "$SVC" 2>/dev/null
 }
 
-# working_folders: "/proc/<pid> <working directory>" of all processes, each ended by a NUL:
-# a folder's name may hold anything. Root may be one that sees its own alone (in a container),
-# so each user of ours looks too.
+# candidates: sets CANDIDATES to /proc/<pid>/cwd of each process that has a name of ours. Names can be
+# read by all, and without a fork: most processes of a machine need no further look.
+candidates() {
+    local file comm
+    CANDIDATES=()
+    for file in /proc/[0-9]*/comm; do
+        read -r comm 2>/dev/null <"$file" || continue
+        case $comm in
+        s6-* | nginx | redis-server | tiffin-api | tiffin-worker | tiffin-ws) CANDIDATES+=("${file%comm}cwd") ;;
+        esac
+    done
+}
+
+# working_folders: "/proc/<pid> <working directory>" of the candidates, each ended by a NUL:
+# a folder's name may hold anything. Root may be one that sees its own alone (in a container, or as
+# what stays root here), so then each user of ours looks too.
 working_folders() {
-    local look=(find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -printf '%h %l\0')
-    "${look[@]}" 2>/dev/null
-    ((EUID == 0)) || return 0
+    local look=(find "${CANDIDATES[@]}" -maxdepth 0 -lname '/*' -printf '%h %l\0') seen
+    mapfile -d '' seen < <("${look[@]}" 2>/dev/null)
+    printf '%s\0' "${seen[@]}"
+    ((EUID == 0 && ${#seen[@]} < ${#CANDIDATES[@]})) || return 0
     as_other "$SYSTEM_USER" "${look[@]}"
     as_other www-data "${look[@]}"
 }
@@ -137,15 +151,15 @@ working_folders() {
 # a shell that happens to stand there out.
 stack_processes() {
     local inside=${1:-$SVC} link cwd pid comm
+    candidates
+    ((${#CANDIDATES[@]} > 0)) || return 0
     while read -r -d '' link cwd; do
         cwd=${cwd%' (deleted)'}
         [[ $cwd != "$TIFFIN_RUN_DIR/redis" ]] || cwd=$SVC/redis
         [[ $cwd == "$inside" || $cwd == "$inside"/* ]] || continue
         pid=${link#/proc/}
         read -r comm 2>/dev/null <"/proc/$pid/comm" || continue
-        case $comm in
-        s6-* | nginx | redis-server | tiffin-api | tiffin-worker | tiffin-ws) say "$pid $comm" ;;
-        esac
+        say "$pid $comm"
     done < <(working_folders)
 }
 

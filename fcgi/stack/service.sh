@@ -9,7 +9,7 @@
 # The working directory is the service directory. s6 starts a service at once
 # when it had been ready for a second, else after one second; the pauses of a
 # service that dies again and again (2, 4, then 5 s) are added here.
-. "$(dirname "$0")/lib.sh"
+. "${0%/*}/lib.sh"
 svc_dir
 privileges
 
@@ -49,7 +49,8 @@ run() {
     local fails pause
     exec 2>&1 </dev/null
     never_wait
-    end_leftovers   # only finds something when s6-supervise itself was killed
+    # At the first start there are none: the start of the stack has swept.
+    [[ ! -e data/started ]] || end_leftovers # finds some when s6-supervise itself was killed
     fails=$(read_number data/fails)
     case $fails in 0 | 1) pause=0 ;; 2) pause=1 ;; 3) pause=3 ;; *) pause=4 ;; esac
     if ((pause > 0)); then
@@ -85,7 +86,7 @@ finish() {
         [[ $name != redis ]] || (($1 == 0)) || hint_redis
         (($1 != LOCKED)) || warn "another Redis, a backup or a restore uses $TIFFIN_RUN_DIR/redis"
     fi
-    end_leftovers
+    (($1 == 0)) || end_leftovers # else its master ended when its children had
     fails=$(read_number data/fails)
     # A deliberate stop (code 0) is no failure, however soon.
     if (($1 != 0 && $(now_ms) - $(read_number data/started) < 1000)); then
