@@ -237,6 +237,7 @@ stop_stack() {
 # close its file. Loggers last.
 sweep() {
     local pid comm tries found
+    [[ -n $(stack_processes) ]] || return 0
     while read -r pid comm; do
         case $comm in s6-svscan | s6-supervise) kill -KILL "$pid" 2>/dev/null ;; esac
     done < <(stack_processes)
