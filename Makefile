@@ -200,7 +200,8 @@ deps-lint: ## ... those that the checks need as well
 # With a sanitizer, without the tests marked `once`: they run no C of ours but what others run too, or
 # programs that are built in another way.
 PYTEST := PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider $(if $(SANITIZER),-m 'not once')
-# Files of tests side by side, each worker with stacks of its own. One file, one by one, as it runs:
+# Files of tests side by side, each worker with stacks of its own (a process that inherits the environment,
+# but no -B). One file, one by one, as it runs:
 # make test-integration TEST_WORKERS=0 PYTEST_ARGS="-v -k cancel"
 TEST_WORKERS ?= 5
 PYTEST_SIDE_BY_SIDE = $(PYTEST) $(if $(filter-out 0,$(TEST_WORKERS)),-n $(TEST_WORKERS) --dist loadfile)
