@@ -37,12 +37,18 @@ local function charge(keys, argv)
     end
     local deadline = tonumber(argv[4] or 0)
     if not first[1] and deadline > 0 and now_ms() > deadline then return { 'late' } end
-    local requests = redis.call('HINCRBY', entry, 'requests', 1)
+    local requests = 1
+    if first[1] then
+        requests = redis.call('HINCRBY', entry, 'requests', 1)
+    elseif outcome == 'captured' then
+        redis.call('HSET', entry, 'requests', 1, 'result', outcome, 'amount_cents', amount,
+                   'currency', currency, 'captures', 1)
+    else
+        redis.call('HSET', entry, 'requests', 1, 'result', outcome, 'amount_cents', amount,
+                   'currency', currency)
+    end
     redis.call('EXPIRE', entry, KEEP_SECONDS)
-    if first[1] then return { first[1], requests } end
-    redis.call('HSET', entry, 'result', outcome, 'amount_cents', amount, 'currency', currency)
-    if outcome == 'captured' then redis.call('HINCRBY', entry, 'captures', 1) end
-    return { outcome, requests }
+    return { first[1] or outcome, requests }
 end
 
 --[[ gateway_refund: the whole charge, once.

@@ -42,10 +42,9 @@ local function now_ms()
     return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- RFC 3339, UTC, milliseconds. Days to civil date: H. Hinnant, "chrono-Compatible Low-Level Date
--- Algorithms", civil_from_days.
-local function rfc3339(ms)
-    local seconds = math.floor(ms / 1000)
+-- RFC 3339 of whole seconds, without the fraction. Days to civil date: H. Hinnant, "chrono-Compatible
+-- Low-Level Date Algorithms", civil_from_days.
+local function rfc3339_seconds(seconds)
     local days = math.floor(seconds / 86400)
     local rest = seconds - days * 86400
     local z = days + 719468
@@ -58,8 +57,20 @@ local function rfc3339(ms)
     local day = doy - math.floor((153 * mp + 2) / 5) + 1
     local month = mp < 10 and mp + 3 or mp - 9
     local year = yoe + era * 400 + (month <= 2 and 1 or 0)
-    return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', year, month, day,
-                         math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, ms % 1000)
+    return string.format('%04d-%02d-%02dT%02d:%02d:%02d', year, month, day,
+                         math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60)
+end
+
+-- The latest second asked for and its text: thousands of calls ask for the same one.
+local latest_second, latest_text
+
+-- RFC 3339, UTC, milliseconds.
+local function rfc3339(ms)
+    local seconds = math.floor(ms / 1000)
+    if seconds ~= latest_second then
+        latest_second, latest_text = seconds, rfc3339_seconds(seconds)
+    end
+    return string.format('%s.%03dZ', latest_text, ms % 1000)
 end
 
 -- An argument that must be an integer from `least` on; any other ends the call with an error, so

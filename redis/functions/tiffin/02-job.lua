@@ -7,6 +7,19 @@ local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is kept for 24 h
 local PAYMENT_KEY_SAFE_MS = 80 * DAY_MS
 -- For so long a retention that was shorter than today's is still reported.
 local KEEP_LEAST_WINDOW_MS = 90 * DAY_MS
+local KEEP_LEAST_NOTED_MS = 60000 -- how often it is noted that it still holds
+
+-- One version of an order as its history tells it: "<statuses> <at>". o has the three statuses.
+local function history_line(o, at)
+    return o.status .. ' ' .. o.payment_status .. ' ' .. o.kitchen_status .. ' ' .. at
+end
+
+-- Appends one version of an order to the events.
+local function add_event(events_key, id, version, o, at)
+    redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, '*', 'order', id, 'version', version,
+               'status', o.status, 'payment_status', o.payment_status,
+               'kitchen_status', o.kitchen_status, 'at', at)
+end
 
 -- Records the order's three statuses as its next version: the hash, its history line v<version>,
 -- and one event. `o` holds id, version and the three statuses; o.version is raised.
@@ -14,10 +27,8 @@ local function record(order_key, events_key, o, at)
     o.version = tonumber(o.version) + 1
     redis.call('HSET', order_key, 'status', o.status, 'payment_status', o.payment_status,
                'kitchen_status', o.kitchen_status, 'version', o.version, 'v' .. o.version,
-               o.status .. ' ' .. o.payment_status .. ' ' .. o.kitchen_status .. ' ' .. at)
-    redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, '*', 'order', o.id,
-               'version', o.version, 'status', o.status, 'payment_status', o.payment_status,
-               'kitchen_status', o.kitchen_status, 'at', at)
+               history_line(o, at))
+    add_event(events_key, o.id, o.version, o, at)
 end
 
 -- What the stored Idempotency-Key says about this request: nil (not stored, or the request has
@@ -74,17 +85,26 @@ local function is_past_gateway(o, now)
         and (o.payment_key_at or o.created_at or '') < rfc3339(now - PAYMENT_KEY_SAFE_MS)
 end
 
--- Counts an order that is over and makes it expire. The retention is a setting of the workers;
--- tiffin-ctl fsck reads it from the facts: the latest one, and the shortest of the last 90 days.
+-- Keeps the retention among the facts. It is a setting of the workers; tiffin-ctl fsck reads the
+-- latest one, and the shortest of the last 90 days. That time is not kept to the minute: a write for
+-- each order would be too many.
+local function note_retention(facts_key, keep_seconds, now)
+    local kept = read(facts_key, 'keep_seconds', 'keep_least', 'keep_least_at')
+    local least = tonumber(kept.keep_least or keep_seconds)
+    local age = now - tonumber(kept.keep_least_at or 0)
+    if tonumber(kept.keep_seconds) ~= keep_seconds then
+        redis.call('HSET', facts_key, 'keep_seconds', keep_seconds)
+    end
+    if keep_seconds < least or age > KEEP_LEAST_WINDOW_MS
+        or (keep_seconds == least and math.abs(age) > KEEP_LEAST_NOTED_MS) then
+        redis.call('HSET', facts_key, 'keep_least', keep_seconds, 'keep_least_at', now)
+    end
+end
+
+-- Counts an order that is over and makes it expire.
 local function finish_order(order_key, count_key, facts_key, status, keep_seconds, now)
     redis.call('HINCRBY', count_key, 'settled', 1)
     redis.call('HINCRBY', count_key, status, 1)
     redis.call('EXPIRE', order_key, keep_seconds)
-    if not facts_key then return end
-    local kept = read(facts_key, 'keep_least', 'keep_least_at')
-    redis.call('HSET', facts_key, 'keep_seconds', keep_seconds)
-    if keep_seconds <= tonumber(kept.keep_least or keep_seconds)
-        or now - tonumber(kept.keep_least_at or 0) > KEEP_LEAST_WINDOW_MS then
-        redis.call('HSET', facts_key, 'keep_least', keep_seconds, 'keep_least_at', now)
-    end
+    if facts_key then note_retention(facts_key, keep_seconds, now) end
 end

@@ -1,6 +1,8 @@
 -- What the API calls to write: new orders and updates, and the cancellation of an order.
 
 local USER_ORDERS_KEPT = 10 -- for the dashboard
+-- The first version of every order.
+local PLACED = { status = 'order_placed', payment_status = 'pending', kitchen_status = 'pending' }
 
 --[[ place: order, job, indexes, event and Idempotency-Key, all or nothing. Idempotent by order id.
 KEYS  order, ready, index, count, events, restaurant, user, user's orders, idem
@@ -27,14 +29,16 @@ local function place(keys, argv)
     local at = rfc3339(now)
     redis.call('HSET', order, 'id', id, 'restaurant_id', restaurant_id, 'restaurant', dish.name,
                'item', item, 'quantity', quantity, 'amount_cents', price * quantity,
-               'currency', dish.currency, 'created_at', at, 'step', 'payment', 'epoch', 0)
+               'currency', dish.currency, 'created_at', at, 'step', 'payment', 'epoch', 0,
+               'status', PLACED.status, 'payment_status', PLACED.payment_status,
+               'kitchen_status', PLACED.kitchen_status, 'version', 1, 'v1',
+               history_line(PLACED, at))
     if user_id ~= '' then
         redis.call('HSET', order, 'user_id', user_id)
         redis.call('LPUSH', user_orders, id)
         redis.call('LTRIM', user_orders, 0, USER_ORDERS_KEPT - 1)
     end
-    record(order, events, { id = id, version = 0, status = 'order_placed',
-                            payment_status = 'pending', kitchen_status = 'pending' }, at)
+    add_event(events, id, 1, PLACED, at)
     redis.call('ZADD', index, now, id)
     redis.call('HINCRBY', count, 'placed', 1)
     redis.call('LPUSH', ready, id)
