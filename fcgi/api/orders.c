@@ -17,6 +17,7 @@
 #include "order/store.h"
 
 #define QUANTITY_MAX 20
+#define BUSY_RETRY_S 5
 #define ITEM_MAX 100 /* bytes; no menu has a longer name */
 
 /* ---- POST /order ---------------------------------------------------------------------------- */
@@ -42,6 +43,13 @@ static void reply_placed(struct req *r, const char *id)
     reply_json(r, 201, body);
 }
 
+static void refuse_busy(struct req *r)
+{
+    reply_header(r, "Retry-After", "%d", BUSY_RETRY_S);
+    reply_problem(r, 503, "Too many orders are waiting",
+                  "None is taken before those that wait are under way. Nothing was stored.");
+}
+
 static int refuse_placing(struct req *r, enum place_outcome outcome)
 {
     if (outcome == PLACE_NO_RESTAURANT)
@@ -51,6 +59,8 @@ static int refuse_placing(struct req *r, enum place_outcome outcome)
                       "GET /restaurants/{id}/menu lists what this restaurant has.");
     else if (outcome == PLACE_NO_USER)
         reply_problem(r, 422, "Unknown user_id", NULL);
+    else if (outcome == PLACE_BUSY)
+        refuse_busy(r);
     else
         return 0;
     return 1;

@@ -73,6 +73,8 @@ static const struct setting SETTINGS[] = {
     INT("DRAIN_MS", drain_ms, "5000", 0, 600000, "ms", "how long a process that stops may drain"),
     INT("RETENTION_DAYS", retention_days, "30", 1, 3650, "days",
         "how long a settled order is kept"),
+    INT("QUEUE_AGE_S", queue_age_s, "0", 0, 86400, "s",
+        "the oldest order that waits for a worker; over it a new one gets 503; 0 = any age"),
 
     INT("CHAT_MAX_BYTES", chat_max_bytes, "4096", 1, 16777216, "bytes",
         "the longest chat message; over it: closed 1009"),

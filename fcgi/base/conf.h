@@ -35,6 +35,7 @@ struct conf {
     int worker_ttl_ms;
     int drain_ms;
     int retention_days;
+    int queue_age_s;
 
     /* the support chat's rules */
     int chat_max_bytes, chat_rate, chat_burst, chat_queue_bytes, chat_announce;

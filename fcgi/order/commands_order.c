@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/conf.h"
 #include "base/digest.h"
 #include "order/keys.h"
 
@@ -66,6 +67,7 @@ void command_place(struct redis_command *cmd, const struct order_request *o)
     command_add(cmd, o->user_id);
     add_order_fingerprint(cmd, o);
     command_add_int(cmd, o->deadline_ms);
+    command_add_int(cmd, (int64_t)conf.queue_age_s * 1000);
 }
 
 void command_accept_update(struct redis_command *cmd, const struct update_request *u)

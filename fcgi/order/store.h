@@ -24,6 +24,7 @@ enum place_outcome {
     PLACE_NO_RESTAURANT, /* unknown restaurant_id */
     PLACE_NO_ITEM,       /* not on its menu */
     PLACE_NO_USER,       /* unknown user_id */
+    PLACE_BUSY,          /* orders only: the queue is older than conf.queue_age_s */
     PLACE_FULL,          /* updates only: too many pending */
 };
 

@@ -29,7 +29,7 @@ int store_place_parse(const struct redisReply *reply, enum place_outcome *ret,
         {"replay", PLACE_REPLAY},   {"mismatch", PLACE_MISMATCH},
         {"late", PLACE_LATE},       {"no_restaurant", PLACE_NO_RESTAURANT},
         {"no_item", PLACE_NO_ITEM}, {"no_user", PLACE_NO_USER},
-        {"full", PLACE_FULL},
+        {"busy", PLACE_BUSY},       {"full", PLACE_FULL},
     };
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
         if (!word_is(reply, WORDS[i].word))

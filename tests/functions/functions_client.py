@@ -61,12 +61,12 @@ class Functions:
     # API
 
     def place(self, id_, restaurant="resto_123", item="Curry", quantity=1, user="", key="",
-              fingerprint="", deadline=FAR_AWAY_MS):
+              fingerprint="", deadline=FAR_AWAY_MS, age_limit=0):
         return self.fcall(
             "place",
             [job_key(id_), READY, INDEX, COUNT, EVENTS, "restaurant:{s00}:" + restaurant,
              "user:{s00}:" + user, "user:{s00}:" + user + ":orders", "idem:{s00}:" + key],
-            id_, restaurant, item, quantity, user, fingerprint, deadline)
+            id_, restaurant, item, quantity, user, fingerprint, deadline, age_limit)
 
     def accept_update(self, id_, message="Hello", delay=0, key="", fingerprint="",
                       deadline=FAR_AWAY_MS, limit=1000):

@@ -9,8 +9,8 @@ import pytest
 import redis
 
 from functions_client import (CHAT_KEYS, CHAT_LOG, COUNT, DEAD, DELAYED, EVENTS, FAR_AWAY_MS,
-                              INDEX, PAUSED, READY, WORKERS, Functions, Worker, active_key,
-                              heartbeat_key, job_key, new_id, snapshot)
+                              HOUR_MS, INDEX, PAUSED, READY, WORKERS, Functions, Worker,
+                              active_key, heartbeat_key, job_key, new_id, snapshot)
 from functions_pipe import Batch, Pipe, encode
 from functions_server import REDIS_DIR, USERS, Server
 
@@ -20,7 +20,8 @@ SETTLED, LEAVING = new_id(), new_id()
 
 # function: (who may call it, a call that would change something, were it allowed)
 CALLS = {
-    "place": ({"api"}, lambda f: f.place(new_id(), user="123", key="k", fingerprint="f")),
+    "place": ({"api"}, lambda f: f.place(new_id(), user="123", key="k", fingerprint="f",
+                                         age_limit=HOUR_MS)),
     "accept_update": ({"api"}, lambda f: f.accept_update(new_id("update"), key="k",
                                                          fingerprint="f")),
     # whoever may step an order may also write what cancel writes; publish an update, speak

@@ -259,3 +259,41 @@ def test_dead_updates_do_not_keep_the_living_out(api, worker, admin):
     assert api.accept_update(new_id("update"), limit=1) == ["full"], "the dead have a bound too"
     assert Functions(admin).discard(id_)[0] == "discarded"
     assert api.accept_update(new_id("update"), limit=1)[0] == "accepted"
+
+
+# ---- a queue that is too old ----------------------------------------------------------------
+
+def make_older(admin, id_, ms):
+    """As if it had been placed so much earlier."""
+    admin.zincrby(INDEX, -ms, id_)
+
+
+def test_an_old_queue_takes_no_orders(api, worker, admin):
+    first, second = new_id(), new_id()
+    assert api.place(first, age_limit=1000) == ["placed", first], "no order waits"
+    make_older(admin, first, 900)
+    assert api.place(second, key="key", fingerprint="f", age_limit=HOUR_MS) == ["placed", second]
+    make_older(admin, first, 200)
+    before = snapshot(admin)
+    assert api.place(new_id(), age_limit=1000) == ["busy"]
+    assert snapshot(admin) == before
+    assert api.place(second, age_limit=1000) == ["placed", second], "what is stored is stored"
+    assert api.place(new_id(), key="key", fingerprint="f", age_limit=1000) == ["replay", second]
+    assert api.place(new_id(), age_limit=0)[0] == "placed", "any age"
+    Worker(worker).claim(first)
+    assert api.place(new_id(), age_limit=1000)[0] == "placed", "the oldest is under way"
+
+
+def test_an_update_has_no_age(api, admin):
+    assert api.accept_update(new_id("update"))[0] == "accepted"
+    assert api.place(new_id(), age_limit=1)[0] == "placed"
+
+
+def test_callers_of_version_2_give_no_age(api, admin):
+    first, second = new_id(), new_id()
+    api.place(first)
+    make_older(admin, first, HOUR_MS)
+    assert api.fcall("place", [job_key(second), READY, INDEX, COUNT, EVENTS,
+                               "restaurant:{s00}:resto_123", "user:{s00}:", "user:{s00}::orders",
+                               "idem:{s00}:"],
+                     second, "resto_123", "Curry", 1, "", "", HOUR_MS ** 2) == ["placed", second]

@@ -4,16 +4,27 @@ local USER_ORDERS_KEPT = 10 -- for the dashboard
 -- The first version of every order.
 local PLACED = { status = 'order_placed', payment_status = 'pending', kitchen_status = 'pending' }
 
+-- For how long (ms) the job that is taken next has waited since its order was placed; 0 when none
+-- waits. An order that comes back, requeued or from a dead worker, counts with its whole age: it is
+-- taken first, so only until a worker takes it.
+local function queue_age(ready_key, index_key, now)
+    local oldest = redis.call('LINDEX', ready_key, -1)
+    local placed_at = oldest and redis.call('ZSCORE', index_key, oldest)
+    return placed_at and math.max(0, now - placed_at) or 0
+end
+
 --[[ place: order, job, indexes, event and Idempotency-Key, all or nothing. Idempotent by order id.
 KEYS  order, ready, index, count, events, restaurant, user, user's orders, idem
 ARGV  id, restaurant id, item, quantity, user id ('' = none), fingerprint ('' = no key),
-      deadline (ms, Redis' clock): a call that arrives later stores nothing
--> {'placed'|'replay', id} | {'mismatch'|'late'|'no_restaurant'|'no_item'|'no_user'} ]]
+      deadline (ms, Redis' clock): a call that arrives later stores nothing; how old the oldest
+      waiting order may be (ms; 0 = any; not given by callers of version 2)
+-> {'placed'|'replay', id} | {'mismatch'|'late'|'no_restaurant'|'no_item'|'no_user'|'busy'} ]]
 local function place(keys, argv)
     local order, ready, index, count, events = keys[1], keys[2], keys[3], keys[4], keys[5]
     local restaurant, user, user_orders, idem = keys[6], keys[7], keys[8], keys[9]
     local id, restaurant_id, item, quantity = argv[1], argv[2], argv[3], integer_arg(argv[4], 1)
     local user_id, fingerprint, deadline = argv[5], argv[6], integer_arg(argv[7], 0)
+    local age_limit = integer_arg(argv[8] or 0, 0)
 
     if redis.call('EXISTS', order) == 1 then return { 'placed', id } end
     local seen, first_id = find_idempotent(idem, fingerprint)
@@ -25,6 +36,7 @@ local function place(keys, argv)
     if user_id ~= '' and redis.call('EXISTS', user) == 0 then return { 'no_user' } end
     local now = now_ms()
     if now > deadline then return { 'late' } end
+    if age_limit > 0 and queue_age(ready, index, now) > age_limit then return { 'busy' } end
 
     local at = rfc3339(now)
     redis.call('HSET', order, 'id', id, 'restaurant_id', restaurant_id, 'restaurant', dish.name,

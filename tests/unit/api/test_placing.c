@@ -125,6 +125,7 @@ static void what_redis_refuses_is_told(void **state)
         {"no_restaurant", 404, "Restaurant not found"},
         {"no_item", 422, "That item is not on the menu"},
         {"no_user", 422, "Unknown user_id"},
+        {"busy", 503, "Too many orders are waiting"},
         {"mismatch", 422, "This Idempotency-Key was used for another request"},
         {"full", 500, "Internal error"}, /* only updates can be */
     };
@@ -229,7 +230,7 @@ static void a_replay_of_our_own_lost_call_is_not_called_one(void **state)
 /* It was true when this call looked; the lost one may have stored before, or come since. */
 static void after_a_lost_reply_a_refusal_is_not_certain(void **state)
 {
-    static const char *const WORDS[] = {"no_restaurant", "no_item", "no_user"};
+    static const char *const WORDS[] = {"no_restaurant", "no_item", "no_user", "busy"};
     (void)state;
     for (size_t i = 0; i < LENGTH(WORDS); i++) {
         struct conn *c = order();

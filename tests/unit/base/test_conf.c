@@ -35,6 +35,7 @@ static const struct number {
     {"TIFFIN_WORKER_TTL_MS", &conf.worker_ttl_ms, 10000, 300, 600000},
     {"TIFFIN_DRAIN_MS", &conf.drain_ms, 5000, 0, 600000},
     {"TIFFIN_RETENTION_DAYS", &conf.retention_days, 30, 1, 3650},
+    {"TIFFIN_QUEUE_AGE_S", &conf.queue_age_s, 0, 0, 86400},
     {"TIFFIN_TLS_PORT", &conf.tls_port, 0, 0, 65535},
     {"TIFFIN_TLS_PUBLIC_PORT", &conf.tls_public_port, 0, 0, 65535},
     {"TIFFIN_PUBLIC_PORT", &conf.public_port, 0, 0, 65535},

@@ -92,8 +92,9 @@ static void new_orders(void **state)
     CHECK("FCALL place 9 " ORDER_KEY
           " " JOBS_KEY("ready") " orders:" TAG ":index count:" TAG " events:" TAG " restaurant:" TAG
                                 ":resto_1 user:" TAG ": user:" TAG "::orders idem:" TAG ": " ORDER
-                                " resto_1 Curry 2 '' '' 99",
+                                " resto_1 Curry 2 '' '' 99 0",
           place, &o);
+    conf.queue_age_s = 60;
     o.user_id = "123";
     o.idempotency_key = "key";
     /* printf 'order\nresto_1\nCurry\n2\n123' | sha256sum */
@@ -101,8 +102,9 @@ static void new_orders(void **state)
           " " JOBS_KEY("ready") " orders:" TAG ":index count:" TAG " events:" TAG " restaurant:" TAG
                                 ":resto_1 user:" TAG ":123 user:" TAG ":123:orders idem:" TAG
                                 ":key " ORDER
-                                " resto_1 Curry 2 123 44cd6ef9f32d0fba7124a19a827dd174 99",
+                                " resto_1 Curry 2 123 44cd6ef9f32d0fba7124a19a827dd174 99 60000",
           place, &o);
+    conf.queue_age_s = 0;
     CHECK("FCALL cancel 2 " ORDER_KEY " events:" TAG, cancel, ORDER);
 }
 
