@@ -1,5 +1,5 @@
 /* Each repair is a Redis function that checks again before it writes
- * (redis/functions/tiffin/10-repair.lua), and afterwards the job is checked once more. */
+ * (redis/functions/tiffin/11-repair.lua), and afterwards the job is checked once more. */
 #include "ctl/repair.h"
 
 #include <stdlib.h>

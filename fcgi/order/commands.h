@@ -77,30 +77,40 @@ void command_clock_set(struct redis_command *cmd, int shard, int64_t agreed_ms, 
 void command_wait_ready(struct redis_command *cmd, int shard, int block_s);
 
 /* A claim of up to n jobs. */
-struct take_request {
+struct claim_request {
     const char *worker;
     int n;
     int64_t now_ms; /* what Redis' clock must show at least */
 };
-void command_take(struct redis_command *cmd, int shard, const struct take_request *take);
-void command_begin_job(struct redis_command *cmd, const char *worker, const char *id);
+void command_claim(struct redis_command *cmd, int shard, const struct claim_request *claim);
 
-/* A job that a worker holds. A call with an older epoch is fenced: it changes nothing. */
-struct held_job {
-    const char *worker, *id;
-    int64_t epoch;
+#define JOBS_PER_CALL 32 /* of begin_jobs and step_jobs: Redis serves others in between */
+
+struct job_begin {
+    const char *id;
+    const char *payment_key; /* proposed: for an order that is about to be paid and has none */
 };
-void command_intent(struct redis_command *cmd, const struct held_job *job,
-                    const char *proposed_key);
+/* n jobs, at least one. */
+void command_begin_jobs(struct redis_command *cmd, int shard, const char *worker, size_t n,
+                        const struct job_begin jobs[]);
 
+/* A call with an older epoch is fenced: it changes nothing. */
 struct step_done {
+    const char *id;
+    int64_t epoch;
     enum job_step step;
     const char *result; /* "ok"; of a payment also "declined", "not_charged" */
     int wait_ms;        /* before the next step; 0 = keep the job in hand */
 };
-void command_step(struct redis_command *cmd, const struct held_job *job,
-                  const struct step_done *done);
+/* n orders, at least one. */
+void command_step_jobs(struct redis_command *cmd, int shard, const char *worker, size_t n,
+                       const struct step_done steps[]);
 
+/* A job that a worker holds. */
+struct held_job {
+    const char *worker, *id;
+    int64_t epoch;
+};
 struct step_failed {
     int wait_ms;       /* before it is tried again */
     int tries_allowed; /* so many, then it is dead */
@@ -120,8 +130,8 @@ void command_workers_alive(struct redis_command *cmd, int shard, const struct id
 
 struct reap_request {
     const char *worker; /* the dead one */
-    int64_t now_ms;     /* as in struct take_request */
-    struct id_list ids; /* of its active list */
+    int64_t now_ms;     /* as in struct claim_request */
+    struct id_list ids; /* of those it holds */
 };
 void command_reap(struct redis_command *cmd, int shard, const struct reap_request *reap);
 void command_leave(struct redis_command *cmd, int shard, const char *worker,

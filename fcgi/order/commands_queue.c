@@ -13,10 +13,9 @@ static int is_set(const struct queue_part *part)
     return part->kind == QUEUE_DELAYED || part->kind == QUEUE_DEAD;
 }
 
-static void begin(struct redis_command *cmd, const char *name, const struct queue_part *part)
+static void add_key(struct redis_command *cmd, const struct queue_part *part)
 {
     const struct keys *k = keys_of(part->shard);
-    command_begin(cmd, name);
     switch (part->kind) {
     case QUEUE_READY:
         command_add(cmd, k->ready);
@@ -33,15 +32,35 @@ static void begin(struct redis_command *cmd, const char *name, const struct queu
     }
 }
 
+static void begin(struct redis_command *cmd, const char *name, const struct queue_part *part)
+{
+    command_begin(cmd, name);
+    add_key(cmd, part);
+}
+
+/* What a worker holds may be of two kinds: the function knows them. */
+static void ask_active(struct redis_command *cmd, const struct queue_part *part, const char *what)
+{
+    command_fcall_ro(cmd, FN_ACTIVE, 1);
+    add_key(cmd, part);
+    command_add(cmd, what);
+}
+
 void command_queue_length(struct redis_command *cmd, const struct queue_part *part)
 {
-    begin(cmd, is_set(part) ? "ZCARD" : "LLEN", part);
+    if (part->kind == QUEUE_ACTIVE)
+        ask_active(cmd, part, "length");
+    else
+        begin(cmd, is_set(part) ? "ZCARD" : "LLEN", part);
 }
 
 void command_queue_range(struct redis_command *cmd, const struct queue_part *part, int64_t first,
                          int64_t last)
 {
-    begin(cmd, is_set(part) ? "ZRANGE" : "LRANGE", part);
+    if (part->kind == QUEUE_ACTIVE)
+        ask_active(cmd, part, "range");
+    else
+        begin(cmd, is_set(part) ? "ZRANGE" : "LRANGE", part);
     command_add_int(cmd, first);
     command_add_int(cmd, last);
     if (is_set(part))
@@ -50,9 +69,12 @@ void command_queue_range(struct redis_command *cmd, const struct queue_part *par
 
 void command_queue_find(struct redis_command *cmd, const struct queue_part *part, const char *id)
 {
-    begin(cmd, is_set(part) ? "ZSCORE" : "LPOS", part);
+    if (part->kind == QUEUE_ACTIVE)
+        ask_active(cmd, part, "find");
+    else
+        begin(cmd, is_set(part) ? "ZSCORE" : "LPOS", part);
     command_add(cmd, id);
-    if (!is_set(part))
+    if (part->kind == QUEUE_READY)
         command_add_list(cmd, "COUNT", "0");
 }
 
@@ -66,7 +88,7 @@ void command_queue_scan(struct redis_command *cmd, const struct queue_part *part
 char *queue_part_key(const struct queue_part *part)
 {
     struct redis_command cmd;
-    command_queue_length(&cmd, part);
+    begin(&cmd, "TYPE", part);
     char *key = mem_strdup(cmd.argv[1]);
     command_release(&cmd);
     return key;

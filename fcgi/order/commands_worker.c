@@ -37,53 +37,64 @@ void command_wait_ready(struct redis_command *cmd, int shard, int block_s)
     command_add_int(cmd, block_s);
 }
 
-void command_take(struct redis_command *cmd, int shard, const struct take_request *take)
+void command_claim(struct redis_command *cmd, int shard, const struct claim_request *claim)
 {
     const struct keys *k = keys_of(shard);
-    command_fcall(cmd, FN_TAKE, 5);
+    command_fcall(cmd, FN_CLAIM, 5);
     command_add(cmd, k->ready);
-    command_join(cmd, k->active_of, take->worker);
-    command_add_list(cmd, k->delayed, k->workers, k->paused, take->worker);
-    command_add_int(cmd, take->n);
-    command_add_int(cmd, take->now_ms);
+    command_join(cmd, k->active_of, claim->worker);
+    command_add_list(cmd, k->delayed, k->workers, k->paused, claim->worker);
+    command_add_int(cmd, claim->n);
+    command_add_int(cmd, claim->now_ms);
 }
 
 /* ---- the steps of a job -------------------------------------------------------------------- */
 
-/* FCALL of a function whose first keys are the job and the active list of who holds it. */
+static void add_job_key(struct redis_command *cmd, const char *id)
+{
+    command_join(cmd, keys_job_prefix(id), id);
+}
+
+void command_begin_jobs(struct redis_command *cmd, int shard, const char *worker, size_t n,
+                        const struct job_begin jobs[])
+{
+    const struct keys *k = keys_of(shard);
+    command_fcall(cmd, FN_BEGIN_JOBS, 3 + n);
+    command_join(cmd, k->active_of, worker);
+    command_add_list(cmd, k->dead, k->events);
+    for (size_t i = 0; i < n; i++)
+        add_job_key(cmd, jobs[i].id);
+    for (size_t i = 0; i < n; i++)
+        command_add_list(cmd, jobs[i].id, jobs[i].payment_key);
+}
+
+void command_step_jobs(struct redis_command *cmd, int shard, const char *worker, size_t n,
+                       const struct step_done steps[])
+{
+    const struct keys *k = keys_of(shard);
+    command_fcall(cmd, FN_STEP_JOBS, 5 + n);
+    command_join(cmd, k->active_of, worker);
+    command_add_list(cmd, k->delayed, k->events, k->count, k->facts);
+    for (size_t i = 0; i < n; i++)
+        add_job_key(cmd, steps[i].id);
+    command_add_int(cmd, (int64_t)conf.retention_days * DAY_S);
+    for (size_t i = 0; i < n; i++) {
+        command_add(cmd, steps[i].id);
+        command_add_int(cmd, steps[i].epoch);
+        command_add_list(cmd, job_step_name(steps[i].step), steps[i].result);
+        command_add_int(cmd, steps[i].wait_ms);
+    }
+}
+
+/* FCALL of a function whose first keys are the job and the active place of who holds it. */
 static const struct keys *fcall_held(struct redis_command *cmd, const char *function, size_t n_keys,
                                      const char *worker, const char *id)
 {
     const struct keys *k = keys_of_id(id);
     command_fcall(cmd, function, n_keys);
-    command_join(cmd, keys_job_prefix(id), id);
+    add_job_key(cmd, id);
     command_join(cmd, k->active_of, worker);
     return k;
-}
-
-void command_begin_job(struct redis_command *cmd, const char *worker, const char *id)
-{
-    const struct keys *k = fcall_held(cmd, FN_BEGIN, 4, worker, id);
-    command_add_list(cmd, k->dead, k->events, id);
-}
-
-void command_intent(struct redis_command *cmd, const struct held_job *job, const char *proposed_key)
-{
-    (void)fcall_held(cmd, FN_INTENT, 2, job->worker, job->id);
-    command_add(cmd, job->id);
-    command_add_int(cmd, job->epoch);
-    command_add(cmd, proposed_key);
-}
-
-void command_step(struct redis_command *cmd, const struct held_job *job,
-                  const struct step_done *done)
-{
-    const struct keys *k = fcall_held(cmd, FN_STEP, 7, job->worker, job->id);
-    command_add_list(cmd, k->ready, k->delayed, k->events, k->count, k->facts, job->id);
-    command_add_int(cmd, job->epoch);
-    command_add_list(cmd, job_step_name(done->step), done->result);
-    command_add_int(cmd, done->wait_ms);
-    command_add_int(cmd, (int64_t)conf.retention_days * DAY_S);
 }
 
 void command_fail(struct redis_command *cmd, const struct held_job *job,
@@ -130,7 +141,7 @@ static size_t batch(const struct id_list *ids)
 static void add_job_keys(struct redis_command *cmd, const struct id_list *ids)
 {
     for (size_t i = 0; i < batch(ids); i++)
-        command_join(cmd, keys_job_prefix(ids->items[i]), ids->items[i]);
+        add_job_key(cmd, ids->items[i]);
 }
 
 /* After the fixed arguments: the ids, in the order of their keys. */

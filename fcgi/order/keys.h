@@ -64,10 +64,9 @@ const char *keys_job_prefix(const char *id);
 #define FN_CANCEL "cancel"
 #define FN_BEAT "beat"
 #define FN_CLOCK_SET "clock_set"
-#define FN_TAKE "take"
-#define FN_BEGIN "begin"
-#define FN_INTENT "intent"
-#define FN_STEP "step"
+#define FN_CLAIM "claim"
+#define FN_BEGIN_JOBS "begin_jobs"
+#define FN_STEP_JOBS "step_jobs"
 #define FN_FAIL "fail"
 #define FN_PUBLISH_UPDATE "publish_update"
 #define FN_CHAT_POST "chat_post"
@@ -80,8 +79,15 @@ const char *keys_job_prefix(const char *id);
 #define FN_PAUSE "pause"
 #define FN_RESUME "resume"
 #define FN_STATS "stats"
+#define FN_ACTIVE "active"
 #define FN_LIVE_WRITE "live_write"
-#define FN_TRIM "trim" /* called by workers of version 1 alone */
+/* Called by workers of version 1 … */
+#define FN_TRIM "trim"
+/* … and of version 2 alone. */
+#define FN_TAKE "take"
+#define FN_BEGIN "begin"
+#define FN_INTENT "intent"
+#define FN_STEP "step"
 #define FN_OLDEST "oldest"
 #define FN_RELEASE "release"
 #define FN_FORGET "forget"
@@ -93,6 +99,6 @@ const char *keys_job_prefix(const char *id);
 #define FN_GATEWAY_REFUND "gateway_refund"
 #define FN_GATEWAY_FORGET "gateway_forget"
 
-#define LIBRARY_VERSION "2"
+#define LIBRARY_VERSION "3"
 
 #endif

@@ -121,11 +121,27 @@ struct rds_cmd *store_clock_set(struct rds *r, int64_t agreed_ms, int64_t by_ms,
     return rds_send(r, &cmd, fn, arg);
 }
 
-struct rds_cmd *store_take(struct rds *r, const struct take_request *take, rds_reply_fn fn,
-                           void *arg)
+struct rds_cmd *store_claim(struct rds *r, const struct claim_request *claim, rds_reply_fn fn,
+                            void *arg)
 {
     struct redis_command cmd;
-    command_take(&cmd, rds_shard(r), take);
+    command_claim(&cmd, rds_shard(r), claim);
+    return rds_send(r, &cmd, fn, arg);
+}
+
+struct rds_cmd *store_begin_jobs(struct rds *r, const char *worker, size_t n,
+                                 const struct job_begin jobs[], rds_reply_fn fn, void *arg)
+{
+    struct redis_command cmd;
+    command_begin_jobs(&cmd, rds_shard(r), worker, n, jobs);
+    return rds_send(r, &cmd, fn, arg);
+}
+
+struct rds_cmd *store_step_jobs(struct rds *r, const char *worker, size_t n,
+                                const struct step_done steps[], rds_reply_fn fn, void *arg)
+{
+    struct redis_command cmd;
+    command_step_jobs(&cmd, rds_shard(r), worker, n, steps);
     return rds_send(r, &cmd, fn, arg);
 }
 
@@ -133,30 +149,6 @@ struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, vo
 {
     struct redis_command cmd;
     command_wait_ready(&cmd, rds_shard(r), block_s);
-    return rds_send(r, &cmd, fn, arg);
-}
-
-struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, rds_reply_fn fn,
-                            void *arg)
-{
-    struct redis_command cmd;
-    command_begin_job(&cmd, worker, id);
-    return rds_send(r, &cmd, fn, arg);
-}
-
-struct rds_cmd *store_intent(struct rds *r, const struct held_job *job, const char *proposed_key,
-                             rds_reply_fn fn, void *arg)
-{
-    struct redis_command cmd;
-    command_intent(&cmd, job, proposed_key);
-    return rds_send(r, &cmd, fn, arg);
-}
-
-struct rds_cmd *store_step(struct rds *r, const struct held_job *job, const struct step_done *done,
-                           rds_reply_fn fn, void *arg)
-{
-    struct redis_command cmd;
-    command_step(&cmd, job, done);
     return rds_send(r, &cmd, fn, arg);
 }
 

@@ -83,15 +83,15 @@ struct rds_cmd *store_clock_set(struct rds *r, int64_t agreed_ms, int64_t by_ms,
                                 void *arg);
 /* Answer: [ms until the next delayed job is due or -1, id, ...], ["unregistered"], or ["late"]: its
  * clock shows far more than now_ms. */
-struct rds_cmd *store_take(struct rds *r, const struct take_request *take, rds_reply_fn fn,
-                           void *arg);
+struct rds_cmd *store_claim(struct rds *r, const struct claim_request *claim, rds_reply_fn fn,
+                            void *arg);
 /* Waits until the ready list is not empty, without taking anything: the list's last element is
  * moved onto itself. Its own connection. */
 struct rds_cmd *store_wait_ready(struct rds *r, int block_s, rds_reply_fn fn, void *arg);
 
 #define PAYMENT_KEY_SIZE 40
 
-/* What `begin` tells of a job. */
+/* What begin_jobs tells of a job. */
 struct job_begun {
     int64_t epoch;
     enum job_step step;
@@ -99,34 +99,33 @@ struct job_begun {
     int is_cancelled;
     int64_t amount_cents;
     char currency[8];
-    char payment_key[PAYMENT_KEY_SIZE]; /* "" = no intent yet */
+    char payment_key[PAYMENT_KEY_SIZE]; /* "" = none: an update, or cancelled before it had one */
 };
-
-struct rds_cmd *store_begin(struct rds *r, const char *worker, const char *id, rds_reply_fn fn,
-                            void *arg);
-/* 0; -ESTALE: not mine any more; -ETIME: its payment is too old for the gateway to be asked about,
- * so it is dead (needs review), and ret_reason says why (as long as the reply lives); -EPROTO: the
- * step is unknown or the answer is malformed. Epoch and tries are set wherever they can be read, so
- * that such a job can be failed. */
+/* Answer: one per job, in their order. */
+struct rds_cmd *store_begin_jobs(struct rds *r, const char *worker, size_t n,
+                                 const struct job_begin jobs[], rds_reply_fn fn, void *arg);
+/* Reads the answer about one job. 0; -ESTALE: not mine any more; -ETIME: its payment is too old for
+ * the gateway to be asked about, so it is dead (needs review), and ret_reason says why (as long as
+ * the reply lives); -EPROTO: the step is unknown or the answer is malformed. Epoch and tries are
+ * set wherever they can be read, so that such a job can be failed. */
 int store_begin_parse(const struct redisReply *reply, struct job_begun *ret,
                       const char **ret_reason);
 
-struct rds_cmd *store_intent(struct rds *r, const struct held_job *job, const char *proposed_key,
-                             rds_reply_fn fn, void *arg);
-/* 0 and the key to use; -ECANCELED: cancelled before any intent; -ESTALE; -EPROTO. */
-int store_intent_parse(const struct redisReply *reply, char ret_key[PAYMENT_KEY_SIZE]);
-
-struct rds_cmd *store_step(struct rds *r, const struct held_job *job, const struct step_done *done,
-                           rds_reply_fn fn, void *arg);
+/* Answer: one per job, in their order. */
+struct rds_cmd *store_step_jobs(struct rds *r, const char *worker, size_t n,
+                                const struct step_done steps[], rds_reply_fn fn, void *arg);
 
 enum job_fate { FATE_HELD, FATE_DELAYED, FATE_SETTLED };
 struct step_next {
     enum job_fate fate;
     enum job_step step; /* unless settled */
-    int64_t epoch;      /* when held */
 };
-/* 0, -ESTALE or -EPROTO. */
+/* Reads the answer of step_jobs about one job. 0, -ESTALE or -EPROTO. */
 int store_step_parse(const struct redisReply *reply, struct step_next *ret);
+
+/* What begin_jobs or step_jobs say in the place of an answer about a job that they could do nothing
+ * for; NULL: it is no such text. */
+const char *store_job_error(const struct redisReply *reply);
 
 /* Answer: ["delayed", tries], ["dead", tries] or ["fenced"]; read with store_word(). */
 struct rds_cmd *store_fail(struct rds *r, const struct held_job *job,
@@ -135,7 +134,7 @@ struct rds_cmd *store_fail(struct rds *r, const struct held_job *job,
 struct rds_cmd *store_publish_update(struct rds *r, const struct held_job *job, rds_reply_fn fn,
                                      void *arg);
 
-/* Up to `limit` ids that a worker's active list holds, oldest claim first (-1 = all). */
+/* Up to `limit` ids of those that a worker holds (-1 = all). */
 struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_reply_fn fn,
                              void *arg);
 struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg);

@@ -95,15 +95,9 @@ int store_begin_parse(const struct redisReply *reply, struct job_begun *ret,
     return 0;
 }
 
-int store_intent_parse(const struct redisReply *reply, char ret_key[PAYMENT_KEY_SIZE])
+const char *store_job_error(const struct redisReply *reply)
 {
-    if (word_is(reply, "fenced"))
-        return -ESTALE;
-    if (word_is(reply, "cancelled"))
-        return -ECANCELED;
-    if (!word_is(reply, "ok"))
-        return -EPROTO;
-    return copy_text(rds_at(reply, 1), ret_key, PAYMENT_KEY_SIZE);
+    return word_is(reply, "error") ? rds_str(rds_at(reply, 1)) : NULL;
 }
 
 int store_step_parse(const struct redisReply *reply, struct step_next *ret)
@@ -122,7 +116,7 @@ int store_step_parse(const struct redisReply *reply, struct step_next *ret)
         ret->fate = FATE_DELAYED;
         return 0;
     }
-    if (!word_is(reply, "held") || rds_int(rds_at(reply, 3), &ret->epoch))
+    if (!word_is(reply, "held"))
         return -EPROTO;
     ret->fate = FATE_HELD;
     return 0;

@@ -277,9 +277,9 @@ void intake_turn(struct worker *w)
         return;
     if (in->may_have_more) {
         in->n_asked = n;
-        const struct take_request take = {w->id, n,
-                                          redis_clock_now(&in->redis_clock, clock_mono_ms())};
-        in->take = store_take(w->rds, &take, on_taken, w);
+        const struct claim_request claim = {w->id, n,
+                                            redis_clock_now(&in->redis_clock, clock_mono_ms())};
+        in->take = store_claim(w->rds, &claim, on_taken, w);
     } else if (!in->wait && !ev_is_active(&in->backoff_timer) && rds_is_up(in->waker)) {
         in->wait = store_wait_ready(in->waker, WAIT_S, on_woken, w);
     }

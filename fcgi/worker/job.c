@@ -10,9 +10,8 @@
 #include "worker/worker.h"
 
 static const char *const STATE_NAMES[] = {
-    [JOB_CLAIMED] = "claimed", [JOB_BEGINNING] = "beginning", [JOB_INTENDING] = "intending",
-    [JOB_CALLING] = "calling", [JOB_STEPPING] = "stepping",   [JOB_FAILING] = "failing",
-    [JOB_CLOSED] = "closed",
+    [JOB_CLAIMED] = "claimed",   [JOB_BEGINNING] = "beginning", [JOB_CALLING] = "calling",
+    [JOB_STEPPING] = "stepping", [JOB_FAILING] = "failing",     [JOB_CLOSED] = "closed",
 };
 
 /* ---- the table ----------------------------------------------------------------------------- */
@@ -108,6 +107,7 @@ void job_close(struct job *job)
     job_stop_calls(job);
     rds_cancel(job->cmd);
     job->cmd = NULL;
+    outbox_forget(job);
     unlink_job(jobs, job);
     job_set_state(job, JOB_CLOSED);
     job->next = jobs->free;

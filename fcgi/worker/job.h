@@ -2,8 +2,8 @@
  * about stands in Redis, here is only what is needed while one of its steps runs.
  *
  * Redis is the truth: a job held here may have been reaped and given to another worker meanwhile
- * (then our next write is fenced), and one that stands in our active list may be missing here (an
- * orphan, which is adopted). */
+ * (then our next write is fenced), and one that Redis says we hold may be missing here (an orphan,
+ * which is adopted). */
 #ifndef TIFFIN_WORKER_JOB_H
 #define TIFFIN_WORKER_JOB_H
 
@@ -18,11 +18,10 @@ struct worker;
 
 /* In life order. In the states marked + a command of the job is on its way to Redis. */
 enum job_state {
-    JOB_CLAIMED,   /* it stands in our active list */
-    JOB_BEGINNING, /* + begin */
-    JOB_INTENDING, /* + intent: the payment key becomes durable */
+    JOB_CLAIMED,   /* it is among what we hold */
+    JOB_BEGINNING, /* + begin_jobs */
     JOB_CALLING,   /* the payment gateway or the kitchen works */
-    JOB_STEPPING,  /* + step or publish_update */
+    JOB_STEPPING,  /* + step_jobs or publish_update */
     JOB_FAILING,   /* + fail */
     JOB_CLOSED,    /* not held any more; the memory waits for the next job */
 };
@@ -34,10 +33,14 @@ struct job {
     enum job_state state;
     int is_claimed_again; /* claimed anew while an older command of it was still on its way */
     char id[ORDER_ID_SIZE];
-    struct job_begun begun;   /* what begin said; epoch and step follow the steps taken since */
-    int wait_ms;              /* asked for by the step or fail on its way */
-    char reason[REASON_SIZE]; /* of that fail */
-    struct rds_cmd *cmd;
+    struct job_begun begun; /* what begin said, its step follows the steps taken since; before that
+                               answer, the payment key is the proposed one */
+    const char *result;     /* of the step on its way; a literal */
+    int wait_ms;            /* asked for by the step or fail on its way */
+    char reason[REASON_SIZE];    /* of that fail */
+    struct rds_cmd *cmd;         /* a command of this job alone, … */
+    struct outbox_call *sending; /* … or a call for several, which has it at */
+    size_t sending_at;
     struct gateway_call call;
     ev_timer timer; /* of the kitchen */
 

@@ -61,6 +61,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *prepare, int revents)
 {
     (void)loop, (void)revents;
     struct worker *w = prepare->data;
+    outbox_turn(w);
     intake_turn(w);
     shutdown_turn(w);
 }
@@ -102,6 +103,7 @@ static void close_worker(struct worker *w)
     jobs_release(&w->jobs);
     payment_gateway_free(w->gateway);
     rds_free(w->rds);
+    outbox_release(w);
 }
 
 static void log_start(const struct worker *w)

@@ -1,10 +1,9 @@
 /* Money: charged once, whatever dies in between.
  *
- * First the payment key becomes durable (intent), then the gateway is called under it. The worker
+ * First the payment key becomes durable (begin), then the gateway is called under it. The worker
  * that runs this step again, after a crash or without an answer, finds the same key, and the
  * gateway answers a known key with its first result. The key is an idempotency key that never
  * changes for a charge: that, not any lock or fence, is what prevents a second one. */
-#include <errno.h>
 #include <string.h>
 
 #include "base/random.h"
@@ -48,38 +47,20 @@ static void charge(struct job *job)
     payment_gateway_charge(job->worker->gateway, &job->call, &charge, on_charged, job);
 }
 
-static void on_intent(void *arg, const struct rds_result *result)
+void payment_key_new(char out[PAYMENT_KEY_SIZE])
 {
-    struct job *job = arg;
-    if (!runner_answered(job, result))
-        return;
-    switch (store_intent_parse(result->reply, job->begun.payment_key)) {
-    case 0:
-        charge(job);
-        break;
-    case -ECANCELED:
-        runner_step(job, "not_charged", 0);
-        break;
-    case -ESTALE:
-        runner_fenced(job);
-        break;
-    default:
-        runner_fail(job, "malformed answer to intent");
-    }
+    memcpy(out, KEY_PREFIX, strlen(KEY_PREFIX));
+    random_base32(out + strlen(KEY_PREFIX), KEY_RANDOM);
 }
 
 void payment_run(struct job *job)
 {
-    struct worker *w = job->worker;
-    if (job->begun.is_cancelled && !*job->begun.payment_key) {
+    if (*job->begun.payment_key)
+        charge(job);
+    else if (job->begun.is_cancelled)
         runner_step(job, "not_charged", 0);
-        return;
-    }
-    char proposed[PAYMENT_KEY_SIZE] = KEY_PREFIX;
-    random_base32(proposed + strlen(KEY_PREFIX), KEY_RANDOM);
-    job_set_state(job, JOB_INTENDING);
-    const struct held_job held = {w->id, job->id, job->begun.epoch};
-    job->cmd = store_intent(w->rds, &held, proposed, on_intent, job);
+    else
+        runner_fail(job, "a payment without a key");
 }
 
 /* ---- the refund ---------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* How long settled orders are kept. One expires by itself (EXPIRE); its entry in the index cannot,
  * so once a minute the entries of expired orders are dropped. And when memory is short, settled
  * orders are evicted before their time, the oldest first: which, and why no others, stands in
- * redis/functions/tiffin/09-retention.lua. Every worker does it, one at a time. */
+ * redis/functions/tiffin/10-retention.lua. Every worker does it, one at a time. */
 #ifndef TIFFIN_WORKER_RETENTION_H
 #define TIFFIN_WORKER_RETENTION_H
 

@@ -1,7 +1,7 @@
 /* One job's life in this worker:
  *
  *   claimed --begin--> [ step's work --step--> held ]... --> settled, or delayed (comes back later)
- *                         |              (wait 0: goes straight on, with a new epoch)
+ *                         |              (wait 0: goes straight on)
  *                         +--fail--> delayed, or dead letter
  *
  * Every write carries the epoch that begin gave, as a fencing token. What an answer can be, and
@@ -10,7 +10,7 @@
  *   the expected one       the next step
  *   fenced, stale          drop the job: it has another owner
  *   none, or unavailable   drop it, unsure whether the command was executed; if it still stands in
- *                          our active list, the next reconciliation adopts it and begins it anew
+ *                          our hands, the next reconciliation adopts it and begins it anew
  *   an error, malformed    fail: retried later with back-off, a dead letter after 8 tries */
 #include "worker/runner.h"
 
@@ -22,6 +22,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "worker/retry.h"
+#include "worker/steps.h"
 #include "worker/worker.h"
 
 static void begin(struct job *job);
@@ -131,9 +132,8 @@ static void run_step(struct job *job)
     job->worker->runner.steps[job->begun.step](job);
 }
 
-static void on_begun(void *arg, const struct rds_result *result)
+static void on_begun(struct job *job, const struct rds_result *result)
 {
-    struct job *job = arg;
     const char *reason;
     if (!runner_answered(job, result))
         return;
@@ -156,15 +156,14 @@ static void on_begun(void *arg, const struct rds_result *result)
 
 static void begin(struct job *job)
 {
-    struct worker *w = job->worker;
     job->is_claimed_again = 0;
     job_set_state(job, JOB_BEGINNING);
-    job->cmd = store_begin(w->rds, w->id, job->id, on_begun, job);
+    payment_key_new(job->begun.payment_key);
+    outbox_add(job, OUTBOX_BEGIN, on_begun);
 }
 
-static void on_stepped(void *arg, const struct rds_result *result)
+static void on_stepped(struct job *job, const struct rds_result *result)
 {
-    struct job *job = arg;
     struct step_next next;
     if (!runner_answered(job, result))
         return;
@@ -189,7 +188,6 @@ static void on_stepped(void *arg, const struct rds_result *result)
         break;
     case FATE_HELD:
         job->begun.step = next.step;
-        job->begun.epoch = next.epoch;
         job->begun.tries = 0;
         run_step(job);
         break;
@@ -198,12 +196,10 @@ static void on_stepped(void *arg, const struct rds_result *result)
 
 void runner_step(struct job *job, const char *result, int wait_ms)
 {
-    struct worker *w = job->worker;
-    const struct held_job held = {w->id, job->id, job->begun.epoch};
-    const struct step_done done = {job->begun.step, result, wait_ms};
+    job->result = result;
     job->wait_ms = wait_ms;
     job_set_state(job, JOB_STEPPING);
-    job->cmd = store_step(w->rds, &held, &done, on_stepped, job);
+    outbox_add(job, OUTBOX_STEP, on_stepped);
 }
 
 void runner_claimed(struct worker *w, const char *id)
@@ -224,7 +220,6 @@ void runner_claimed(struct worker *w, const char *id)
         begin(job);
         break;
     case JOB_BEGINNING:
-    case JOB_INTENDING:
     case JOB_STEPPING:
     case JOB_FAILING: /* its answer decides */
         job->is_claimed_again = 1;

@@ -22,7 +22,7 @@ struct runner {
     void (*on_delayed)(struct worker *w, int64_t ms);
 };
 
-/* This id was claimed (taken or adopted): it stands in our active list, and its job begins. One
+/* This id was claimed (or adopted): it is among what we hold, and its job begins. One
  * that is held already was taken from us and came back: it begins again, at once or when the answer
  * to the command under way has come. */
 void runner_claimed(struct worker *w, const char *id);
@@ -35,8 +35,8 @@ int runner_answered(struct job *job, const struct rds_result *result);
 
 /* The ends of a step. The job may be gone, or in its next step, when they return. */
 
-/* The step is done, with this result ("ok"; of a payment also "declined", "not_charged"). wait_ms:
- * before the next one; 0 keeps the job in hand. */
+/* The step is done, with this result ("ok"; of a payment also "declined", "not_charged"; a
+ * literal). wait_ms: before the next one; 0 keeps the job in hand. */
 void runner_step(struct job *job, const char *result, int wait_ms);
 /* The step did not succeed: retried later, with back-off, or a dead letter after RETRY_TRIES. */
 void runner_fail(struct job *job, const char *reason);
@@ -44,7 +44,7 @@ void runner_fail(struct job *job, const char *reason);
 void runner_dead_letter(struct job *job, const char *reason);
 /* Redis refused a write because of its epoch: the job has another owner. */
 void runner_fenced(struct job *job);
-/* The job is out of our active list: drops it from memory. */
+/* The job is not ours any more: drops it from memory. */
 void runner_done(struct job *job);
 
 #endif

@@ -3,7 +3,8 @@
  *   intake ---> runner ---> payment, kitchen, stage, broadcast      reaper      shutdown
  *   claims      one job,    what each step does (steps.c)           requeues    gives back
  *   jobs        step by step   |                                    of the dead at the end
- *                              +--> payment_gateway
+ *                 |            +--> payment_gateway
+ *                 +--> outbox: begins and steps of several jobs in one call
  *   pulse, redis_clock: when heartbeats and Redis' clock can be trusted. retention: what expires */
 #ifndef TIFFIN_WORKER_WORKER_H
 #define TIFFIN_WORKER_WORKER_H
@@ -13,6 +14,7 @@
 #include "order/store.h"
 #include "worker/intake.h"
 #include "worker/job.h"
+#include "worker/outbox.h"
 #include "worker/reaper.h"
 #include "worker/retention.h"
 #include "worker/runner.h"
@@ -28,6 +30,7 @@ struct worker {
     struct payment_gateway *gateway;
     struct jobs jobs;
     size_t n_unsure; /* jobs dropped from memory, outcome unknown, until the next reconciliation */
+    struct outbox outbox;
     struct runner runner;
     struct intake intake;
     struct reaper reaper;

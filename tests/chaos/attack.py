@@ -226,7 +226,7 @@ class Attack:
         self._stop_at_work(pid, mine)
         self.hit_workers.add(mine)
         at = self._hit(pid)
-        ids = admin.lrange(fc.active_key(mine), 0, -1)
+        ids = admin.hkeys(fc.active_key(mine))
         held = dict(zip(ids, self._marks(ids)))
         watcher = threading.Thread(target=self._watch_held, args=(n, at, held), daemon=True)
         watcher.start()
@@ -241,7 +241,7 @@ class Attack:
         while True:
             os.kill(pid, signal.SIGSTOP)
             time.sleep(0.005)  # what it had sent is executed
-            if self.store.redis.llen(fc.active_key(mine)) > 0 or time.monotonic() > until:
+            if self.store.redis.hlen(fc.active_key(mine)) > 0 or time.monotonic() > until:
                 return
             os.kill(pid, signal.SIGCONT)
             time.sleep(0.02)

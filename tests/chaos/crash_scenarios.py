@@ -79,7 +79,7 @@ class LifeWithTimers(Scenario):
 
 class TwoAtOnce(Scenario):
     """Two orders and an update of one claim, their calls in one write."""
-    only = ("take", "begin", "intent", "gateway_charge", "publish_update")
+    only = ("claim", "begin_jobs", "gateway_charge", "publish_update")
 
     def prepare(self, bench):
         update = fc.new_id("update")
@@ -200,7 +200,7 @@ class GatewayForgets(GatewayFails):
 
 class Reap(Scenario):
     """Another worker has died with two orders, an update, and an order that crashed too often."""
-    only = ("SMEMBERS", "LRANGE", "reap", "beat", "take", "begin")
+    only = ("SMEMBERS", "active", "reap", "beat", "claim", "begin_jobs")
 
     def prepare(self, bench):
         update = fc.new_id("update")
@@ -222,7 +222,7 @@ class Reap(Scenario):
 
 class ReapMany(Scenario):
     """More than one call can move."""
-    only = ("LRANGE", "reap")
+    only = ("active", "reap")
 
     def prepare(self, bench):
         ids = bench.place(BATCH + 1)
@@ -235,14 +235,14 @@ class Leave(Scenario):
     """Asked to stop, with no time to finish what it holds. The successor charges at once."""
     settings = {"PAYMENT_MS": 20000, "DRAIN_MS": 0}
     successor = {}
-    only = ("LRANGE", "leave", "begin", "intent", "take")
+    only = ("active", "leave", "begin_jobs", "claim")
     jobs = 2
 
     def prepare(self, bench):
         return bench.place(self.jobs)
 
     def accompany(self, bench, victim, ids):
-        if " take " in bench.crash_point():
+        if " claim " in bench.crash_point():
             return  # it looks for more again and again, whether it is asked to stop or not
 
         def all_intended():
@@ -255,14 +255,14 @@ class Leave(Scenario):
 
 
 class LeaveMany(Leave):
-    only = ("LRANGE", "leave")
+    only = ("active", "leave")
     jobs = BATCH + 1
 
 
 class Adopt(Scenario):
     """A claim was executed, its answer never came: the job is in the worker's list, not in its
     mind. The comparison after a reconnect finds it."""
-    only = ("beat", "LRANGE", "begin", "intent", "gateway_charge", "step")
+    only = ("beat", "active", "begin_jobs", "gateway_charge", "step_jobs")
 
     def prepare(self, bench):
         bench.people.pause()  # so that the only way is adoption
@@ -273,8 +273,8 @@ class Adopt(Scenario):
         mine = while_alive(victim, lambda: worker_of(admin, victim.pid), "its registration")
         if mine is None:
             return
-        if while_alive(victim, lambda: bench.points_passed()["after LRANGE"], "its first look"):
-            admin.lmove(fc.READY, fc.active_key(mine), "RIGHT", "LEFT")
+        if while_alive(victim, lambda: bench.points_passed()["after active"], "its first look"):
+            admin.hset(fc.active_key(mine), admin.rpop(fc.READY), "-")
             for client in admin.client_list():
                 if client["name"] == "tiffin-worker":
                     with contextlib.suppress(redis.ResponseError):

@@ -65,11 +65,11 @@ def one_update(bench, proxy, action, adopted):
 def one_failure(bench, proxy, action, adopted):
     """The try is counted once, or not at all."""
     (id_,) = bench.place()
-    fault, intent = proxy.on("fail", 1, action), proxy.on("intent", 1, HOLD)
+    fault, begin = proxy.on("fail", 1, action), proxy.on("begin_jobs", 1, HOLD)
     worker = start(bench, proxy, PAYMENT_ERROR_PCT=100)
-    intent.wait()
+    begin.wait()
     assert bench.people.pause() == ["paused"]  # the retry would come while we look
-    intent.release()
+    begin.release()
     fault.wait()
     wait_until(lambda: bench.admin.zscore(fc.DELAYED, id_), "the retry to come")
     assert bench.order(id_)["tries"] == "1"
@@ -95,7 +95,7 @@ def one_refund(bench, proxy, action, adopted):
 def one_batch(bench, proxy, action, adopted):
     """A claim of 150 whose answer is lost."""
     ids = bench.place(150)
-    fault = proxy.on("take", 1, action)
+    fault = proxy.on("claim", 1, action)
     worker = start(bench, proxy)
     fault.wait()
     wait_until(lambda: bench.are_over(ids), "150 deliveries")
@@ -151,15 +151,14 @@ def one_late_comer(bench, proxy, ttl_s=10, late_s=3):
 
 
 # call, k, adopted when the answer is lost, adopted when Redis never saw the call
-CALLS = [("beat", 1, 0, 0), ("LRANGE", 1, 0, 0), ("take", 1, 1, 0), ("begin", 1, 1, 1),
-         ("intent", 1, 1, 1),
+CALLS = [("beat", 1, 0, 0), ("active", 1, 0, 0), ("claim", 1, 1, 0), ("begin_jobs", 1, 1, 1),
          ("gateway_charge", 1, 0, 0),  # asked again after a pause, under the same key
-         *[("step", k, 1, 1) for k in range(1, 6)],
-         ("step", 6, 0, 1)]  # settled, so nobody's
+         *[("step_jobs", k, 1, 1) for k in range(1, 6)],
+         ("step_jobs", 6, 0, 1)]  # settled, so nobody's
 # The same with a wait before each stage: a job that is among the delayed is nobody's either. (But
 # on a silent connection the worker may claim it before it gives that connection up.)
 STAGES_APART = {"STAGE_MIN_MS": 30, "STAGE_MAX_MS": 30}
-CALLS_APART = [("step", 2, 0, 1), ("take", 3, 1, 0), ("step", 4, 0, 1)]
+CALLS_APART = [("step_jobs", 2, 0, 1), ("claim", 3, 1, 0), ("step_jobs", 4, 0, 1)]
 
 
 def all_runs():

@@ -93,6 +93,26 @@ class Functions:
     def clock_set(self, agreed, ms):
         return self.fcall("clock_set", [PULSE, DELAYED], agreed, ms)
 
+    def claim(self, worker, n=1, now=FAR_AWAY_MS):
+        return self.fcall("claim", [READY, active_key(worker), DELAYED, WORKERS, PAUSED],
+                          worker, n, now)
+
+    def begin_jobs(self, worker, *begins):
+        """begins: (id, proposed payment key), ... -> an answer for each"""
+        keys = [active_key(worker), DEAD, EVENTS, *(job_key(id_) for id_, _ in begins)]
+        return self.fcall("begin_jobs", keys, *itertools.chain(*begins))
+
+    def step_jobs(self, worker, *steps, keep=KEEP_SECONDS):
+        """steps: (id, epoch, step, result, wait), ... -> an answer for each"""
+        keys = [active_key(worker), DELAYED, EVENTS, COUNT, FACTS,
+                *(job_key(step[0]) for step in steps)]
+        return self.fcall("step_jobs", keys, keep, *itertools.chain(*steps))
+
+    def active(self, worker, *what):
+        return self.redis.execute_command("FCALL_RO", "active", 1, active_key(worker), *what)
+
+    # a worker of library version 2
+
     def take(self, worker, n=1, *now):
         return self.fcall("take", [READY, active_key(worker), DELAYED, WORKERS, PAUSED],
                           worker, n, *now)
@@ -107,6 +127,8 @@ class Functions:
         return self.fcall("step",
                           [job_key(id_), active_key(worker), READY, DELAYED, EVENTS, COUNT, FACTS],
                           id_, epoch, step, result, wait, keep)
+
+    # a worker of any version
 
     def fail(self, worker, id_, epoch, wait=HOUR_MS, allowed=8, reason="no answer"):
         return self.fcall("fail", [job_key(id_), active_key(worker), DELAYED, DEAD, EVENTS],
@@ -195,9 +217,9 @@ class Functions:
 def places(redis):
     """Where each job is: {id: [place, ...]}; more than one place is a broken invariant."""
     found = collections.defaultdict(list)
-    lists = [READY, *redis.scan_iter(match="jobs:{s00}:active:*", count=1000)]
-    for key in lists:
-        for id_ in redis.lrange(key, 0, -1):
+    for key in [READY, *redis.scan_iter(match="jobs:{s00}:active:*", count=1000)]:
+        ids = redis.hkeys(key) if redis.type(key) == "hash" else redis.lrange(key, 0, -1)
+        for id_ in ids:
             found[id_].append(key)
     for key in (DELAYED, DEAD):
         for id_ in redis.zrange(key, 0, -1):

@@ -7,6 +7,7 @@ import random
 from functions_client import (CHAT_LOG, COUNT, DEAD, DELAYED, EVENTS, FACTS, INDEX, PAUSED, READY,
                               WORKERS, active_key, heartbeat_key, job_key)
 from functions_moves import DO, SOON, Moves
+from functions_state import is_new
 
 # what may happen next, and how often
 MOVES = {"place": 3, "place_again": 0.3, "accept_update": 1.5, "cancel": 1.5, "fall_due": 5,
@@ -68,7 +69,12 @@ class Model(Moves):
                 yield look("ZADD", key, "XX", *(x for i in ids for x in (0, i)), expected=0)
             yield look("ZRANGE", key, 0, -1, expected=ids)
         for name, ids in self.active.items():
-            yield look("LRANGE", active_key(name), 0, -1, expected=ids)
+            if not is_new(name):
+                yield look("LRANGE", active_key(name), 0, -1, expected=ids)
+                continue
+            yield look("HLEN", active_key(name), expected=len(ids))
+            yield look("HMGET", active_key(name), "x", *ids, expected=[None, *(
+                str(self.jobs[i].epoch) if self.jobs[i].begun_by == name else "-" for i in ids)])
         names = [name for name, n in self.count.items() if n] + ["placed"]
         yield look("HMGET", COUNT, *names, expected=[
             str(self.count[n]) if self.count[n] else None for n in names])
@@ -84,9 +90,7 @@ class Model(Moves):
     def keys(self):
         """All that the walk may have left."""
         workers = [f"w{n + 1}" for n in range(self._n_workers)]
-        return [READY, DELAYED, DEAD, WORKERS, PAUSED, COUNT, FACTS, EVENTS,
-                INDEX,
-                CHAT_LOG, *map(job_key, self.jobs), *map(active_key, workers),
+        return [READY, DELAYED, DEAD, WORKERS, PAUSED, COUNT, FACTS, EVENTS, INDEX, CHAT_LOG, *map(job_key, self.jobs), *map(active_key, workers),
                 *map(heartbeat_key, workers)]
 
 

@@ -3,7 +3,7 @@ that does the same to Redis, and what that must answer."""
 import collections
 
 from functions_client import DELAYED, HOUR_MS, Functions, heartbeat_key, job_key
-from functions_state import NEXT, JOB_STEPS, Job, State
+from functions_state import NEXT, JOB_STEPS, Job, State, is_new
 
 UPDATES_PENDING_MAX = 4  # few, so that some are refused
 MOST_TRIES = MOST_CRASHES = 2  # few, so that some die
@@ -76,7 +76,7 @@ class Moves(State):
         return ("ZADD", DELAYED, "XX", self._n_due, id_), 0
 
     def new_worker(self):
-        self._n_workers += 1
+        self._n_workers += 1 if self._n_workers else self.rng.randint(1, 2)
         name = f"w{self._n_workers}"
         self.alive.add(name)
         self.active[name] = []
@@ -137,7 +137,7 @@ class Moves(State):
 
     def take(self):
         name, n = self._worker(), self.rng.randint(1, 4)
-        command = DO.take(name, n)
+        command = DO.claim(name, n) if is_new(name) else DO.take(name, n)
         if self.is_paused:
             self.met["take paused"] += 1
             return command, [-1]
@@ -149,27 +149,40 @@ class Moves(State):
             taken.append(self.ready.pop())
         for id_ in taken:
             self.active[name].insert(0, id_)
+            if is_new(name):
+                self.jobs[id_].begun_by = None
         wait = -1 if not self.delayed else 0 if len(due) > n else SOON
         return command, [wait, *taken]
 
     def take_as_stranger(self):
-        return DO.take("stranger", 3), ["unregistered"]
+        return self.rng.choice((DO.take, DO.claim))("stranger", 3), ["unregistered"]
 
     def begin(self):
         name, id_ = self.rng.choice(self._held())
         job = self.jobs[id_]
         job.epoch += 1
         job.begun_by = name
+        proposed = f"pay{self.rng.getrandbits(32)}"
+        if is_new(name) and job.step == "payment" and job.status != "cancelled":
+            job.key = job.key or proposed
         order = [job.status, 1250, "USD"] if job.is_order else ["", 0, ""]
-        return DO.begin(name, id_), ["begun", job.epoch, job.step, job.tries, *order, job.key]
+        expected = ["begun", job.epoch, job.step, job.tries, *order, job.key]
+        if not is_new(name):
+            return DO.begin(name, id_), expected
+        gone = self.name + "order_unknown"  # one job's answer is not another's
+        return DO.begin_jobs(name, (gone, "pay"), (id_, proposed)), [["gone"], expected]
 
     def begin_nothing(self):
         name = self._worker()
-        elsewhere = [id_ for id_ in self.jobs if id_ not in self.active[name]]
-        return DO.begin(name, self.rng.choice(elsewhere)), ["gone"]
+        elsewhere = self.rng.choice([i for i in self.jobs if i not in self.active[name]])
+        if is_new(name):
+            return DO.begin_jobs(name, (elsewhere, "pay")), [["gone"]]
+        return DO.begin(name, elsewhere), ["gone"]
 
     def intent(self):
-        name, job = self.rng.choice([(w, j) for w, j in self._begun(True) if j.step == "payment"])
+        """Of library version 2; later, begin does it."""
+        name, job = self.rng.choice([(w, j) for w, j in self._begun(True)
+                                     if j.step == "payment" and not is_new(w)])
         proposed = f"pay{self.rng.getrandbits(32)}"
         command = DO.intent(name, job.id, job.epoch, proposed)
         if job.status == "cancelled" and not job.key:
@@ -184,7 +197,18 @@ class Moves(State):
         name, job = self.rng.choice(can)
         result = result or self._result(job)
         wait = self.rng.choice((0, HOUR_MS)) if wait is None else wait
-        command = DO.step(name, job.id, job.epoch, job.step, result, wait)
+        what = (job.id, job.epoch, job.step, result, wait)
+        ended = self._step(name, job, result, wait)
+        if not is_new(name):
+            if ended[0] == "held":
+                job.epoch += 1
+                ended.append(job.epoch)
+            return DO.step(name, *what), ended
+        stale = (self.name + "order_unknown", 1, "payment", "ok", 0)
+        return DO.step_jobs(name, stale, what), [["fenced"], ended]
+
+    def _step(self, name, job, result, wait):
+        """What it makes of the job. -> the answer, without an epoch"""
         self._advance(job, result)
         job.tries = job.crashes = 0
         if job.step == "settled":
@@ -192,13 +216,12 @@ class Moves(State):
             self.count["settled"] += 1
             self.count[job.status] += 1
             self.met[f"settled {job.status} {job.payment}"] += 1
-            return command, ["settled", job.version]
+            return ["settled", job.version]
         if wait and job.step != "refund":
             self.active[name].remove(job.id)
             self.delayed[job.id] = None
-            return command, ["delayed", job.version, job.step]
-        job.epoch += 1
-        return command, ["held", job.version, job.step, job.epoch]
+            return ["delayed", job.version, job.step]
+        return ["held", job.version, job.step]
 
     def _result(self, job):
         if job.step != "payment":
@@ -231,8 +254,7 @@ class Moves(State):
         name, job = self.rng.choice(self._begun(True))
         step = self.rng.choice((job.step, job.step, self.rng.choice(JOB_STEPS)))
         if step != job.step:
-            return (DO.step(name, job.id, job.epoch, step),
-                    Refused(f"TIFFIN step is {job.step}, not {step}"))
+            return self._misfit(name, job, step, "ok", f"step is {job.step}, not {step}")
         wrong = ["", "paid"]
         if step != "payment":
             wrong += ["declined", "not_charged"]
@@ -242,8 +264,14 @@ class Moves(State):
             wrong.append("not_charged")
         result = self.rng.choice(wrong)
         self.met[f"misfit {result}"] += 1
-        return (DO.step(name, job.id, job.epoch, step, result),
-                Refused(f"TIFFIN result {result} does not fit step {step}"))
+        return self._misfit(name, job, step, result, f"result {result} does not fit step {step}")
+
+    @staticmethod
+    def _misfit(name, job, step, result, text):
+        if is_new(name):
+            return (DO.step_jobs(name, (job.id, job.epoch, step, result, 0)),
+                    [["error", "TIFFIN " + text]])
+        return DO.step(name, job.id, job.epoch, step, result), Refused("TIFFIN " + text)
 
     def publish(self):
         name, job = self.rng.choice(self._begun(False))
@@ -272,12 +300,15 @@ class Moves(State):
         """A fenced write: an old epoch, or a list the job is not in."""
         job, name = self.rng.choice(list(self.jobs.values())), self._worker()
         epoch = job.epoch if job.id not in self.active[name] else job.epoch - 1
-        call = self.rng.choice((
-            lambda: DO.step(name, job.id, epoch, job.step),
-            lambda: DO.fail(name, job.id, epoch),
-            lambda: DO.intent(name, job.id, epoch, "other"),
-            lambda: DO.publish_update(name, job.id, epoch)))
-        return call(), ["fenced"]
+        calls = [lambda: DO.fail(name, job.id, epoch),
+                 lambda: DO.publish_update(name, job.id, epoch)]
+        if is_new(name):
+            if self.rng.random() < 0.5:
+                return DO.step_jobs(name, (job.id, epoch, job.step, "ok", 0)), [["fenced"]]
+        else:
+            calls += [lambda: DO.step(name, job.id, epoch, job.step),
+                      lambda: DO.intent(name, job.id, epoch, "other")]
+        return self.rng.choice(calls)(), ["fenced"]
 
     # what people do
 

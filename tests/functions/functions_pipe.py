@@ -19,6 +19,8 @@ def encode(command):
 
 def lines_of(reply):
     """The reply as the lines of the protocol; None stands for a number of ms."""
+    if isinstance(reply, list) and reply and isinstance(reply[0], list):  # an answer per job
+        return [f"*{len(reply)}", *(line for part in reply for line in lines_of(part))]
     parts = reply if type(reply) is list else (reply,)
     lines = [f"*{len(parts)}"] if parts is reply else []
     for part in parts:

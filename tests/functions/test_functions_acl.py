@@ -16,7 +16,7 @@ from functions_server import REDIS_DIR, USERS, Server
 
 ORDER, UPDATE = new_id(), new_id("update")
 DEAD_ORDER, DEAD_UPDATE, GONE = new_id(), new_id("update"), new_id()
-SETTLED, LEAVING = new_id(), new_id()
+SETTLED, LEAVING, HELD = new_id(), new_id(), new_id()
 
 # function: (who may call it, a call that would change something, were it allowed)
 CALLS = {
@@ -28,6 +28,10 @@ CALLS = {
     "cancel": ({"api", "worker"}, lambda f: f.cancel(ORDER)),
     "beat": ({"worker"}, lambda f: f.beat_all("w9")),
     "clock_set": ({"worker"}, lambda f: f.clock_set(FAR_AWAY_MS, 1000)),
+    "claim": ({"worker"}, lambda f: f.claim("w3", 1)),
+    "begin_jobs": ({"worker"}, lambda f: f.begin_jobs("w3", (HELD, "pay"))),
+    "step_jobs": ({"worker"}, lambda f: f.step_jobs("w3", (HELD, 1, "payment", "declined", 0))),
+    "active": ({"worker"}, lambda f: f.active("w3", "range", 0, -1)),
     "take": ({"worker"}, lambda f: f.take("w1", 1)),
     "begin": ({"worker"}, lambda f: f.begin("w1", ORDER)),
     "intent": ({"worker"}, lambda f: f.intent("w1", ORDER, 1, "pay")),
@@ -43,7 +47,7 @@ CALLS = {
     "chat_beat": ({"ws"}, lambda f: f.chat_beat("b1")),
     "reap": ({"worker"}, lambda f: f.reap_by_clock("w0", [ORDER], FAR_AWAY_MS)),
     "leave": ({"worker"}, lambda f: f.leave("w1", [ORDER])),
-    "stats": ({"api"}, lambda f: f.stats(["w1"])),
+    "stats": ({"api"}, lambda f: f.stats(["w1", "w3"])),
     # admin's alone: what is dead has failed for a reason that no program knows
     "requeue": (set(), lambda f: f.requeue(DEAD_ORDER)),
     "discard": (set(), lambda f: f.discard(DEAD_UPDATE)),
@@ -52,12 +56,13 @@ CALLS = {
     "resume": (set(), lambda f: f.resume()),
     "repair_place": (set(), lambda f: f.fcall(
         "repair_place", [job_key(GONE), READY, DELAYED, DEAD, WORKERS,
-                         heartbeat_key("w1"), active_key("w1")], GONE, "w1")),
+                         heartbeat_key("w1"), active_key("w1"),
+                         heartbeat_key("w3"), active_key("w3")], GONE, "w1", "w3")),
     "repair_record": (set(), lambda f: f.fcall("repair_record", [job_key(GONE), INDEX],
                                                GONE, 1, 1)),
     "repair_counts": (set(), lambda f: f.fcall(
         "repair_counts", [COUNT, READY, DELAYED, DEAD, WORKERS,
-                          active_key("w1")])),
+                          active_key("w1"), active_key("w3")])),
     "library_version": ({"api", "worker", "ws"}, lambda f: f.library_version()),
     "gateway_charge": ({"gateway"}, lambda f: f.charge("pay")),
     "gateway_refund": ({"gateway"}, lambda f: f.refund("paid")),
@@ -66,7 +71,7 @@ CALLS = {
 
 
 def make_busy(server):
-    """An order and an update in w1's hands, one order waiting, one of each dead, one order that is
+    """An order and an update in w1's hands, an order in those of w3, one order waiting, one of each dead, one order that is
     gone but for its place in the index, two settled, of which one leaves, a charge, a paused
     queue."""
     admin = server.client("admin")
@@ -85,6 +90,10 @@ def make_busy(server):
         api.place(id_)
         w.pay(id_, "declined")
     worker.release([LEAVING])
+    api.place(HELD)
+    worker.beat("w3")
+    assert worker.claim("w3", 1) == [-1, HELD]
+    assert worker.begin_jobs("w3", (HELD, "pay"))[0][:2] == ["begun", 1]
     api.place(new_id())
     gateway.charge("paid")
     Functions(server.client("ws")).chat_beat("b1")
@@ -155,8 +164,8 @@ MAY = {
     "gateway": SESSION + ["HGETALL gateway:{s00}:pay"],
     "metrics": SESSION + [
         "INFO", "HGETALL count:{s00}", f"HGETALL {LIVE_ONE}", f"LLEN {READY}", f"LLEN {ACTIVE}",
-        f"ZCARD {DELAYED}", f"ZCARD {DEAD}", f"SMEMBERS {WORKERS}", f"EXISTS {BEAT}",
-        f"XLEN {EVENTS}", f"XLEN {CHAT_LOG}", "HMGET count:{s00} placed settled",
+        f"HLEN {ACTIVE}", f"ZCARD {DELAYED}", f"ZCARD {DEAD}", f"SMEMBERS {WORKERS}",
+        f"EXISTS {BEAT}", f"XLEN {EVENTS}", f"XLEN {CHAT_LOG}", "HMGET count:{s00} placed settled",
         "HGET count:{s00} placed", f"SCARD {WORKERS}", f"ZCARD {PRESENT}",
         f"ZCOUNT {PRESENT} 0 1", f"ZCARD {INDEX}", f"ZCOUNT {INDEX} 0 1",
         f"ZCARD {LIVE}", f"ZCOUNT {LIVE} 0 1", f"ZRANGE {LIVE} 0 -1",

@@ -175,7 +175,7 @@ def insert_line(path, text):
 @pytest.mark.parametrize("text, says", [
     ("end", "'<eof>' expected near 'end'"), ("frist()", "nonexistent global variable 'frist'")])
 def test_a_mistake_in_a_part_is_named_with_its_line(server, admin, files, text, says):
-    part = files / "functions" / "tiffin" / "08-stats.lua"
+    part = files / "functions" / "tiffin" / "09-stats.lua"
     insert_line(part, text)
     said = refused(server, admin, files, loaded=["gateway"])
     assert said.startswith("tiffin-load: functions/tiffin: ")
@@ -184,21 +184,21 @@ def test_a_mistake_in_a_part_is_named_with_its_line(server, admin, files, text, 
 
 def test_an_end_that_is_missing_is_named_where_it_is_missed(server, admin, files):
     """Lua sees it at the end of the last part, and says what it belongs to."""
-    part = files / "functions" / "tiffin" / "08-stats.lua"
+    part = files / "functions" / "tiffin" / "09-stats.lua"
     insert_line(part, "if redis then")
     assert f"(to close 'if' at {part.name}:2)" in refused(server, admin, files, loaded=["gateway"])
 
 
 def test_the_number_in_an_error_says_part_and_line(server, files):
     """The line that a program logs, when a function fails while it runs."""
-    part = files / "functions" / "tiffin" / "08-stats.lua"
+    part = files / "functions" / "tiffin" / "09-stats.lua"
     text = part.read_text()
     part.write_text(text + "register('fails', function() return nil .. '' end, 'no-writes')\n")
     try:
         assert server.run_loader(TIFFIN_REDIS_DIR=str(files)).returncode == 0
         with pytest.raises(redis.exceptions.ResponseError) as error:
             server.client("admin").fcall("fails", 0)
-        assert f"user_function:{8000 + len(text.splitlines()) + 1}: " in str(error.value)
+        assert f"user_function:{9000 + len(text.splitlines()) + 1}: " in str(error.value)
     finally:
         assert server.run_loader().returncode == 0
 

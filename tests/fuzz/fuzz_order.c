@@ -85,15 +85,14 @@ static void check_answers(const redisReply *reply)
     struct job_begun job;
     struct step_next next;
     struct store_stats stats;
-    char id[ORDER_ID_SIZE] = "", key[PAYMENT_KEY_SIZE] = "";
+    char id[ORDER_ID_SIZE] = "";
     if (store_place_parse(reply, &place, id) == 0)
         MUST(place <= PLACE_FULL && strlen(id) < sizeof id);
     (void)store_cancel_parse(reply, &cancel);
     const char *reason;
     if (store_begin_parse(reply, &job, &reason) == 0)
         MUST(job.step < STEP_COUNT && strlen(job.payment_key) < sizeof job.payment_key);
-    if (store_intent_parse(reply, key) == 0)
-        MUST(strlen(key) < sizeof key);
+    (void)store_job_error(reply);
     if (store_step_parse(reply, &next) == 0)
         MUST(next.fate == FATE_SETTLED || next.step < STEP_COUNT);
     (void)store_stats_parse(reply, &stats);

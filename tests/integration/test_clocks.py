@@ -78,7 +78,7 @@ def test_nobody_who_lives_is_reaped(world):
                 stack.set_clock(clock)
                 wait_beats(store)
             wait_steady(store)
-            assert store.redis.llen("jobs:{s00}:active:" + mine) == 5
+            assert store.redis.hlen("jobs:{s00}:active:" + mine) == 5
             assert set(crashes(store, ids).values()) == {None}
             assert "is dead" not in stack.log("own-worker")
         # While they are being paid: the supervised workers would soon have delivered them.

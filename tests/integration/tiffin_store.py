@@ -43,7 +43,8 @@ end
 local lists = redis.call('KEYS', 'jobs:{s00}:active:*')
 lists[#lists + 1] = 'jobs:{s00}:ready'
 for _, key in ipairs(lists) do
-    for _, id in ipairs(redis.call('LRANGE', key, 0, -1)) do
+    local is_hash = redis.call('TYPE', key).ok == 'hash'
+    for _, id in ipairs(is_hash and redis.call('HKEYS', key) or redis.call('LRANGE', key, 0, -1)) do
         found.places[#found.places + 1] = { id, key }
     end
 end

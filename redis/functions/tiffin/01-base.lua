@@ -7,15 +7,18 @@ time comes from Redis' own clock, and no function ever trusts the clock of its c
 
 An order's job is the order's id; where it stands in the queue is one of four places:
 
-    place --> ready --take--> active:<worker> --step--> delayed --take--> active ... --> settled
+    place --> ready --claim--> active:<worker> --step--> delayed --claim--> active ... --> settled
                 ^                |    ^  (waits 0: kept)
                 +---- reap ------+    +-- fail --> delayed, after 8 tries dead
 
-Invariant: each unsettled order is in exactly one of ready, one active list, delayed, dead.
+Invariant: each unsettled order is in exactly one of ready, one active place, delayed, dead.
 
-Fencing (M. Kleppmann, "How to do distributed locking", 2016): `begin` raises the job's epoch and
-gives it to the worker; a later write must bring the same epoch and find the job in that worker's
-list, else it answers {'fenced'} and nothing is changed. Reaping raises the epoch too.
+Fencing (M. Kleppmann, "How to do distributed locking", 2016): what a worker holds is a hash, id ->
+epoch. `begin_jobs` raises the job's epoch, writes it there and gives it to the worker; a later write
+must bring the epoch that stands there, else it answers {'fenced'} and nothing is changed.
+
+begin_jobs and step_jobs take several jobs in one call, each with an answer of its own: so a busy
+worker pays for the call, its transaction in the AOF and the time once for all of them.
 
 The C side of each call, with the same names, is fcgi/order/store.c.
 When the arguments of a function change in a way old callers would not survive, add a new
@@ -25,7 +28,7 @@ tiffin-load joins the parts of this folder, by their numbers, into one Lua chunk
 a local of one part is known to those that follow. What several parts use is in 01 and 02. Where
 Redis reports an error in user_function:3042, that is line 42 of part 03. ]]
 
-local VERSION = '2'
+local VERSION = '3'
 
 local CLOCK_TOLERANCE_MS = 1000 -- further apart, a caller and Redis do not agree on the time
 local DAY_MS = 86400 * 1000

@@ -55,11 +55,44 @@ local function updates_pending(count_key)
     return (n.updates_accepted or 0) - (n.updates_published or 0) - (n.updates_discarded or 0)
 end
 
--- Is the caller still the job's holder? Its epoch must be the latest and the id in its list; else
--- it is fenced.
+-- In the place of an epoch: claimed, and not begun yet.
+local CLAIMED = '-'
+
+-- Until library version 2 a worker's active place was a list of ids, and the epoch stood in the job
+-- alone. A worker keeps the kind it began with; what several versions call serves both.
+local function is_list(active_key)
+    return redis.call('TYPE', active_key).ok == 'list'
+end
+
+-- Is the caller still the job's holder? Its epoch must be the latest, and the job among what it
+-- holds; else it is fenced.
 local function owns(job_key, active_key, id, epoch)
-    return redis.call('HGET', job_key, 'epoch') == epoch
-        and redis.call('LPOS', active_key, id) ~= false
+    if is_list(active_key) then
+        return redis.call('HGET', job_key, 'epoch') == epoch
+            and redis.call('LPOS', active_key, id) ~= false
+    end
+    return epoch ~= CLAIMED and redis.call('HGET', active_key, id) == epoch
+end
+
+-- Takes a job out of an active place. True when it was there.
+local function drop(active_key, id)
+    if is_list(active_key) then return redis.call('LREM', active_key, 1, id) > 0 end
+    return redis.call('HDEL', active_key, id) > 0
+end
+
+-- How many jobs are in an active place.
+local function count_active(active_key)
+    return redis.call(is_list(active_key) and 'LLEN' or 'HLEN', active_key)
+end
+
+-- The ids in an active place, from rank `first` to `last` as in LRANGE.
+local function active_ids(active_key, first, last)
+    if is_list(active_key) then return redis.call('LRANGE', active_key, first, last) end
+    local ids, out = redis.call('HKEYS', active_key), {}
+    if first < 0 then first = math.max(0, #ids + first) end
+    if last < 0 then last = #ids + last end
+    for i = first + 1, math.min(last + 1, #ids) do out[#out + 1] = ids[i] end
+    return out
 end
 
 -- Moves a job to the dead set: the dead letters, which wait for an operator. An order is then

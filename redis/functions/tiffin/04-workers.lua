@@ -88,17 +88,16 @@ local function clock_set(keys, argv)
     return { 'put_off', now }
 end
 
--- Takes a job out of a worker's list and fences its holder. True when the job was there and still
--- exists.
+-- Takes a job from a worker and fences its holder. True when the job was there and still exists.
 local function take_from_worker(job_key, active_key, id)
-    if redis.call('LREM', active_key, 1, id) == 0 then return false end
+    if not drop(active_key, id) then return false end
     if redis.call('EXISTS', job_key) == 0 then return false end
     redis.call('HINCRBY', job_key, 'epoch', 1)
     return true
 end
 
 --[[ reap: requeues a dead worker's orphaned jobs, at the taking end of the queue. Only when its
-heartbeat is gone, and that can be trusted. The caller names the jobs it saw in the list, so that
+heartbeat is gone, and that can be trusted. The caller names the jobs it saw there, so that
 every key is in KEYS; call it again while something is left.
 KEYS  workers, worker, active, ready, dead, events, pulse, job, ...
 ARGV  dead worker's id, crashes allowed without progress, time to live (ms), what time it is by
@@ -131,7 +130,7 @@ local function reap(keys, argv)
             end
         end
     end
-    local left = redis.call('LLEN', active)
+    local left = count_active(active)
     if left == 0 then redis.call('SREM', workers, worker) end
     return { 'reaped', moved, left }
 end
@@ -153,7 +152,7 @@ local function leave(keys, argv)
             redis.call('RPUSH', ready, id)
         end
     end
-    local held = redis.call('LLEN', active)
+    local held = count_active(active)
     if held == 0 then
         redis.call('SREM', workers, argv[1])
         redis.call('DEL', heartbeat)

@@ -148,15 +148,15 @@ static void reading(void **state)
 static void claims(void **state)
 {
     (void)state;
-    const struct take_request take = {"w1", 8, 77};
+    const struct claim_request claim = {"w1", 8, 77};
     CHECK("FCALL beat 4 workers:" TAG " worker:" TAG ":w1 pulse:" TAG
           " " JOBS_KEY("delayed") " w1 3000",
           beat, 0, "w1", 3000);
     CHECK("FCALL clock_set 2 pulse:" TAG " " JOBS_KEY("delayed") " 5 -6", clock_set, 0, 5, -6);
     CHECK("BLMOVE " JOBS_KEY("ready") " " JOBS_KEY("ready") " RIGHT RIGHT 5", wait_ready, 0, 5);
-    CHECK("FCALL take 5 " JOBS_KEY("ready") " " JOBS_KEY("active:w1") " " JOBS_KEY(
+    CHECK("FCALL claim 5 " JOBS_KEY("ready") " " JOBS_KEY("active:w1") " " JOBS_KEY(
               "delayed") " workers:" TAG " " JOBS_KEY("paused") " w1 8 77",
-          take, 0, &take);
+          claim, 0, &claim);
     CHECK("SMEMBERS workers:" TAG, workers, 0);
     CHECK("EXISTS worker:" TAG ":w1 worker:" TAG ":w2", workers_alive, 0, &TWO_WORKERS);
 }
@@ -165,18 +165,20 @@ static void steps(void **state)
 {
     (void)state;
     const struct held_job update = {"w1", UPDATE, 3};
-    const struct step_done done = {STEP_PAYMENT, "declined", 250};
+    const struct job_begin begins[] = {{ORDER, "pay_1"}, {UPDATE, "pay_2"}};
+    const struct step_done done[] = {{ORDER, 7, STEP_PAYMENT, "declined", 250},
+                                     {ORDER2, 8, STEP_KITCHEN, "ok", 0}};
     const struct step_failed failed = {400, 5, "no answer"};
     conf.retention_days = 30;
-    CHECK("FCALL begin 4 " ORDER_KEY " " JOBS_KEY("active:w1") " " JOBS_KEY("dead") " events:" TAG
-                                                                                    " " ORDER,
-          begin_job, "w1", ORDER);
-    CHECK("FCALL intent 2 " ORDER_KEY " " JOBS_KEY("active:w1") " " ORDER " 7 pay_1", intent, &HELD,
-          "pay_1");
-    CHECK("FCALL step 7 " ORDER_KEY " " JOBS_KEY("active:w1") " " JOBS_KEY("ready") " " JOBS_KEY(
-              "delayed") " events:" TAG " count:" TAG " facts:" TAG " " ORDER
-                         " 7 payment declined 250 2592000",
-          step, &HELD, &done);
+    CHECK("FCALL begin_jobs 5 " JOBS_KEY("active:w1") " " JOBS_KEY(
+              "dead") " events:" TAG " " ORDER_KEY " " UPDATE_KEY " " ORDER " pay_1 " UPDATE
+                      " pay_2",
+          begin_jobs, 0, "w1", 2, begins);
+    CHECK("FCALL step_jobs 7 " JOBS_KEY("active:w1") " " JOBS_KEY(
+              "delayed") " events:" TAG " count:" TAG " facts:" TAG " " ORDER_KEY " order:" TAG
+                         ":" ORDER2 " 2592000 " ORDER " 7 payment declined 250 " ORDER2
+                         " 8 kitchen ok 0",
+          step_jobs, 0, "w1", 2, done);
     CHECK("FCALL fail 5 " ORDER_KEY " " JOBS_KEY("active:w1") " " JOBS_KEY("delayed") " " JOBS_KEY(
               "dead") " events:" TAG " " ORDER " 7 400 5 no answer",
           fail, &HELD, &failed);
@@ -307,13 +309,14 @@ static void parts_of_the_queue(void **state)
 {
     (void)state;
     CHECK("LLEN " JOBS_KEY("ready"), queue_length, &READY);
-    CHECK("LLEN " JOBS_KEY("active:w1"), queue_length, &ACTIVE);
+    CHECK("FCALL_RO active 1 " JOBS_KEY("active:w1") " length", queue_length, &ACTIVE);
     CHECK("ZCARD " JOBS_KEY("delayed"), queue_length, &DELAYED);
     CHECK("ZCARD " JOBS_KEY("dead"), queue_length, &DEAD);
     CHECK("LRANGE " JOBS_KEY("ready") " -1 -1", queue_range, &READY, -1, -1);
-    CHECK("LRANGE " JOBS_KEY("active:w1") " 0 999", queue_range, &ACTIVE, 0, 999);
+    CHECK("FCALL_RO active 1 " JOBS_KEY("active:w1") " range 0 999", queue_range, &ACTIVE, 0, 999);
     CHECK("ZRANGE " JOBS_KEY("dead") " 0 -1 WITHSCORES", queue_range, &DEAD, 0, -1);
-    CHECK("LPOS " JOBS_KEY("active:w1") " " ORDER " COUNT 0", queue_find, &ACTIVE, ORDER);
+    CHECK("LPOS " JOBS_KEY("ready") " " ORDER " COUNT 0", queue_find, &READY, ORDER);
+    CHECK("FCALL_RO active 1 " JOBS_KEY("active:w1") " find " ORDER, queue_find, &ACTIVE, ORDER);
     CHECK("ZSCORE " JOBS_KEY("delayed") " " ORDER, queue_find, &DELAYED, ORDER);
     CHECK("ZSCAN " JOBS_KEY("delayed") " 17 COUNT 1000", queue_scan, &DELAYED, "17");
 }

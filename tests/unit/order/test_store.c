@@ -54,7 +54,7 @@ static void nonsense_is_refused_by_every_parser(void **state)
         assert_int_equal(store_place_parse(NONSENSE[i], &place, text), -EPROTO);
         assert_int_equal(store_cancel_parse(NONSENSE[i], &cancel), -EPROTO);
         assert_int_equal(store_begin_parse(NONSENSE[i], &job, &reason), -EPROTO);
-        assert_int_equal(store_intent_parse(NONSENSE[i], text), -EPROTO);
+        assert_null(store_job_error(NONSENSE[i]));
         assert_int_equal(store_step_parse(NONSENSE[i], &next), -EPROTO);
         assert_int_equal(store_stats_parse(NONSENSE[i], &stats), -EPROTO);
         assert_false(store_library_version_ok(NONSENSE[i]));
@@ -240,24 +240,17 @@ static void begin_cut_short_or_of_other_types(void **state)
     }
 }
 
-/* ---- intent, step
+/* ---- step
  * ---------------------------------------------------------------------------------- */
 
-static void intent_words(void **state)
+static void an_error_in_the_place_of_an_answer(void **state)
 {
     (void)state;
-    char key[PAYMENT_KEY_SIZE] = "untouched";
-    assert_int_equal(store_intent_parse(reply_words("fenced"), key), -ESTALE);
-    assert_int_equal(store_intent_parse(reply_words("cancelled"), key), -ECANCELED);
-    assert_int_equal(store_intent_parse(reply_words("ok"), key), -EPROTO);
-    assert_int_equal(store_intent_parse(reply_array(2, reply_text("ok"), reply_int(1)), key),
-                     -EPROTO);
-    assert_int_equal(
-        store_intent_parse(reply_words("ok", "1234567890123456789012345678901234567890"), key),
-        -EPROTO);
-    assert_string_equal(key, "untouched");
-    assert_int_equal(store_intent_parse(reply_words("ok", "pay_abc"), key), 0);
-    assert_string_equal(key, "pay_abc");
+    assert_string_equal(store_job_error(reply_words("error", "TIFFIN it is no order")),
+                        "TIFFIN it is no order");
+    assert_null(store_job_error(reply_words("error")));
+    assert_null(store_job_error(reply_words("fenced")));
+    assert_null(store_job_error(NULL));
 }
 
 static void step_answers(void **state)
@@ -274,13 +267,12 @@ static void step_answers(void **state)
                      0);
     assert_int_equal(next.fate, FATE_DELAYED);
     assert_int_equal(next.step, STEP_QUALITY_CHECK);
-    assert_int_equal(store_step_parse(reply_array(4, reply_text("held"), reply_int(2),
-                                                  reply_text("kitchen"), reply_int(12)),
-                                      &next),
-                     0);
+    assert_int_equal(
+        store_step_parse(reply_array(3, reply_text("held"), reply_int(2), reply_text("kitchen")),
+                         &next),
+        0);
     assert_int_equal(next.fate, FATE_HELD);
     assert_int_equal(next.step, STEP_KITCHEN);
-    assert_int_equal(next.epoch, 12);
 }
 
 static void step_answers_that_are_incomplete(void **state)
@@ -289,8 +281,7 @@ static void step_answers_that_are_incomplete(void **state)
     struct step_next next;
     assert_int_equal(store_step_parse(reply_words("delayed"), &next), -EPROTO);
     assert_int_equal(store_step_parse(reply_words("delayed", "3", "settled"), &next), -EPROTO);
-    assert_int_equal(store_step_parse(reply_words("held", "3", "kitchen"), &next), -EPROTO);
-    assert_int_equal(store_step_parse(reply_words("held", "3", "kitchen", "soon"), &next), -EPROTO);
+    assert_int_equal(store_step_parse(reply_words("held", "3"), &next), -EPROTO);
     assert_int_equal(store_step_parse(reply_words("moved", "3", "kitchen", "4"), &next), -EPROTO);
 }
 
@@ -300,10 +291,10 @@ static void step_answers_that_are_incomplete(void **state)
 static void library_version_is_compared_whole(void **state)
 {
     (void)state;
-    assert_true(store_library_version_ok(reply_text("2")));
-    assert_false(store_library_version_ok(reply_text("20")));
+    assert_true(store_library_version_ok(reply_text("3")));
+    assert_false(store_library_version_ok(reply_text("30")));
     assert_false(store_library_version_ok(reply_text("")));
-    assert_false(store_library_version_ok(reply_text(" 2")));
+    assert_false(store_library_version_ok(reply_text(" 3")));
     assert_false(store_library_version_ok(reply_int(3)));
 }
 
@@ -462,7 +453,7 @@ int main(void)
         WITH_REPLIES(begin_with_an_unknown_step_tells_epoch_and_tries),
         WITH_REPLIES(begin_with_texts_that_do_not_fit),
         WITH_REPLIES(begin_cut_short_or_of_other_types),
-        WITH_REPLIES(intent_words),
+        WITH_REPLIES(an_error_in_the_place_of_an_answer),
         WITH_REPLIES(step_answers),
         WITH_REPLIES(step_answers_that_are_incomplete),
         WITH_REPLIES(library_version_is_compared_whole),

@@ -12,6 +12,7 @@
 #define START_MS 5000
 
 struct fixture_seen fixture_seen;
+static struct worker *the_worker; /* of the test */
 
 static void see_step(struct job *job)
 {
@@ -47,7 +48,7 @@ int worker_fixture_setup(void **state)
     w->loop = ev_loop_new(EVFLAG_AUTO);
     jobs_init(&w->jobs, w, FIXTURE_CONCURRENCY);
     w->rds = rds_new(w->loop, &(struct rds_options){.client_name = "tiffin-worker"});
-    *state = w;
+    *state = the_worker = w;
     return w->loop ? 0 : -1;
 }
 
@@ -56,6 +57,7 @@ int worker_fixture_teardown(void **state)
     struct worker *w = *state;
     jobs_release(&w->jobs);
     rds_free(w->rds);
+    outbox_release(w);
     ev_loop_destroy(w->loop);
     replies_free();
     return 0;
@@ -68,10 +70,27 @@ redis_reply *fixture_begun(const char *step, int tries, const char *status, cons
                        reply_text(payment_key));
 }
 
+void fixture_turn(void)
+{
+    outbox_turn(the_worker);
+}
+
+void fixture_answer_job(const char *name, struct redisReply *about_job)
+{
+    fixture_turn();
+    fake_rds_answer(name, reply_array(1, about_job));
+}
+
+void fixture_fail_job(const char *name, enum rds_outcome outcome, const char *text)
+{
+    fixture_turn();
+    fake_rds_fail(name, outcome, text);
+}
+
 struct job *fixture_job_at(struct worker *w, const char *step)
 {
     runner_claimed(w, FIXTURE_ID);
-    fake_rds_answer("begin", fixture_begun(step, 0, "placed", ""));
+    fixture_answer_job("begin_jobs", fixture_begun(step, 0, "placed", "pay_durable"));
     struct job *job = jobs_find(&w->jobs, FIXTURE_ID);
     assert_non_null(job);
     return job;
@@ -103,16 +122,16 @@ void fixture_come_up(struct worker *w)
 {
     intake_on_redis(w, 1);
     fixture_answer_beat(0, FIXTURE_REDIS_MS);
-    fake_rds_answer("LRANGE", reply_array(0));
+    fake_rds_answer("active", reply_array(0));
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take"), 1);
+    assert_int_equal(fake_rds_waiting("claim"), 1);
 }
 
 void fixture_come_to_rest(struct worker *w)
 {
     fixture_come_up(w);
-    fake_rds_answer("take", reply_array(1, reply_int(-1)));
+    fake_rds_answer("claim", reply_array(1, reply_int(-1)));
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("BLMOVE"), 1);
-    assert_int_equal(fake_rds_waiting("take"), 0);
+    assert_int_equal(fake_rds_waiting("claim"), 0);
 }

@@ -27,6 +27,11 @@ int worker_fixture_teardown(void **state);
 /* An answer of begin: the epoch is 7, `tries` failures of this step came before. */
 redis_reply *fixture_begun(const char *step, int tries, const char *status,
                            const char *payment_key);
+/* The turn ends: what was gathered is sent. */
+void fixture_turn(void);
+/* The turn ends, and the call of this name, begin_jobs or step_jobs of one job, is answered. */
+void fixture_answer_job(const char *name, struct redisReply *about_job);
+void fixture_fail_job(const char *name, enum rds_outcome outcome, const char *text);
 /* FIXTURE_ID is claimed and begun: its step runs. Returns the job. */
 struct job *fixture_job_at(struct worker *w, const char *step);
 

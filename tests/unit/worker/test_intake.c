@@ -1,5 +1,5 @@
 /* How jobs come in, by what Redis answers and by the clock. The runner is the real one: a claimed
- * job is one whose "begin" was sent. */
+ * job is one that it holds. */
 #include "tests/unit/support/test.h"
 
 #include <stdio.h>
@@ -52,15 +52,15 @@ static void nothing_is_taken_before_both_answers(void **state)
         if (beat_is_first)
             fixture_answer_beat(0, FIXTURE_REDIS_MS);
         else
-            fake_rds_answer("LRANGE", reply_array(0));
+            fake_rds_answer("active", reply_array(0));
         intake_turn(w);
         assert_int_equal(fake_rds_waiting(NULL), 1);
         if (beat_is_first)
-            fake_rds_answer("LRANGE", reply_array(0));
+            fake_rds_answer("active", reply_array(0));
         else
             fixture_answer_beat(0, FIXTURE_REDIS_MS);
         intake_turn(w);
-        fake_rds_answer("take", taken(-1, 0, 0));
+        fake_rds_answer("claim", taken(-1, 0, 0));
         intake_on_redis(w, 0);
         intake_turn(w); /* nothing is sent on a connection that is down */
         assert_int_equal(fake_rds_waiting(NULL), 0);
@@ -71,12 +71,12 @@ static void a_take_says_for_whom_how_many_and_what_time_it_is(void **state)
 {
     struct worker *w = *state;
     intake_on_redis(w, 1);
-    fake_rds_answer("LRANGE", reply_array(0));
+    fake_rds_answer("active", reply_array(0));
     fixture_answer_beat(0, FIXTURE_REDIS_MS);
     turn_after(w, 70);
-    assert_string_equal(fake_rds_arg("take", 0), w->id);
-    assert_int_equal(fake_rds_arg_int("take", 1), FIXTURE_CONCURRENCY);
-    assert_int_equal(fake_rds_arg_int("take", 2), FIXTURE_REDIS_MS + 70);
+    assert_string_equal(fake_rds_arg("claim", 0), w->id);
+    assert_int_equal(fake_rds_arg_int("claim", 1), FIXTURE_CONCURRENCY);
+    assert_int_equal(fake_rds_arg_int("claim", 2), FIXTURE_REDIS_MS + 70);
 }
 
 static void a_new_connection_registers_and_reconciles_anew(void **state)
@@ -84,12 +84,12 @@ static void a_new_connection_registers_and_reconciles_anew(void **state)
     struct worker *w = *state;
     fixture_come_up(w);
     intake_on_redis(w, 0);
-    fake_rds_fail("take", RDS_LOST, "the connection broke");
+    fake_rds_fail("claim", RDS_LOST, "the connection broke");
     intake_on_redis(w, 1);
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take"), 0);
+    assert_int_equal(fake_rds_waiting("claim"), 0);
     assert_int_equal(fake_rds_waiting("beat"), 1);
-    assert_int_equal(fake_rds_waiting("LRANGE"), 1);
+    assert_int_equal(fake_rds_waiting("active"), 1);
 }
 
 /* ---- take ------------------------------------------------------------------------------------ */
@@ -100,20 +100,20 @@ static void a_full_answer_is_followed_by_the_next_take(void **state)
     conf.worker_concurrency = 5;
     intake_on_redis(w, 1);
     fixture_answer_beat(0, FIXTURE_REDIS_MS);
-    fake_rds_answer("LRANGE", reply_array(0));
+    fake_rds_answer("active", reply_array(0));
     w->n_unsure = 2;
     intake_turn(w);
-    assert_int_equal(fake_rds_arg_int("take", 1), 3); /* jobs of unknown outcome count as held */
+    assert_int_equal(fake_rds_arg_int("claim", 1), 3); /* jobs of unknown outcome count as held */
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take"), 1); /* never two */
-    fake_rds_answer("take", taken(-1, 0, 3));
-    assert_int_equal(fake_rds_waiting("begin"), 3);
+    assert_int_equal(fake_rds_waiting("claim"), 1); /* never two */
+    fake_rds_answer("claim", taken(-1, 0, 3));
+    assert_int_equal(w->jobs.n, 3);
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take") + fake_rds_waiting("BLMOVE"), 0); /* no room */
+    assert_int_equal(fake_rds_waiting("claim") + fake_rds_waiting("BLMOVE"), 0); /* no room */
     job_close(jobs_find(&w->jobs, id_of(1)));
     intake_turn(w);
-    assert_int_equal(fake_rds_arg_int("take", 1), 1);
-    fake_rds_answer("take", taken(-1, 3, 1));
+    assert_int_equal(fake_rds_arg_int("claim", 1), 1);
+    fake_rds_answer("claim", taken(-1, 3, 1));
     assert_int_equal(w->jobs.n, 3);
 }
 
@@ -122,41 +122,41 @@ static void one_take_asks_for_200_at_most(void **state)
     struct worker *w = *state;
     conf.worker_concurrency = 1000;
     fixture_come_up(w);
-    assert_int_equal(fake_rds_arg_int("take", 1), 200);
+    assert_int_equal(fake_rds_arg_int("claim", 1), 200);
 }
 
 static void what_is_no_id_in_an_answer_is_left_out(void **state)
 {
     struct worker *w = *state;
     fixture_come_up(w);
-    fake_rds_answer("take",
+    fake_rds_answer("claim",
                     reply_array(4, reply_int(-1), reply_nil(), reply_text(id_of(1)), reply_int(3)));
-    assert_int_equal(fake_rds_waiting("begin"), 1);
+    assert_int_equal(w->jobs.n, 1);
 }
 
 static void an_unregistered_worker_registers_before_it_takes(void **state)
 {
     struct worker *w = *state;
     fixture_come_up(w);
-    fake_rds_answer("take", reply_words("unregistered"));
+    fake_rds_answer("claim", reply_words("unregistered"));
     assert_int_equal(fake_rds_waiting("beat"), 1);
     turn_after(w, POLL_MS);
-    assert_int_equal(fake_rds_waiting("take"), 0);
+    assert_int_equal(fake_rds_waiting("claim"), 0);
     fixture_answer_beat(0, FIXTURE_REDIS_MS + POLL_MS);
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take"), 1);
+    assert_int_equal(fake_rds_waiting("claim"), 1);
 }
 
 static void a_late_take_asks_what_time_it_is(void **state)
 {
     struct worker *w = *state;
     fixture_come_up(w);
-    fake_rds_answer("take", reply_words("late"));
+    fake_rds_answer("claim", reply_words("late"));
     assert_int_equal(fake_rds_waiting("beat"), 1);
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take") + fake_rds_waiting("BLMOVE"), 0);
+    assert_int_equal(fake_rds_waiting("claim") + fake_rds_waiting("BLMOVE"), 0);
     turn_after(w, POLL_MS);
-    assert_int_equal(fake_rds_waiting("take"), 1);
+    assert_int_equal(fake_rds_waiting("claim"), 1);
 }
 
 static void after_a_lost_take_the_poll_tries_again(void **state)
@@ -165,13 +165,13 @@ static void after_a_lost_take_the_poll_tries_again(void **state)
     struct worker *w = *state;
     fixture_come_up(w);
     for (size_t i = 0; i < LENGTH(OUTCOMES); i++) {
-        fake_rds_fail("take", OUTCOMES[i], "ERR of any kind");
+        fake_rds_fail("claim", OUTCOMES[i], "ERR of any kind");
         intake_turn(w);
-        assert_int_equal(fake_rds_waiting("take"), 0);
+        assert_int_equal(fake_rds_waiting("claim"), 0);
         turn_after(w, POLL_MS);
-        assert_int_equal(fake_rds_waiting("take"), 1);
+        assert_int_equal(fake_rds_waiting("claim"), 1);
     }
-    fake_rds_answer("take", taken(-1, 0, 2));
+    fake_rds_answer("claim", taken(-1, 0, 2));
     assert_int_equal(w->jobs.n, 2);
 }
 
@@ -186,8 +186,8 @@ static void a_queue_with_nothing_ready_is_waited_for_on_the_wakers_connection(vo
     assert_int_equal(fake_rds_waiting("BLMOVE"), 1); /* never two */
     fake_rds_answer("BLMOVE", reply_text(id_of(1)));
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take"), 1);
-    fake_rds_answer("take", taken(-1, 1, 1));
+    assert_int_equal(fake_rds_waiting("claim"), 1);
+    fake_rds_answer("claim", taken(-1, 1, 1));
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("BLMOVE"), 1); /* at once: it was worth it */
 }
@@ -199,7 +199,7 @@ static void the_end_of_a_wait_is_followed_by_the_next(void **state)
     fake_rds_answer("BLMOVE", reply_nil());
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("BLMOVE"), 1);
-    assert_int_equal(fake_rds_waiting("take"), 0);
+    assert_int_equal(fake_rds_waiting("claim"), 0);
 }
 
 /* It is woken, and takes nothing (another worker was faster, or the queue is paused), and is
@@ -208,7 +208,7 @@ static void wake_without_a_job(struct worker *w)
 {
     fake_rds_answer("BLMOVE", reply_text(id_of(1)));
     intake_turn(w);
-    fake_rds_answer("take", taken(0, 0, 0));
+    fake_rds_answer("claim", taken(0, 0, 0));
     intake_turn(w);
     assert_int_equal(fake_rds_waiting("BLMOVE"), 0);
 }
@@ -218,8 +218,8 @@ static int64_t ms_until_it_waits_again(struct worker *w)
 {
     int64_t ms = 0;
     while (fake_rds_waiting("BLMOVE") == 0) {
-        if (fake_rds_waiting("take"))
-            fake_rds_answer("take", taken(-1, 0, 0));
+        if (fake_rds_waiting("claim"))
+            fake_rds_answer("claim", taken(-1, 0, 0));
         turn_after(w, 1);
         if (++ms > 5000)
             fail_msg("it does not wait again");
@@ -238,7 +238,7 @@ static void wake_ups_without_a_job_back_off(void **state)
     }
     fake_rds_answer("BLMOVE", reply_text(id_of(1)));
     intake_turn(w);
-    fake_rds_answer("take", taken(-1, 1, 1));
+    fake_rds_answer("claim", taken(-1, 1, 1));
     intake_turn(w); /* one with a job ends it */
     wake_without_a_job(w);
     assert_in_range(ms_until_it_waits_again(w), 10, 11);
@@ -260,11 +260,11 @@ static void while_the_wakers_connection_is_down_the_poll_remains(void **state)
     struct worker *w = *state;
     fake_rds_set_up(w->intake.waker, 0);
     fixture_come_up(w);
-    fake_rds_answer("take", taken(-1, 0, 0));
+    fake_rds_answer("claim", taken(-1, 0, 0));
     intake_turn(w);
     assert_int_equal(fake_rds_waiting(NULL), 0);
     turn_after(w, POLL_MS);
-    assert_int_equal(fake_rds_waiting("take"), 1);
+    assert_int_equal(fake_rds_waiting("claim"), 1);
 }
 
 /* ---- delayed jobs ---------------------------------------------------------------------------- */
@@ -273,11 +273,11 @@ static void the_next_delayed_job_is_taken_when_it_is_due(void **state)
 {
     struct worker *w = *state;
     fixture_come_up(w);
-    fake_rds_answer("take", taken(100, 0, 1));
+    fake_rds_answer("claim", taken(100, 0, 1));
     turn_after(w, 100);
-    assert_int_equal(fake_rds_waiting("take"), 0);
+    assert_int_equal(fake_rds_waiting("claim"), 0);
     turn_after(w, 1); /* Redis cuts its milliseconds off */
-    assert_int_equal(fake_rds_waiting("take"), 1);
+    assert_int_equal(fake_rds_waiting("claim"), 1);
 }
 
 static void the_earliest_of_several_counts(void **state)
@@ -288,9 +288,9 @@ static void the_earliest_of_several_counts(void **state)
     intake_due_in(w, 40);
     intake_due_in(w, 80);
     turn_after(w, 40);
-    assert_int_equal(fake_rds_waiting("take"), 0);
+    assert_int_equal(fake_rds_waiting("claim"), 0);
     turn_after(w, 1);
-    assert_int_equal(fake_rds_waiting("take"), 1);
+    assert_int_equal(fake_rds_waiting("claim"), 1);
 }
 
 static void what_is_due_behind_the_poll_is_left_to_it(void **state)
@@ -300,7 +300,7 @@ static void what_is_due_behind_the_poll_is_left_to_it(void **state)
     intake_due_in(w, POLL_MS);
     assert_false(ev_is_active(&w->intake.due_timer));
     turn_after(w, POLL_MS);
-    assert_int_equal(fake_rds_waiting("take"), 1);
+    assert_int_equal(fake_rds_waiting("claim"), 1);
 }
 
 /* ---- reconciliation -------------------------------------------------------------------------- */
@@ -310,12 +310,12 @@ static void orphaned_jobs_are_adopted_and_held_ones_left_alone(void **state)
     struct worker *w = *state;
     int64_t adopted = metric_values[M_ADOPTED];
     fixture_come_up(w);
-    fake_rds_answer("take", taken(-1, 1, 1));
+    fake_rds_answer("claim", taken(-1, 1, 1));
     w->n_unsure = 4;
     turn_after(w, RECONCILE_MS);
-    fake_rds_answer("LRANGE",
+    fake_rds_answer("active",
                     reply_array(3, reply_text(id_of(1)), reply_nil(), reply_text(id_of(2))));
-    assert_int_equal(fake_rds_waiting("begin"), 2);
+    assert_int_equal(w->jobs.n, 2);
     assert_non_null(jobs_find(&w->jobs, id_of(2)));
     assert_int_equal(w->n_unsure, 0);
     assert_int_equal(metric_values[M_ADOPTED], adopted + 1);
@@ -327,14 +327,14 @@ static void a_lost_list_is_asked_for_again(void **state)
     intake_on_redis(w, 1);
     fixture_answer_beat(0, FIXTURE_REDIS_MS);
     turn_after(w, RECONCILE_MS);
-    assert_int_equal(fake_rds_waiting("LRANGE"), 1); /* never two */
-    fake_rds_fail("LRANGE", RDS_ERROR, "NOPERM");
+    assert_int_equal(fake_rds_waiting("active"), 1); /* never two */
+    fake_rds_fail("active", RDS_ERROR, "NOPERM");
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take"), 0);
+    assert_int_equal(fake_rds_waiting("claim"), 0);
     turn_after(w, RECONCILE_MS);
-    fake_rds_answer("LRANGE", reply_array(0));
+    fake_rds_answer("active", reply_array(0));
     intake_turn(w);
-    assert_int_equal(fake_rds_waiting("take"), 1);
+    assert_int_equal(fake_rds_waiting("claim"), 1);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -344,7 +344,7 @@ static void stopped_it_claims_nothing_and_keeps_its_heartbeat(void **state)
     struct worker *w = *state;
     fixture_come_up(w);
     intake_stop(w);
-    fake_rds_answer("take", taken(-1, 1, 2)); /* they stay in our list, to be given back */
+    fake_rds_answer("claim", taken(-1, 1, 2)); /* they stay in our list, to be given back */
     assert_int_equal(w->jobs.n, 0);
     intake_due_in(w, 10);
     turn_after(w, RECONCILE_MS);
@@ -361,7 +361,7 @@ static void a_list_that_comes_after_the_stop_adopts_nothing(void **state)
     struct worker *w = *state;
     intake_on_redis(w, 1);
     intake_stop(w);
-    fake_rds_answer("LRANGE", reply_words("order_00abcdefghijklmnopqrst"));
+    fake_rds_answer("active", reply_words("order_00abcdefghijklmnopqrst"));
     assert_int_equal(w->jobs.n, 0);
 }
 

@@ -38,10 +38,10 @@ static void a_heartbeat_of_an_earlier_version_registers_all_the_same(void **stat
 {
     struct worker *w = *state;
     intake_on_redis(w, 1);
-    fake_rds_answer("LRANGE", reply_array(0));
+    fake_rds_answer("active", reply_array(0));
     fake_rds_answer("beat", reply_words("ok"));
     intake_turn(w);
-    assert_int_equal(fake_rds_arg_int("take", 2), 0);
+    assert_int_equal(fake_rds_arg_int("claim", 2), 0);
     assert_int_equal(w->intake.lease_until_ms, 0);
 }
 
@@ -59,7 +59,7 @@ static void a_step_of_redis_clock_is_told_in_the_place_of_a_heartbeat(void **sta
     fake_rds_answer("clock_set",
                     reply_array(2, reply_text("put_off"), reply_int(FIXTURE_REDIS_MS + 66000)));
     intake_turn(w);
-    assert_int_equal(fake_rds_arg_int("take", 2), FIXTURE_REDIS_MS + 66000);
+    assert_int_equal(fake_rds_arg_int("claim", 2), FIXTURE_REDIS_MS + 66000);
 }
 
 static void a_step_that_could_not_be_told_is_found_again(void **state)

@@ -51,21 +51,20 @@ static redis_reply *ledger_says(const char *word)
 /* A payment whose key is durable and whose charge is with the gateway. */
 static struct job *charge(struct worker *w)
 {
-    struct job *job = fixture_job_at(w, "payment");
-    fake_rds_answer("intent", reply_words("ok", "pay_durable"));
-    return job;
+    return fixture_job_at(w, "payment");
 }
 
 /* The refund of a captured payment is with the gateway. */
 static struct job *refund(struct worker *w)
 {
     runner_claimed(w, ID);
-    fake_rds_answer("begin", fixture_begun("refund", 0, "cancelled", "pay_durable"));
+    fixture_answer_job("begin_jobs", fixture_begun("refund", 0, "cancelled", "pay_durable"));
     return jobs_find(&w->jobs, ID);
 }
 
 static void expect_only(const char *name)
 {
+    fixture_turn();
     assert_int_equal(fake_rds_waiting(NULL), 1);
     assert_int_equal(fake_rds_waiting(name), 1);
 }
@@ -73,10 +72,10 @@ static void expect_only(const char *name)
 /* The step is over with this result, and the job stays in hand. */
 static void expect_step(const char *step, const char *result)
 {
-    expect_only("step");
-    assert_string_equal(fake_rds_arg("step", 2), step);
-    assert_string_equal(fake_rds_arg("step", 3), result);
-    assert_string_equal(fake_rds_arg("step", 4), "0");
+    expect_only("step_jobs");
+    assert_string_equal(fake_rds_arg("step_jobs", 3), step);
+    assert_string_equal(fake_rds_arg("step_jobs", 4), result);
+    assert_string_equal(fake_rds_arg("step_jobs", 5), "0");
 }
 
 static void expect_fail(const char *reason)
@@ -88,23 +87,23 @@ static void expect_fail(const char *reason)
 
 /* ---- the key --------------------------------------------------------------------------------- */
 
+/* begin stores the key that is proposed with it; before its answer nothing is charged. */
 static void the_key_is_durable_before_the_charge(void **state)
 {
     struct worker *w = *state;
-    fixture_job_at(w, "payment");
-    expect_only("intent");
-    assert_string_equal(fake_rds_arg("intent", 0), ID);
-    assert_string_equal(fake_rds_arg("intent", 1), "7");
-    const char *proposed = fake_rds_arg("intent", 2);
+    runner_claimed(w, ID);
+    expect_only("begin_jobs");
+    assert_string_equal(fake_rds_arg("begin_jobs", 0), ID);
+    const char *proposed = fake_rds_arg("begin_jobs", 1);
     assert_memory_equal(proposed, "pay_", 4);
     assert_int_equal(strlen(proposed), 30);
-    fake_rds_answer("intent", reply_words("ok", proposed));
+    fixture_answer_job("begin_jobs", fixture_begun("payment", 0, "placed", proposed));
     expect_only("gateway_charge");
     assert_string_equal(fake_rds_client("gateway_charge"), "tiffin-gateway");
 }
 
 /* Of an earlier try, say: whatever this one proposes. */
-static void the_charge_is_made_under_the_key_that_intent_tells(void **state)
+static void the_charge_is_made_under_the_key_that_begin_tells(void **state)
 {
     charge(*state);
     assert_non_null(strstr(fake_rds_key("gateway_charge", 0), "pay_durable"));
@@ -117,12 +116,13 @@ static void every_try_proposes_another_key(void **state)
 {
     struct worker *w = *state;
     char first[PAYMENT_KEY_SIZE];
-    struct job *job = fixture_job_at(w, "payment");
-    snprintf(first, sizeof first, "%s", fake_rds_arg("intent", 2));
-    job_close(job);
-    fake_rds_answer("intent", reply_words("fenced"));
-    fixture_job_at(w, "payment");
-    assert_string_not_equal(fake_rds_arg("intent", 2), first);
+    runner_claimed(w, ID);
+    fixture_turn();
+    snprintf(first, sizeof first, "%s", fake_rds_arg("begin_jobs", 1));
+    fixture_answer_job("begin_jobs", reply_words("gone"));
+    runner_claimed(w, ID);
+    fixture_turn();
+    assert_string_not_equal(fake_rds_arg("begin_jobs", 1), first);
 }
 
 static void a_charge_carries_the_lease_of_the_moment_it_is_sent(void **state)
@@ -137,47 +137,36 @@ static void a_charge_carries_the_lease_of_the_moment_it_is_sent(void **state)
     assert_int_equal(fake_rds_arg_int("gateway_charge", 3), LEASE_MS + 3000);
 }
 
-/* ---- intent ---------------------------------------------------------------------------------- */
+/* ---- begin ----------------------------------------------------------------------------------- */
 
-static void what_was_cancelled_before_any_intent_is_not_charged(void **state)
+static void what_was_cancelled_before_it_had_a_key_is_not_charged(void **state)
 {
     struct worker *w = *state;
     runner_claimed(w, ID);
-    fake_rds_answer("begin", fixture_begun("payment", 0, "cancelled", ""));
+    fixture_answer_job("begin_jobs", fixture_begun("payment", 0, "cancelled", ""));
     expect_step("payment", "not_charged");
 }
 
 /* It may have been charged: only the gateway knows. */
-static void what_was_cancelled_after_an_intent_is_asked_for(void **state)
+static void what_was_cancelled_after_it_had_a_key_is_asked_for(void **state)
 {
     struct worker *w = *state;
     runner_claimed(w, ID);
-    fake_rds_answer("begin", fixture_begun("payment", 1, "cancelled", "pay_durable"));
-    fake_rds_answer("intent", reply_words("ok", "pay_durable"));
+    fixture_answer_job("begin_jobs", fixture_begun("payment", 1, "cancelled", "pay_durable"));
     fake_rds_answer("gateway_charge", ledger_says("captured"));
     expect_step("payment", "ok");
-}
-
-static void a_cancellation_that_comes_before_the_intent(void **state)
-{
-    fixture_job_at(*state, "payment");
-    fake_rds_answer("intent", reply_words("cancelled"));
-    expect_step("payment", "not_charged");
 }
 
 static void without_a_durable_key_nothing_is_charged(void **state)
 {
     struct worker *w = *state;
-    fixture_job_at(w, "payment");
-    fake_rds_answer("intent", reply_words("fenced"));
-    assert_int_equal(fake_rds_waiting(NULL), 0);
-    fixture_job_at(w, "payment");
-    fake_rds_fail("intent", RDS_LOST, "the connection broke");
+    runner_claimed(w, ID);
+    fixture_fail_job("begin_jobs", RDS_LOST, "the connection broke");
     assert_int_equal(fake_rds_waiting(NULL), 0);
     assert_int_equal(w->n_unsure, 1);
-    fixture_job_at(w, "payment");
-    fake_rds_answer("intent", reply_words("ok"));
-    expect_fail("malformed answer to intent");
+    runner_claimed(w, ID);
+    fixture_answer_job("begin_jobs", fixture_begun("payment", 0, "placed", ""));
+    expect_fail("a payment without a key");
 }
 
 /* ---- the charge ------------------------------------------------------------------------------ */
@@ -241,7 +230,7 @@ static void the_answer_to_an_earlier_ownership_is_not_heard(void **state)
     charge(w);
     runner_claimed(w, ID);
     fake_rds_answer("gateway_charge", ledger_says("captured"));
-    expect_only("begin");
+    expect_only("begin_jobs");
 }
 
 /* ---- fault injection ------------------------------------------------------------------------- */
@@ -322,7 +311,8 @@ static void a_refund_without_a_good_answer_is_made_again(void **state)
 
 static void a_refund_without_a_key_fails(void **state)
 {
-    fixture_job_at(*state, "refund");
+    runner_claimed(*state, ID);
+    fixture_answer_job("begin_jobs", fixture_begun("refund", 0, "cancelled", ""));
     expect_fail("a refund without a payment key");
 }
 
@@ -331,12 +321,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         TEST(the_key_is_durable_before_the_charge),
-        TEST(the_charge_is_made_under_the_key_that_intent_tells),
+        TEST(the_charge_is_made_under_the_key_that_begin_tells),
         TEST(every_try_proposes_another_key),
         TEST(a_charge_carries_the_lease_of_the_moment_it_is_sent),
-        TEST(what_was_cancelled_before_any_intent_is_not_charged),
-        TEST(what_was_cancelled_after_an_intent_is_asked_for),
-        TEST(a_cancellation_that_comes_before_the_intent),
+        TEST(what_was_cancelled_before_it_had_a_key_is_not_charged),
+        TEST(what_was_cancelled_after_it_had_a_key_is_asked_for),
         TEST(without_a_durable_key_nothing_is_charged),
         TEST(a_captured_charge_ends_the_step),
         TEST(a_declined_charge_is_a_result_too),

@@ -81,11 +81,11 @@ static void the_jobs_of_a_dead_one_are_requeued_batch_by_batch(void **state)
     int64_t before = metric_values[M_REAPED];
     start_round(w, reply_words("a-1-x"));
     fake_rds_answer("reap", reaped(0, 3));
-    fake_rds_answer("LRANGE", reply_words("order_00a", "order_00b"));
+    fake_rds_answer("active", reply_words("order_00a", "order_00b"));
     assert_string_equal(fake_rds_arg("reap", 4), "order_00a");
     assert_string_equal(fake_rds_arg("reap", 5), "order_00b");
     fake_rds_answer("reap", reaped(2, 1));
-    fake_rds_answer("LRANGE", reply_words("order_00c"));
+    fake_rds_answer("active", reply_words("order_00c"));
     fake_rds_answer("reap", reaped(1, 0));
     assert_int_equal(fake_rds_waiting(NULL), 0);
     assert_int_equal(metric_values[M_REAPED], before + 3);
@@ -97,14 +97,14 @@ static void a_list_that_does_not_shrink_is_left_after_one_try(void **state)
     struct worker *w = *state;
     start_round(w, reply_words("a-1-x", "b-2-y"));
     fake_rds_answer("reap", reaped(0, 1));
-    fake_rds_answer("LRANGE", reply_words("nonsense"));
+    fake_rds_answer("active", reply_words("nonsense"));
     fake_rds_answer("reap", reaped(0, 1));
     assert_string_equal(fake_rds_arg("reap", 0), "b-2-y");
 }
 
 static void an_answer_that_is_lost_ends_the_round(void **state)
 {
-    static const char *const COMMANDS[] = {"SMEMBERS", "reap", "LRANGE"};
+    static const char *const COMMANDS[] = {"SMEMBERS", "reap", "active"};
     struct worker *w = *state;
     for (size_t i = 0; i < LENGTH(COMMANDS); i++) {
         beat(w);

@@ -39,7 +39,7 @@ static void without_jobs_it_is_over_at_once(void **state)
     assert_int_equal(w->shutdown.phase, SHUTDOWN_DRAIN);
     shutdown_turn(w);
     assert_int_equal(w->shutdown.phase, SHUTDOWN_GIVE_BACK);
-    fake_rds_answer("LRANGE", reply_array(0));
+    fake_rds_answer("active", reply_array(0));
     assert_string_equal(fake_rds_arg("leave", 0), w->id);
     fake_rds_answer("leave", left(0, 0));
     assert_int_equal(w->shutdown.phase, SHUTDOWN_DONE);
@@ -50,7 +50,7 @@ static void a_job_in_hand_and_a_take_under_way_are_waited_for(void **state)
     struct worker *w = *state;
     intake_on_redis(w, 1);
     fake_rds_answer("beat", reply_words("ok"));
-    fake_rds_answer("LRANGE", reply_array(0));
+    fake_rds_answer("active", reply_array(0));
     intake_turn(w);
     struct job *job = fixture_job_at(w, "payment");
     shutdown_request(w);
@@ -59,7 +59,7 @@ static void a_job_in_hand_and_a_take_under_way_are_waited_for(void **state)
     job_close(job);
     shutdown_turn(w);
     assert_int_equal(w->shutdown.phase, SHUTDOWN_DRAIN);
-    fake_rds_answer("take", reply_array(2, reply_int(-1), reply_text(FIXTURE_ID)));
+    fake_rds_answer("claim", reply_array(2, reply_int(-1), reply_text(FIXTURE_ID)));
     assert_int_equal(w->jobs.n, 0);
     shutdown_turn(w);
     assert_int_equal(w->shutdown.phase, SHUTDOWN_GIVE_BACK);
@@ -86,14 +86,14 @@ static void all_of_our_list_is_given_back(void **state)
     assert_int_equal(w->shutdown.phase, SHUTDOWN_GIVE_BACK);
     shutdown_turn(w);
     shutdown_turn(w);
-    assert_int_equal(fake_rds_waiting("LRANGE"), 1); /* one command at a time */
-    fake_rds_answer("LRANGE", reply_words("order_00a", "order_00b"));
+    assert_int_equal(fake_rds_waiting("active"), 1); /* one command at a time */
+    fake_rds_answer("active", reply_words("order_00a", "order_00b"));
     assert_string_equal(fake_rds_arg("leave", 1), "order_00a");
     assert_string_equal(fake_rds_arg("leave", 2), "order_00b");
     fake_rds_answer("leave", left(2, 1));
     assert_int_equal(w->shutdown.phase, SHUTDOWN_GIVE_BACK);
     shutdown_turn(w);
-    fake_rds_answer("LRANGE", reply_words("order_00c"));
+    fake_rds_answer("active", reply_words("order_00c"));
     fake_rds_answer("leave", left(1, 0));
     assert_int_equal(w->shutdown.phase, SHUTDOWN_DONE);
     assert_int_equal(w->shutdown.given, 3);
@@ -104,12 +104,12 @@ static void a_lost_or_malformed_answer_is_tried_again_until_time_is_up(void **st
     struct worker *w = *state;
     shutdown_request(w);
     shutdown_turn(w);
-    fake_rds_fail("LRANGE", RDS_LOST, "the connection broke");
+    fake_rds_fail("active", RDS_LOST, "the connection broke");
     shutdown_turn(w);
-    fake_rds_answer("LRANGE", reply_array(0));
+    fake_rds_answer("active", reply_array(0));
     fake_rds_answer("leave", reply_words("left"));
     shutdown_turn(w);
-    assert_int_equal(fake_rds_waiting("LRANGE"), 1);
+    assert_int_equal(fake_rds_waiting("active"), 1);
     fake_clock_advance(w->loop, GIVE_BACK_MS - 1);
     assert_int_equal(w->shutdown.phase, SHUTDOWN_GIVE_BACK);
     fake_clock_advance(w->loop, 1);

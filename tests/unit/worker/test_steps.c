@@ -22,10 +22,11 @@ static int setup(void **state)
 /* The step is over, and the next one waits for a stage's time. */
 static void expect_step(const char *step)
 {
+    fixture_turn();
     assert_int_equal(fake_rds_waiting(NULL), 1);
-    assert_string_equal(fake_rds_arg("step", 2), step);
-    assert_string_equal(fake_rds_arg("step", 3), "ok");
-    assert_in_range(fake_rds_arg_int("step", 4), 2000, 4000);
+    assert_string_equal(fake_rds_arg("step_jobs", 3), step);
+    assert_string_equal(fake_rds_arg("step_jobs", 4), "ok");
+    assert_in_range(fake_rds_arg_int("step_jobs", 5), 2000, 4000);
 }
 
 static void every_step_of_a_job_is_done_by_one(void **state)
@@ -59,9 +60,11 @@ static void a_kitchen_without_a_wait_acknowledges_at_once(void **state)
 static void the_kitchen_is_not_told_of_a_cancelled_order(void **state)
 {
     runner_claimed(*state, FIXTURE_ID);
-    fake_rds_answer("begin", fixture_begun("kitchen", 0, "cancelled", "pay_x"));
-    assert_string_equal(fake_rds_arg("step", 2), "kitchen");
-    assert_string_equal(fake_rds_arg("step", 4), "0"); /* the refund does not wait for a stage */
+    fixture_answer_job("begin_jobs", fixture_begun("kitchen", 0, "cancelled", "pay_x"));
+    fixture_turn();
+    assert_string_equal(fake_rds_arg("step_jobs", 3), "kitchen");
+    assert_string_equal(fake_rds_arg("step_jobs", 5),
+                        "0"); /* the refund does not wait for a stage */
 }
 
 static void a_kitchen_of_an_earlier_ownership_is_not_heard(void **state)
@@ -70,8 +73,9 @@ static void a_kitchen_of_an_earlier_ownership_is_not_heard(void **state)
     fixture_job_at(w, "kitchen");
     runner_claimed(w, FIXTURE_ID);
     fake_clock_advance(w->loop, 1000);
+    fixture_turn();
     assert_int_equal(fake_rds_waiting(NULL), 1);
-    assert_int_equal(fake_rds_waiting("begin"), 1);
+    assert_int_equal(fake_rds_waiting("begin_jobs"), 1);
 }
 
 static void a_stage_is_recorded_at_once(void **state)
@@ -81,7 +85,7 @@ static void a_stage_is_recorded_at_once(void **state)
     for (size_t i = 0; i < LENGTH(STAGES); i++) {
         fixture_job_at(*state, STAGES[i]);
         expect_step(STAGES[i]);
-        fake_rds_answer("step", reply_words("settled", "delivered"));
+        fixture_answer_job("step_jobs", reply_words("settled", "delivered"));
     }
 }
 

@@ -15,11 +15,23 @@ local function stats(keys)
     local n, active = read(count, 'placed', 'settled'), 0
     for i = 7, #keys do
         if not is_registered[string.match(keys[i], ':active:(.+)$')] then return { 'changed' } end
-        active = active + redis.call('LLEN', keys[i])
+        active = active + count_active(keys[i])
     end
     return { 'stats', tonumber(n.placed or 0), tonumber(n.settled or 0), updates_pending(count),
              redis.call('LLEN', ready), active, redis.call('ZCARD', delayed),
              redis.call('ZCARD', dead), redis.call('EXISTS', paused) }
+end
+
+--[[ active: what a worker holds, whichever kind of key it is.
+KEYS  active
+ARGV  'length' | 'range', first, last (ranks from 0, -1 the last) | 'find', id
+-> how many | {id, ...} | {a rank, ...} one per entry of this job, as LPOS with COUNT 0 says it ]]
+local function look_active(keys, argv)
+    local key, what = keys[1], argv[1]
+    if what == 'length' then return count_active(key) end
+    if what == 'range' then return active_ids(key, tonumber(argv[2]), tonumber(argv[3])) end
+    if is_list(key) then return redis.call('LPOS', key, argv[2], 'COUNT', 0) end
+    return redis.call('HEXISTS', key, argv[2]) == 1 and { 0 } or {}
 end
 
 --[[ live_write: the metrics of one process, which /metrics and the monitor sum up. They expire
@@ -40,4 +52,5 @@ local function live_write(keys, argv)
 end
 
 register('stats', stats, 'no-writes')
+register('active', look_active, 'no-writes')
 register('live_write', live_write, 'allow-oom')

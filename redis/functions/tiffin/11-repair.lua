@@ -19,7 +19,7 @@ local function is_over(j)
 end
 
 -- Where the job with this hash has to stand: 'nowhere', 'dead', 'any' (ready, delayed or an active
--- list), 'kept' (dead, or any when it is not there: an update has no status that says so); nil when
+-- place), 'kept' (dead, or any when it is not there: an update has no status that says so); nil when
 -- an operator must decide.
 local function right_place(j, exists)
     if not exists then return 'nowhere' end
@@ -30,8 +30,23 @@ local function right_place(j, exists)
     return j.version and 'any' or 'kept'
 end
 
-local function times_in(list_key, id)
+local function times_in_list(list_key, id)
     return #redis.call('LPOS', list_key, id, 'COUNT', 0)
+end
+
+-- A hash has it once; only a list can have it several times.
+local function times_active(active_key, id)
+    if is_list(active_key) then return times_in_list(active_key, id) end
+    return redis.call('HEXISTS', active_key, id)
+end
+
+-- Takes it out of an active place: `n` of its entries, 0 = all.
+local function remove_active(active_key, id, n)
+    if is_list(active_key) then
+        redis.call('LREM', active_key, n, id)
+    else
+        redis.call('HDEL', active_key, id)
+    end
 end
 
 -- Has the caller named every registered worker, from argv[2] on?
@@ -44,13 +59,13 @@ local function names_all_workers(workers_key, argv)
     return true
 end
 
--- The active lists that have the job, by the arguments of repair_place: of registered workers, and
+-- The active places that have the job, by the arguments of repair_place: of registered workers, and
 -- how often they have it together; and of others.
 local function find_holders(keys, argv)
     local workers, id, owners, strays, owned = keys[5], argv[1], {}, {}, 0
     for i = 2, #argv do
         local heartbeat, active = keys[2 + 2 * i], keys[3 + 2 * i]
-        local n = times_in(active, id)
+        local n = times_active(active, id)
         -- A worker with a heartbeat registers itself with its next one.
         local is_known = redis.call('SISMEMBER', workers, argv[i]) == 1
             or redis.call('EXISTS', heartbeat) == 1
@@ -63,21 +78,21 @@ local function find_holders(keys, argv)
     return owners, owned, strays
 end
 
--- Takes the job out of these active lists; in the one that it may keep, one entry stays.
+-- Takes the job out of these active places; in the one that may keep it, one entry stays.
 local function remove_from_owners(owners, owned, keep, id)
-    for _, list in ipairs(owners) do
-        if list ~= keep then
-            redis.call('LREM', list, 0, id)
+    for _, active in ipairs(owners) do
+        if active ~= keep then
+            remove_active(active, id, 0)
         elseif owned > 1 then
-            redis.call('LREM', list, owned - 1, id)
+            remove_active(active, id, owned - 1)
         end
     end
 end
 
 --[[ repair_place: puts one job where it belongs: one that is nowhere goes to ready, of several
 places one stays, a job that is over, or never was, goes out of all of them.
-KEYS  job, ready, delayed, dead, workers, then heartbeat and active list of each worker that is
-      registered or has a list
+KEYS  job, ready, delayed, dead, workers, then heartbeat and active place of each worker that is
+      registered or has one
 ARGV  id, worker, ... (one per pair of keys)
 -> {'repaired', what was done} | {'nothing'} it stands right | {'changed'} a worker has come since
    the caller looked: ask again | {'undecided'} an operator must decide ]]
@@ -89,7 +104,7 @@ local function repair_place(keys, argv)
     local j = read(job, 'step', 'status', 'payment_status', 'version', 'dead_reason')
     local where = right_place(j, redis.call('EXISTS', job) == 1)
     local owners, owned, strays = find_holders(keys, argv)
-    local n_ready = times_in(ready, id)
+    local n_ready = times_in_list(ready, id)
     local is_delayed = redis.call('ZSCORE', delayed, id) ~= false
     local is_dead = redis.call('ZSCORE', dead, id) ~= false
     if where == 'kept' then where = is_dead and 'dead' or 'any' end
@@ -107,7 +122,8 @@ local function repair_place(keys, argv)
         or (keep == dead and is_dead) or (keep == owners[1] and keep ~= nil)
     if n == (keep and 1 or 0) and (is_there or not keep) then return { 'nothing' } end
 
-    for _, list in ipairs({ ready, unpack(strays) }) do redis.call('LREM', list, 0, id) end
+    redis.call('LREM', ready, 0, id)
+    for _, active in ipairs(strays) do remove_active(active, id, 0) end
     remove_from_owners(owners, owned, keep, id)
     if keep ~= delayed then redis.call('ZREM', delayed, id) end
     if keep ~= dead then redis.call('ZREM', dead, id) end
@@ -179,7 +195,7 @@ local function repair_counts(keys)
     add(redis.call('LRANGE', keys[2], 0, -1))
     add(redis.call('ZRANGE', delayed, 0, -1))
     add(redis.call('ZRANGE', dead, 0, -1))
-    for i = 6, #keys do add(redis.call('LRANGE', keys[i], 0, -1)) end
+    for i = 6, #keys do add(active_ids(keys[i], 0, -1)) end
 
     local n = read(count, 'placed', 'settled', 'delivered', 'payment_failed', 'cancelled',
                    'updates_published', 'updates_discarded', 'updates_accepted')

@@ -29,7 +29,7 @@ local function publish_update(keys, argv)
     if not owns(update, active, id, epoch) then return { 'fenced' } end
     local text = redis.call('HGET', update, 'message')
     local n = append_message(count, log, channel, kept, { type = 'update', text = text })
-    redis.call('LREM', active, 1, id)
+    drop(active, id)
     redis.call('HINCRBY', count, 'updates_published', 1)
     redis.call('HSET', update, 'step', 'published')
     redis.call('EXPIRE', update, UPDATE_DONE_SECONDS)

@@ -1,19 +1,5 @@
--- A worker and one job: take it, begin it, report how its step went.
-
--- The dead_reason of an order whose money must not be asked for any more (is_past_gateway).
-local PAST_GATEWAY_REASON = 'the payment is older than the gateway remembers: look into its books, '
-    .. 'then tiffin-ctl settle'
-
--- Which step follows which, when all goes well and the order is not cancelled.
-local NEXT_STEP = {
-    payment = 'kitchen',
-    kitchen = 'preparing_food',
-    preparing_food = 'quality_check',
-    quality_check = 'out_for_delivery',
-    out_for_delivery = 'delivered',
-    delivered = 'settled',
-    refund = 'settled',
-}
+-- What workers of library version 2 call to take a job and bring it forward: one job a call, their
+-- active place is a list. Served for one release.
 
 --[[ take: claims up to n jobs into the worker's list: first the delayed ones that are due, the
 oldest first, then ready ones. Only for a registered worker: another one's list would never be
@@ -96,40 +82,6 @@ local function intent(keys, argv)
     return { 'ok', key }
 end
 
--- What a finished step makes of the order: changes o's statuses, returns the next step and whether
--- a status changed; nil when the result does not fit the step.
-local function advance(o, step, result)
-    local cancelled = o.status == 'cancelled'
-    local is_charged = result == 'ok' or result == 'declined'
-    if step == 'payment' and is_charged and not o.payment_key then
-        return nil -- no gateway was ever asked
-    elseif step == 'payment' and result == 'ok' then
-        o.payment_status = 'paid'
-        return cancelled and 'refund' or 'kitchen', true
-    elseif step == 'payment' and result == 'declined' then
-        o.payment_status, o.kitchen_status = 'declined', 'cancelled'
-        if not cancelled then o.status = 'payment_failed' end
-        return 'settled', true
-    elseif step == 'payment' and result == 'not_charged' then
-        -- Only where no intent exists: silence of the gateway never means "not charged".
-        if not cancelled or o.payment_key then return nil end
-        o.payment_status, o.kitchen_status = 'not_charged', 'cancelled'
-        return 'settled', true
-    elseif result ~= 'ok' then
-        return nil
-    elseif step == 'kitchen' then
-        if cancelled then return 'refund', false end
-        o.kitchen_status = 'acknowledged'
-    elseif step == 'refund' then
-        o.payment_status, o.kitchen_status = 'refunded', 'cancelled'
-    elseif NEXT_STEP[step] then
-        o.status = step
-    else
-        return nil
-    end
-    return NEXT_STEP[step], true
-end
-
 --[[ step: one step is done. State, history, event, acknowledgement and next job are one fact.
 KEYS  order, active, ready, delayed, events, count, facts (not given by callers of version 1)
 ARGV  id, epoch, step, result ('ok'; payment also 'declined', 'not_charged'),
@@ -170,30 +122,7 @@ local function step(keys, argv)
     return { 'held', tonumber(o.version), next_step, redis.call('HINCRBY', order, 'epoch', 1) }
 end
 
---[[ fail: the step failed. It is retried after a wait, or the job is dead when it has had its
-tries.
-KEYS  job, active, delayed, dead, events
-ARGV  id, epoch, wait (ms), tries allowed, reason
--> {'delayed', tries so far} | {'dead', tries} | {'fenced'} ]]
-local function fail(keys, argv)
-    local job, active, delayed, dead, events = keys[1], keys[2], keys[3], keys[4], keys[5]
-    local id, epoch = argv[1], argv[2]
-    local wait, allowed = integer_arg(argv[3], 0), integer_arg(argv[4], 1)
-
-    if not owns(job, active, id, epoch) then return { 'fenced' } end
-    local now = now_ms()
-    local tries = redis.call('HINCRBY', job, 'tries', 1)
-    redis.call('LREM', active, 1, id)
-    if tries >= allowed then
-        move_to_dead(job, dead, events, id, argv[5], now)
-        return { 'dead', tries }
-    end
-    redis.call('ZADD', delayed, now + wait, id)
-    return { 'delayed', tries }
-end
-
 register('take', take, 'allow-oom')
 register('begin', begin, 'allow-oom')
 register('intent', intent, 'allow-oom')
 register('step', step, 'allow-oom')
-register('fail', fail, 'allow-oom')
