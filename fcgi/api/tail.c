@@ -34,11 +34,12 @@ static void follow(void);
 /* Hands one entry [id, fields] on and remembers its id. */
 static void take_entry(const struct redisReply *entry)
 {
-    const char *id = rds_str(rds_at(entry, 0)), *order_id;
+    const char *id = rds_str(rds_at(entry, 0));
+    char order_id[ORDER_ID_SIZE];
     struct order_change change;
     if (!id || text_copy(tail.last_id, sizeof tail.last_id, id))
         return;
-    if (order_event_parse(rds_at(entry, 1), &order_id, &change)) {
+    if (order_event_parse(rds_at(entry, 1), order_id, &change)) {
         log_warn("event %s is not readable; skipped", id);
         return;
     }

@@ -12,6 +12,8 @@
 
 #define ID_RANDOM 20 /* characters of 5 bits */
 
+_Static_assert(ORDER_ID_SIZE == 32, "event_text_parse reads 31 characters");
+
 static const char *const STATUS_NAMES[ORDER_STATUS_COUNT] = {
     [ORDER_PLACED] = "order_placed",         [ORDER_PREPARING_FOOD] = "preparing_food",
     [ORDER_QUALITY_CHECK] = "quality_check", [ORDER_OUT_FOR_DELIVERY] = "out_for_delivery",
@@ -171,11 +173,24 @@ int order_parse(const struct redisReply *reply, struct order *ret)
     return 0;
 }
 
-int order_event_parse(const struct redisReply *fields, const char **ret_id,
+/* As one text, which steps write: "<id> <version> <history line>". */
+static int event_text_parse(const char *text, char ret_id[ORDER_ID_SIZE], struct order_change *ret)
+{
+    char id[ORDER_ID_SIZE];
+    int version, end = 0;
+    if (sscanf(text, "%31s %9d %n", id, &version, &end) != 2 || !end)
+        return -EPROTO;
+    int err = history_parse(text + end, version, ret);
+    return err ? err : text_copy(ret_id, ORDER_ID_SIZE, id);
+}
+
+int order_event_parse(const struct redisReply *fields, char ret_id[ORDER_ID_SIZE],
                       struct order_change *ret)
 {
     int64_t version;
-    const char *id = rds_field(fields, "order");
+    const char *text = rds_field(fields, "change"), *id = rds_field(fields, "order");
+    if (text)
+        return event_text_parse(text, ret_id, ret);
     if (!id || text_to_int(rds_field(fields, "version"), &version) || version < 1 ||
         version > INT32_MAX)
         return -EPROTO;
@@ -183,9 +198,9 @@ int order_event_parse(const struct redisReply *fields, const char **ret_id,
         rds_field(fields, "status"), rds_field(fields, "payment_status"),
         rds_field(fields, "kitchen_status"), rds_field(fields, "at")};
     int err = change_set(ret, (int)version, &words);
-    if (!err)
-        *ret_id = id;
-    return err;
+    if (err || text_copy(ret_id, ORDER_ID_SIZE, id))
+        return -EPROTO;
+    return 0;
 }
 
 static void id_new(const char *prefix, char out[ORDER_ID_SIZE])

@@ -90,14 +90,15 @@ struct order {
 /* Reads HGETALL's reply. 0; -ENOENT when the hash is empty; -EPROTO when it is not an order. */
 int order_parse(const struct redisReply *reply, struct order *ret);
 
-/* Reads one entry of the events stream: its field-value array. The id's pointer lives as long as
- * the reply. 0 or -EPROTO. */
-int order_event_parse(const struct redisReply *fields, const char **ret_id,
+#define ORDER_ID_SIZE 32 /* any id with its NUL */
+
+/* Reads one entry of the events stream, of either form: by fields, or one text in the field change
+ * ("<id> <version> <history line>"). 0 or -EPROTO. */
+int order_event_parse(const struct redisReply *fields, char ret_id[ORDER_ID_SIZE],
                       struct order_change *ret);
 
 /* Ids: order_ or update_, two shard digits, 20 characters of base32 (100 random bits). An order id
  * is a capability: to know it is to be allowed to see and cancel the order. */
-#define ORDER_ID_SIZE 32 /* any id with its NUL */
 
 void order_id_new(char out[ORDER_ID_SIZE]);
 void update_id_new(char out[ORDER_ID_SIZE]);

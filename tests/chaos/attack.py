@@ -365,7 +365,8 @@ class Audit:
         events, last = collections.defaultdict(list), "-"
         while batch := admin.xrange("events:{s00}", min=last, count=5000):
             for id_, event in batch:
-                events[event["order"]].append(event)
+                change = fc.change_of(event)
+                events[change["order"]].append(change)
             last = "(" + batch[-1][0]
         return events
 

@@ -356,9 +356,9 @@ static redis_reply *event_with(const char *field, const char *value)
 static void whole_event(void **state)
 {
     (void)state;
-    const char *id = NULL;
+    char id[ORDER_ID_SIZE] = "";
     struct order_change change;
-    assert_int_equal(order_event_parse(reply_list(LENGTH(EVENT), EVENT), &id, &change), 0);
+    assert_int_equal(order_event_parse(reply_list(LENGTH(EVENT), EVENT), id, &change), 0);
     assert_string_equal(id, ID);
     assert_int_equal(change.version, 4);
     assert_int_equal(change.status, ORDER_PREPARING_FOOD);
@@ -367,13 +367,55 @@ static void whole_event(void **state)
     assert_string_equal(change.at, AT);
 }
 
+static void event_as_one_text(void **state)
+{
+    (void)state;
+    static const char *const CHANGE[] = {"change", ID " 4 preparing_food paid acknowledged " AT};
+    char id[ORDER_ID_SIZE] = "";
+    struct order_change change;
+    assert_int_equal(order_event_parse(reply_list(2, CHANGE), id, &change), 0);
+    assert_string_equal(id, ID);
+    assert_int_equal(change.version, 4);
+    assert_int_equal(change.status, ORDER_PREPARING_FOOD);
+    assert_int_equal(change.payment, PAYMENT_PAID);
+    assert_int_equal(change.kitchen, KITCHEN_ACKNOWLEDGED);
+    assert_string_equal(change.at, AT);
+}
+
+static void corrupt_texts(void **state)
+{
+    (void)state;
+    static const char *const TEXTS[] = {
+        "",
+        ID,
+        ID " 4",
+        ID " 4 ",
+        ID " x preparing_food paid acknowledged " AT,
+        ID " 0 preparing_food paid acknowledged " AT,
+        ID " -4 preparing_food paid acknowledged " AT,
+        ID " 4x preparing_food paid acknowledged " AT,
+        ID " 4 cooking paid acknowledged " AT,
+        ID " 4 preparing_food paid acknowledged",
+        ID " 4 preparing_food paid acknowledged " AT "0",
+        ID ID " 4 preparing_food paid acknowledged " AT,
+    };
+    for (size_t i = 0; i < LENGTH(TEXTS); i++) {
+        const char *const change_field[] = {"change", TEXTS[i]};
+        char id[ORDER_ID_SIZE] = "untouched";
+        struct order_change change;
+        if (order_event_parse(reply_list(2, change_field), id, &change) != -EPROTO)
+            fail_msg("\"%s\" is accepted", TEXTS[i]);
+        assert_string_equal(id, "untouched");
+    }
+}
+
 static void event_without_one_of_its_fields(void **state)
 {
     (void)state;
     for (size_t i = 0; i < LENGTH(EVENT); i += 2) {
-        const char *id = "untouched";
+        char id[ORDER_ID_SIZE] = "untouched";
         struct order_change change;
-        if (order_event_parse(event_with(EVENT[i], NULL), &id, &change) != -EPROTO)
+        if (order_event_parse(event_with(EVENT[i], NULL), id, &change) != -EPROTO)
             fail_msg("without %s", EVENT[i]);
         assert_string_equal(id, "untouched");
     }
@@ -398,17 +440,17 @@ static void corrupt_events(void **state)
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(TABLE); i++) {
-        const char *id = "untouched";
+        char id[ORDER_ID_SIZE] = "untouched";
         struct order_change change;
-        if (order_event_parse(event_with(TABLE[i].field, TABLE[i].value), &id, &change) != -EPROTO)
+        if (order_event_parse(event_with(TABLE[i].field, TABLE[i].value), id, &change) != -EPROTO)
             fail_msg("%s = \"%s\" is accepted", TABLE[i].field, TABLE[i].value);
         assert_string_equal(id, "untouched");
     }
-    const char *id;
+    char id[ORDER_ID_SIZE];
     struct order_change change;
-    assert_int_equal(order_event_parse(NULL, &id, &change), -EPROTO);
-    assert_int_equal(order_event_parse(reply_nil(), &id, &change), -EPROTO);
-    assert_int_equal(order_event_parse(reply_array(0), &id, &change), -EPROTO);
+    assert_int_equal(order_event_parse(NULL, id, &change), -EPROTO);
+    assert_int_equal(order_event_parse(reply_nil(), id, &change), -EPROTO);
+    assert_int_equal(order_event_parse(reply_array(0), id, &change), -EPROTO);
 }
 
 #define WITH_REPLIES(test) cmocka_unit_test_teardown(test, replies_teardown)
@@ -432,6 +474,8 @@ int main(void)
         WITH_REPLIES(only_the_newest_history_is_needed),
         WITH_REPLIES(highest_version_there_can_be),
         WITH_REPLIES(whole_event),
+        WITH_REPLIES(event_as_one_text),
+        WITH_REPLIES(corrupt_texts),
         WITH_REPLIES(event_without_one_of_its_fields),
         WITH_REPLIES(corrupt_events),
     };
