@@ -63,10 +63,10 @@ end
 -- Writes a step's outcome to the order: the next step, and where a status changed, the next version.
 -- Only what is new: each byte goes to the AOF as well.
 local function store_step(call, order_key, id, was, o, next_step, is_visible)
-    local set, line = { 'step', next_step }, nil
+    local set, version, line = { 'step', next_step }, nil, nil -- version: converted once
     if is_visible then
         o.version = o.version + 1
-        line = history_line(o, call.at)
+        version, line = string.format('%d', o.version), history_line(o, call.at)
         for i, name in ipairs(STATUSES) do
             if o[name] ~= was[i] then
                 set[#set + 1] = name
@@ -74,12 +74,12 @@ local function store_step(call, order_key, id, was, o, next_step, is_visible)
             end
         end
         local n = #set
-        set[n + 1], set[n + 2] = 'version', o.version
-        set[n + 3], set[n + 4] = 'v' .. o.version, line
+        set[n + 1], set[n + 2] = 'version', version
+        set[n + 3], set[n + 4] = 'v' .. version, line
     end
     redis.call('HSET', order_key, unpack(set))
     if o.tries or o.crashes then redis.call('HDEL', order_key, 'tries', 'crashes') end
-    if is_visible then add_change(call, id, o.version, line) end
+    if is_visible then add_change(call, id, version, line) end
 end
 
 -- Ends one step of one job. call: keys, time and settings of the call, and what it has yet to write
