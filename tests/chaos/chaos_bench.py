@@ -194,7 +194,8 @@ class Bench:
         check_ledger(json.loads(self.admin.eval(SNAPSHOT, 0)))
         events = collections.defaultdict(list)
         for _, event in self.admin.xrange(EVENTS):
-            events[event["order"]].append(event)
+            change = fc.change_of(event)
+            events[change["order"]].append(change)
         for key in self.admin.scan_iter(match="order:{s00}:*", count=1000):
             check_history(self.admin.hgetall(key), events)
         assert not list(self.admin.scan_iter(match="jobs:{s00}:active:*", count=1000)), \

@@ -58,6 +58,14 @@ return cjson.encode(found)
 """
 
 
+def change_of(event):
+    """An entry of the events by its fields, also one that is stored as one text."""
+    if "change" not in event:
+        return event
+    names = ("order", "version", "status", "payment_status", "kitchen_status", "at")
+    return dict(zip(names, event["change"].split(" ")))
+
+
 class Store:
     def __init__(self, stack):
         self.checked = None  # the state that check_everything() saw last
@@ -85,7 +93,8 @@ class Store:
 
     def events(self, id_):
         """What the stream of events says about one order, in its order."""
-        return [fields for _, fields in self.redis.xrange(EVENTS) if fields["order"] == id_]
+        changes = [change_of(fields) for _, fields in self.redis.xrange(EVENTS)]
+        return [change for change in changes if change["order"] == id_]
 
     def ledger(self, id_):
         """The gateway's own record of the order's payment; {} when it never heard of it."""
