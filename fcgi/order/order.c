@@ -176,11 +176,13 @@ int order_parse(const struct redisReply *reply, struct order *ret)
 /* As one text, which steps write: "<id> <version> <history line>". */
 static int event_text_parse(const char *text, char ret_id[ORDER_ID_SIZE], struct order_change *ret)
 {
-    char id[ORDER_ID_SIZE];
-    int version, end = 0;
-    if (sscanf(text, "%31s %9d %n", id, &version, &end) != 2 || !end)
+    char id[ORDER_ID_SIZE], version[12];
+    int64_t n;
+    int end = 0;
+    if (sscanf(text, "%31s %11s %n", id, version, &end) != 2 || !end || text_to_int(version, &n) ||
+        n > INT32_MAX || n < 1)
         return -EPROTO;
-    int err = history_parse(text + end, version, ret);
+    int err = history_parse(text + end, (int)n, ret);
     return err ? err : text_copy(ret_id, ORDER_ID_SIZE, id);
 }
 

@@ -49,7 +49,7 @@ static void charge(struct job *job)
 
 void payment_key_new(char out[PAYMENT_KEY_SIZE])
 {
-    memcpy(out, KEY_PREFIX, strlen(KEY_PREFIX));
+    memcpy(out, KEY_PREFIX, sizeof KEY_PREFIX);
     random_base32(out + strlen(KEY_PREFIX), KEY_RANDOM);
 }
 
