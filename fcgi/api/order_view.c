@@ -44,12 +44,37 @@ struct json_object *order_view(const struct order *o)
     return body;
 }
 
+/* The members of an event, made once: most of an event's cost is the making of its object. */
+static struct {
+    struct json_object *data, *order_id, *status, *payment, *kitchen, *timestamp, *version;
+} event;
+
+static struct json_object *member_new(const char *name, struct json_object *value)
+{
+    json_object_object_add(event.data, name, value);
+    return value;
+}
+
+static void event_new(void)
+{
+    event.data = json_object_new_object();
+    event.order_id = member_new("order_id", json_object_new_string(""));
+    event.status = member_new("status", json_object_new_string(""));
+    event.payment = member_new("payment_status", json_object_new_string(""));
+    event.kitchen = member_new("kitchen_status", json_object_new_string(""));
+    event.timestamp = member_new("timestamp", json_object_new_string(""));
+    event.version = member_new("version", json_object_new_int(0));
+}
+
 struct json_object *order_event_view(const char *id, const struct order_change *change)
 {
-    struct json_object *data = json_object_new_object();
-    json_add_text(data, "order_id", id);
-    add_statuses(data, change);
-    json_add_text(data, "timestamp", change->at);
-    json_add_int(data, "version", change->version);
-    return data;
+    if (!event.data)
+        event_new();
+    json_object_set_string(event.order_id, id);
+    json_object_set_string(event.status, order_status_name(change->status));
+    json_object_set_string(event.payment, payment_status_name(change->payment));
+    json_object_set_string(event.kitchen, kitchen_status_name(change->kitchen));
+    json_object_set_string(event.timestamp, change->at);
+    json_object_set_int(event.version, change->version);
+    return json_object_get(event.data);
 }

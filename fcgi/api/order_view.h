@@ -10,7 +10,8 @@ struct order_change;
 
 /* The body of GET /order/{id}. */
 struct json_object *order_view(const struct order *o);
-/* The data of one live-status event. */
+/* The data of one live-status event. The caller owns a reference; the next call changes what it
+ * says. */
 struct json_object *order_event_view(const char *id, const struct order_change *change);
 
 #endif

@@ -11,7 +11,6 @@
 #include "api/fastcgi.h"
 #include "api/reply.h"
 #include "api/request.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
@@ -20,7 +19,9 @@
 #define HEARTBEAT_MS 15000
 #define RETRY_MIN_MS 1500 /* 2 s with jitter, so that clients do not come back in step */
 #define RETRY_SPREAD_MS 1000
-#define RECORD_MAX 65535 /* of FastCGI */
+#define RECORD_MAX 65535   /* of FastCGI */
+#define BEFORE_DATA_MAX 96 /* bytes of the lines before the data */
+#define ID_LINE_MAX 16     /* "id: 2147483647", its line break and a NUL */
 #define SHUTDOWN_TICK_S 0.05
 
 struct sse {
@@ -43,27 +44,42 @@ static struct {
 
 /* ---- encoding ------------------------------------------------------------------------------- */
 
-static struct sse_record *encode(const char *text, size_t n)
+static struct sse_record *record_new(size_t n)
 {
+    assert(n <= RECORD_MAX);
     struct sse_record *record = mem_alloc(sizeof *record + FASTCGI_RECORD_HEADER + n);
     record->n = FASTCGI_RECORD_HEADER + n;
     fastcgi_record_header(record->bytes, n);
+    return record;
+}
+
+static struct sse_record *encode(const char *text, size_t n)
+{
+    struct sse_record *record = record_new(n);
     memcpy(record->bytes + FASTCGI_RECORD_HEADER, text, n);
     return record;
 }
 
+/* Each event is encoded once, and there are many: one allocation, and the data is only copied. */
 struct sse_record *sse_encode(int id, const char *event, const char *data)
 {
-    struct buf text = BUF_INIT(RECORD_MAX);
+    static const char NAME[] = "data: ", END[] = "\n\n";
+    const size_t name_n = sizeof NAME - 1, end_n = sizeof END - 1;
+    char before[BEFORE_DATA_MAX];
+    int before_n = 0;
     if (event)
-        (void)buf_addf(&text, "event: %s\n", event);
+        before_n = snprintf(before, sizeof before, "event: %s\n", event);
+    assert(before_n >= 0 && (size_t)before_n < sizeof before - ID_LINE_MAX);
     if (id >= 0)
-        (void)buf_addf(&text, "id: %d\n", id);
-    int err = buf_addf(&text, "data: %s\n\n", data);
-    assert(!err);
-    (void)err;
-    struct sse_record *record = encode(text.data, text.len);
-    buf_release(&text);
+        before_n += snprintf(before + before_n, sizeof before - (size_t)before_n, "id: %d\n", id);
+
+    size_t data_n = strlen(data);
+    struct sse_record *record = record_new((size_t)before_n + name_n + data_n + end_n);
+    unsigned char *to = record->bytes + FASTCGI_RECORD_HEADER;
+    to = mempcpy(to, before, (size_t)before_n);
+    to = mempcpy(to, NAME, name_n);
+    to = mempcpy(to, data, data_n);
+    memcpy(to, END, end_n);
     return record;
 }
 
