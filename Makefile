@@ -334,7 +334,7 @@ build/test/set_clock.so: tests/integration/set_clock.c
 
 # ---- load tools -----------------------------------------------------------------
 # The parts of a tool are called <tool>_<part>.c.
-LOAD_TOOLS := $(addprefix $(BUILD)/bench/,chatload streamload)
+LOAD_TOOLS := $(addprefix $(BUILD)/bench/,chatload nothing streamload)
 $(BUILD)/bench/%: $$(call objects,$$(wildcard tests/bench/$$*.c tests/bench/$$*_*.c)) $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
