@@ -17,7 +17,8 @@ class Figure:
     limit     the figure of the same part that this one is compared with: what the same machine
               does without what is measured here; "" = none
     better    "higher" or "lower"
-    target    a bound for the ratio, as (">=" or "<=", number); None = none is asked for
+    target    what is asked for, as (">=" or "<=", number): of the ratio, or of the median where there
+              is no limit; None = nothing
     note      what a reader has to know, in a few words
     """
     name: str
@@ -57,7 +58,7 @@ def ratio(figure, limit):
 
 
 def within(value, target):
-    """Does the ratio keep the bound? None where there is none."""
+    """Does the value keep the bound? None where there is none."""
     if target is None or value is None:
         return None
     sign, bound = target
@@ -73,7 +74,7 @@ def as_json(figures):
         row["median"], (row["min"], row["max"]) = figure.median, figure.spread
         of = by_name.get(figure.limit)
         row["ratio"] = ratio(figure, of) if of else None
-        row["is_within"] = within(row["ratio"], figure.target)
+        row["is_within"] = within(row["ratio"] if of else figure.median, figure.target)
         rows.append(row)
     return rows
 

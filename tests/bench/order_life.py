@@ -10,7 +10,7 @@ from wire import Packer
 
 WORKER = "bench"
 STEPS = ("payment", "kitchen", *STAGES)  # each is an event
-HELD_MAX = 1000     # jobs that the worker has at a time, as tiffin-worker's default
+HELD_MAX = 256      # jobs that the worker has at a time
 JOBS_PER_CALL = 32  # of step_jobs
 AMOUNT = 1250       # of a Curry
 KEEP_S = 86400
@@ -28,11 +28,7 @@ def order_id(number):
 
 def places(numbers):
     """-> the commands that place these orders"""
-    packer = Packer()
-    functions = Functions(packer)
-    for number in numbers:
-        functions.place(order_id(number))
-    return packer.take()
+    return packed(map(order_id, numbers), lambda do, id_: do.place(id_))
 
 
 def admin(stack):
@@ -53,41 +49,56 @@ class Life:
             return [id_ for id_ in self.functions.claim(WORKER, n)[1:] if "order_" in id_]
         return self.functions.take(WORKER, n)[1:]
 
-    def stages(self, ids):
-        """-> lists of commands, one for each moment of these orders' lives: begin and charge, then
-        STEPS; each changes every order once"""
-        packer = Packer()
-        functions = Functions(packer)
-        make = self._batches if self.has_batches else self._singles
-        for step in (None, *STEPS):
-            make(functions, ids, step)
-            yield packer.take()
+    def preparation(self, ids):
+        """-> lists of commands, one after the other: what comes before the first of STEPS"""
+        if self.has_batches:
+            return [begin_all(ids), charge_all(ids)]
+        return [packed(ids, lambda do, id_: do.begin(WORKER, id_)),
+                packed(ids, lambda do, id_: do.intent(WORKER, id_, 1, payment_key(id_))),
+                charge_all(ids)]
 
-    @staticmethod
-    def _batches(functions, ids, step):
-        for start in range(0, len(ids), JOBS_PER_CALL):
-            part = ids[start:start + JOBS_PER_CALL]
-            if step:
-                functions.step_jobs(WORKER, *((id_, 1, step, "ok", 0) for id_ in part), keep=KEEP_S)
-                continue
-            functions.begin_jobs(WORKER, *((id_, payment_key(id_)) for id_ in part))
-            for id_ in part:
-                functions.charge(payment_key(id_), AMOUNT)
+    def steps(self, ids):
+        """-> lists of commands, one for each of STEPS: it changes every order once"""
+        if self.has_batches:
+            return [step_all(ids, step) for step in STEPS]
+        return [packed(ids, lambda do, id_, epoch=epoch, step=step: do.step(
+            WORKER, id_, epoch, step, keep=KEEP_S)) for epoch, step in enumerate(STEPS, 1)]
 
-    @staticmethod
-    def _singles(functions, ids, step):
-        """Library version 2: a call each, and each step raises the epoch."""
-        for id_ in ids:
-            if step:
-                functions.step(WORKER, id_, 1 + STEPS.index(step), step, keep=KEEP_S)
-                continue
-            functions.begin(WORKER, id_)
-            functions.intent(WORKER, id_, 1, payment_key(id_))
-            functions.charge(payment_key(id_), AMOUNT)
+    def settle(self, link, n):
+        """Takes up to n of the orders that wait to their ends. -> how many"""
+        ids = self.claim(n)
+        for stage in (*self.preparation(ids), *self.steps(ids)):
+            link.run(stage)
+        return len(ids)
 
-    def commands(self, ids):
-        """-> all of stages() in one list"""
-        return [command for stage in self.stages(ids) for command in stage]
+
+# ---- commands for many orders -------------------------------------------------------------------------
+
+def packed(ids, call):
+    """-> a command for each id: what call(functions, id) asks for"""
+    packer = Packer()
+    functions = Functions(packer)
+    for id_ in ids:
+        call(functions, id_)
+    return packer.take()
+
+
+def in_batches(ids):
+    return [ids[start:start + JOBS_PER_CALL] for start in range(0, len(ids), JOBS_PER_CALL)]
+
+
+def begin_all(ids):
+    return packed(in_batches(ids), lambda do, part: do.begin_jobs(
+        WORKER, *((id_, payment_key(id_)) for id_ in part)))
+
+
+def charge_all(ids):
+    return packed(ids, lambda do, id_: do.charge(payment_key(id_), AMOUNT))
+
+
+def step_all(ids, step):
+    return packed(in_batches(ids), lambda do, part: do.step_jobs(
+        WORKER, *((id_, 1, step, "ok", 0) for id_ in part), keep=KEEP_S))
 
 
 def payment_key(id_):

@@ -71,7 +71,8 @@ def row(figure):
     if figure["is_within"] is not None:
         sign, bound = figure["target"]
         kept = "" if figure["is_within"] else ": not kept"
-        note = f"{note + '; ' if note else ''}asked for: {sign} {bound}{kept}"
+        asked = scaled(bound, "" if figure["limit"] else unit)
+        note = f"{note + '; ' if note else ''}asked for: {sign} {asked}{kept}"
     return (f"| {figure['name']} | {scaled(figure['median'], unit)} | {spread} | {ratio} "
             f"| {figure['limit'] or '-'} | {note or '-'} |")
 

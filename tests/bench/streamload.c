@@ -7,12 +7,15 @@
  *   --repeat N       opens each path N times (1)
  *   --seconds N      stops after so long even if streams are open (0 = when all have ended)
  *   --opened FILE    creates FILE when every stream has sent its first byte of the body
- *   --ticks          events without an id: checks that they come, does not check ids
+ *   --ticks          events without an id, one a second: measures how far from a second apart they
+ * come
  *
  * For each stream the ids must rise by one: it counts what is lost, repeated and reordered. The
  * latency of an event is from its own "timestamp" to its arrival here (one clock: one machine);
- * of the first event of a stream, a snapshot, it is not counted. Exits 1 when anything was lost,
- * repeated, reordered or broken off. Speaks HTTP/1.0, so that nginx sends the body as it is. */
+ * of the first event of a stream, a snapshot, it is not counted. With --ticks it is a stream's
+ * jitter instead: the time between two events of it, less a second, whatever the sign. Exits 1 when
+ * anything was lost, repeated, reordered or broken off. Speaks HTTP/1.0, so that nginx sends the
+ * body as it is. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ev.h>
@@ -35,6 +38,7 @@
 #define LINE_MAX_BYTES 65536
 #define TICK_S 0.01
 #define REPORT_S 1.0
+#define BETWEEN_TICKS_MS 1000
 
 enum stream_state { CONNECTING, HEAD, BODY, DONE };
 
@@ -49,6 +53,7 @@ struct stream {
     long n_events;
     int has_ended; /* event: end */
     int64_t at_ms; /* the event's own time; 0 = none */
+    int64_t last_arrival_ms;
     char event[16];
 };
 
@@ -80,6 +85,14 @@ static void record_latency(int64_t ms)
     load.latency_ms[load.n_latencies++] = ms;
 }
 
+static void record_jitter(struct stream *s)
+{
+    int64_t now_ms = clock_mono_ms();
+    if (s->n_events > 0)
+        record_latency(llabs(now_ms - s->last_arrival_ms - BETWEEN_TICKS_MS));
+    s->last_arrival_ms = now_ms;
+}
+
 static void check_id(struct stream *s)
 {
     if (s->last_id >= 0) {
@@ -101,7 +114,9 @@ static void end_of_event(struct stream *s)
         load.events++;
         if (s->id >= 0)
             check_id(s);
-        if (s->at_ms > 0 && s->n_events > 0)
+        if (option.ticks)
+            record_jitter(s);
+        else if (s->at_ms > 0 && s->n_events > 0)
             record_latency(clock_wall_ms() - s->at_ms);
         s->n_events++;
     }
@@ -294,8 +309,8 @@ static int summary(void)
            load.refused, load.broken);
     printf("events %ld  lost %ld  repeated %ld  reordered %ld  a stream %ld to %ld\n", load.events,
            load.lost, load.repeated, load.reordered, min, max);
-    printf("latency ms  p50 %ld  p90 %ld  p99 %ld  p99.9 %ld  max %ld  (%zu measured)\n",
-           quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), quantile(1),
+    printf("latency ms  min %ld  p50 %ld  p90 %ld  p99 %ld  p99.9 %ld  max %ld  (%zu measured)\n",
+           quantile(0), quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), quantile(1),
            load.n_latencies);
     printf("seconds %.1f\n", (double)(clock_mono_ms() - load.began_ms) / 1000);
     return load.lost || load.repeated || load.reordered || load.refused || load.broken;

@@ -38,36 +38,43 @@ class Packer:
 
 
 class Wire:
-    """One connection as admin."""
+    """Some connections as admin. All that they send in one turn of Redis' loop shares its fsync."""
 
-    def __init__(self, stack):
-        self.socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, stack, connections=8):
+        self.sockets = [socket.socket(socket.AF_UNIX) for _ in range(connections)]
         given = stack.redis()
-        self.socket.connect(given["unix_socket_path"])
-        self.run([pack("AUTH", "admin", given["password"])])
+        for connection in self.sockets:
+            connection.connect(given["unix_socket_path"])
+            connection.sendall(pack("AUTH", "admin", given["password"]) + pack("ECHO", MARK))
+            await_mark(connection)
 
-    def send(self, commands):
-        self.socket.sendall(b"".join(commands))
-
-    def run(self, commands, depth=500):
-        """Sends them, `depth` at a time, and returns when all are answered; raises on an error answer."""
-        for start in range(0, len(commands), depth):
-            self.send([*commands[start:start + depth], pack("ECHO", MARK)])
-            self.await_mark()
-
-    def await_mark(self):
-        answers = bytearray()
-        while not answers.endswith(MARK + b"\r\n"):
-            more = self.socket.recv(CHUNK_BYTES)
-            if not more:
-                raise ConnectionError("Redis hung up")
-            answers += more
-        refusal = refusal_in(bytes(answers))
-        if refusal:
-            raise RuntimeError("Redis answered: " + refusal)
+    def run(self, commands, depth=100):
+        """Sends them, `depth` at a time on each connection, and returns when all are answered. Raises
+        where one is refused. Which of them Redis runs first is not known."""
+        batches = [commands[start:start + depth] for start in range(0, len(commands), depth)]
+        while batches:
+            turn = list(zip(self.sockets, batches))
+            batches = batches[len(turn):]
+            for connection, batch in turn:
+                connection.sendall(b"".join([*batch, pack("ECHO", MARK)]))
+            for connection, _ in turn:
+                await_mark(connection)
 
     def close(self):
-        self.socket.close()
+        for connection in self.sockets:
+            connection.close()
+
+
+def await_mark(connection):
+    answers = bytearray()
+    while not answers.endswith(MARK + b"\r\n"):
+        more = connection.recv(CHUNK_BYTES)
+        if not more:
+            raise ConnectionError("Redis hung up")
+        answers += more
+    refusal = refusal_in(bytes(answers))
+    if refusal:
+        raise RuntimeError("Redis answered: " + refusal)
 
 
 def refusal_in(answers):
