@@ -338,26 +338,22 @@ LOAD_TOOLS := $(addprefix $(BUILD)/bench/,chatload nothing streamload)
 $(BUILD)/bench/%: $$(call objects,$$(wildcard tests/bench/$$*.c tests/bench/$$*_*.c)) $(LIB_TIFFIN)
 	@mkdir -p $(@D)
 	$(link) $^ $(LIBS_BASE)
-.PHONY: bench bench-requests bench-orders bench-streams bench-chat bench-peers
-# One after the other, under -j as well: two measurements at once would measure each other.
-bench: deps-bench ## measure, side by side with what nginx and Redis do alone
-	@for part in requests orders streams chat; do $(MAKE) -s bench-$$part || exit 1; done
-bench-requests: deps-bench
-	@$(MAKE) -s all
-	@tests/bench/requests.sh
-bench-orders: deps-bench
-	@$(MAKE) -s all
-	@/usr/bin/python3 -B tests/bench/orders.py
-bench-streams: deps-bench
-	@$(MAKE) -s all $(LOAD_TOOLS)
-	@/usr/bin/python3 -B tests/bench/streams.py
-bench-chat: deps-bench
-	@$(MAKE) -s all $(LOAD_TOOLS)
-	@/usr/bin/python3 -B tests/bench/chat.py
-bench-peers: ## the hot paths beside the same ones in Go, Node and FastAPI
+BENCH_PARTS = requests orders steady stored growth streams monitor chat memory start
+.PHONY: bench bench-quick bench-peers bench-readme test-bench $(BENCH_PARTS:%=bench-%)
+BENCH = $(MAKE) -s all $(LOAD_TOOLS) >&2 && /usr/bin/python3 -B tests/bench
+bench: deps-bench ## measure all parts: BENCH_ARGS="--quick" or names of parts; results in build/bench/
+	@$(BENCH) $(BENCH_ARGS)
+bench-quick: deps-bench ## ... roughly, in under three minutes
+	@$(BENCH) --quick $(BENCH_ARGS)
+$(BENCH_PARTS:%=bench-%): deps-bench
+	@$(BENCH) $(BENCH_ARGS) $(@:bench-%=%)
+bench-peers: ## ... the hot paths beside the same ones in Go, Node and FastAPI
 	@fcgi/stack/deps.sh build run bench peers
-	@$(MAKE) -s all $(LOAD_TOOLS)
-	@/usr/bin/python3 -B tests/bench/peers.py
+	@$(BENCH) $(BENCH_ARGS) peers
+bench-readme: ## write what was measured last into the README
+	@/usr/bin/python3 -B tests/bench/readme.py
+test-bench: ## does what measures compute, report and plot right?
+	@$(PYTEST) -q tests/bench
 
 # ---- checks -------------------------------------------------------------------
 FORMATTED = $(SRC_ALL) $(HEADERS) $(wildcard tests/fuzz/*.[ch] tests/integration/*.c)
@@ -388,7 +384,7 @@ check-sizes: ## is every file short?
 check-cycles: all ## do no two source files need each other?
 	@tests/lint/cycles.py $(call objects,$(SRC_TIFFIN) $(SRC_API) $(SRC_WORKER) $(SRC_CTL) $(SRC_LOAD) $(SRC_WS))
 check-lints: $(BIN)/tiffin-load ## do these checks themselves find what they are for?
-	@$(PYTEST) -q tests/lint
+	@$(PYTEST) -q tests/lint tests/bench
 check-nginx:
 	@tests/lint/nginx.sh
 check-scripts:

@@ -11,7 +11,7 @@ packages() {
     case $1 in
     build) echo gcc make pkgconf libc6-dev libfcgi-dev libev-dev libhiredis-dev libjson-c-dev libssl-dev libwslay-dev ;;
     run) echo nginx redis-server redis-tools s6 curl ;;
-    bench) echo python3 wrk ;;
+    bench) echo python3 python3-redis wrk ;;
     peers) echo nodejs node-ws node-redis golang-go golang-github-gorilla-websocket-dev \
         golang-github-gomodule-redigo-dev python3-fastapi python3-uvicorn python3-uvloop \
         python3-httptools python3-redis ;;

@@ -15,12 +15,10 @@ import sys
 import time
 
 import report
-from harness import ROOT, Run, say
+from harness import Run, say
+from report import FOLDER, PARTS
 
-PARTS = ("requests", "orders", "steady", "stored", "growth", "streams", "monitor", "chat", "memory",
-         "start", "peers")
 LONG = ("steady", "peers")  # not in a quick run, unless named; peers need packages of their own
-FOLDER = ROOT / "build" / "bench"
 
 
 def arguments():
@@ -53,8 +51,8 @@ def main():
     given, failures = arguments(), []
     for name in given.parts:
         failures += measure(name, given)
-        report.write(given.out, PARTS)
-    say("written: " + ", ".join(str(path) for path in report.write(given.out, PARTS)))
+        report.write(given.out)
+    say("written: " + ", ".join(str(path) for path in report.write(given.out)))
     return bool(failures)
 
 

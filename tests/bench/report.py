@@ -13,6 +13,10 @@ import subprocess
 from figures import as_json, scaled
 from plot import svg
 
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "build" / "bench"
+PARTS = ("requests", "orders", "steady", "stored", "growth", "streams", "monitor", "chat", "memory",
+         "start", "peers")  # as they stand in the report
+
 
 def machine():
     """What a reader has to know of where it was measured."""
@@ -42,9 +46,9 @@ def save(folder, part):
     (results / (part["part"] + ".json")).write_text(text + "\n")
 
 
-def load(folder, order):
-    """-> the results that are there, in the order of the parts' names"""
-    paths = (folder / "results" / (name + ".json") for name in order)
+def load(folder):
+    """-> the results that are there, in the order of PARTS"""
+    paths = (folder / "results" / (name + ".json") for name in PARTS)
     return [json.loads(path.read_text()) for path in paths if path.exists()]
 
 
@@ -77,9 +81,9 @@ def row(figure):
             f"| {figure['limit'] or '-'} | {note or '-'} |")
 
 
-def write(folder, order):
+def write(folder):
     """Makes the pages of all results that are there. -> the paths written"""
-    parts = load(folder, order)
+    parts = load(folder)
     head = ("# Tiffin, measured\n\nOne machine does everything, the load generators included: read "
             "the ratios.\nA ratio is the median of the rounds' ratios to what the same machine did "
             "in the same round without\nwhat is measured.\n\n")

@@ -31,22 +31,22 @@ def measure(run):
 def fast(run, tiffin):
     clients, seconds = run.pick(1000, 500), run.pick(20, 3)
     return figures(run, f"{clients:,} clients, 520 messages/s", start(
-        tiffin, "--clients", clients, "--rate", 520, "--seconds", seconds))
+        tiffin.port, "--clients", clients, "--rate", 520, "--seconds", seconds))
 
 
 def limit(run, tiffin):
     return figures(run, "1,000 clients, 4,000 messages/s", start(
-        tiffin, "--clients", 1000, "--rate", 4000, "--seconds", 15))
+        tiffin.port, "--clients", 1000, "--rate", 4000, "--seconds", 15))
 
 
 def many(run, tiffin):
     return figures(run, "8,000 clients, 10 messages/s", start(
-        tiffin, "--clients", 8000, "--rate", 10, "--seconds", 20))
+        tiffin.port, "--clients", 8000, "--rate", 10, "--seconds", 20))
 
 
 def kills(run, tiffin):
     dice, count = random.Random(1), 0
-    running = start(tiffin, "--clients", 50, "--rate", 500, "--seconds", 205, "--resume")
+    running = start(tiffin.port, "--clients", 50, "--rate", 500, "--seconds", 205, "--resume")
     while True:
         try:
             running.wait(timeout=dice.uniform(*KILL_EVERY_S))
@@ -57,8 +57,8 @@ def kills(run, tiffin):
     return figures(run, f"50 clients, 500 messages/s, {count} kills of a bridge", running)
 
 
-def start(tiffin, *options):
-    return tool("chatload", "--port", tiffin.port, *options)
+def start(port, *options):
+    return tool("chatload", "--port", port, *options)
 
 
 def figures(run, what, running):
@@ -75,3 +75,10 @@ def parse(text):
     """-> deliveries a second, p99 in ms, of chatload's report"""
     rate = int(re.search(r"deliveries \d+ \((\d+)/s\)", text).group(1))
     return rate, int(re.search(r"p99 (\d+)", text).group(1))
+
+
+def losses(text):
+    """-> what did not arrive, in words; "" = nothing"""
+    lost = int(re.search(r"lost (\d+)", text).group(1))
+    missing = int(re.search(r"clients without all (\d+)", text).group(1))
+    return f"{lost} lost, {missing} clients not served in time" if lost or missing else ""

@@ -1,4 +1,4 @@
-"""The showcase's hot paths in FastAPI on uvicorn, uvloop and httptools: see tests/bench/peers.py."""
+"""The showcase's hot paths in FastAPI on uvicorn, uvloop and httptools: see tests/bench/parts/peers.py."""
 import asyncio
 import os
 import secrets

@@ -1,5 +1,5 @@
 // The showcase's hot paths on Go's net/http with gorilla/websocket and redigo: see
-// tests/bench/peers.py.
+// tests/bench/parts/peers.py.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// The showcase's hot paths on Node's own http server and the ws package: see tests/bench/peers.py.
+// The showcase's hot paths on Node's own http server and the ws package: see tests/bench/parts/peers.py.
 "use strict";
 const cluster = require("cluster");
 const crypto = require("crypto");
