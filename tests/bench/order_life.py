@@ -10,7 +10,7 @@ from wire import Packer
 
 WORKER = "bench"
 STEPS = ("payment", "kitchen", *STAGES)  # each is an event
-HELD_MAX = 256      # jobs that the worker has at a time
+HELD_MAX = 1000     # jobs that the worker has at a time: the default of TIFFIN_WORKER_CONCURRENCY
 JOBS_PER_CALL = 32  # of step_jobs
 AMOUNT = 1250       # of a Curry
 KEEP_S = 86400
@@ -57,10 +57,11 @@ class Life:
                 packed(ids, lambda do, id_: do.intent(WORKER, id_, 1, payment_key(id_))),
                 charge_all(ids)]
 
-    def steps(self, ids):
-        """-> lists of commands, one for each of STEPS: it changes every order once"""
+    def steps(self, ids, per_call=JOBS_PER_CALL):
+        """-> lists of commands, one for each of STEPS: it changes every order once. Where the library can,
+        a command has the steps of `per_call` orders."""
         if self.has_batches:
-            return [step_all(ids, step) for step in STEPS]
+            return [step_all(ids, step, per_call) for step in STEPS]
         return [packed(ids, lambda do, id_, epoch=epoch, step=step: do.step(
             WORKER, id_, epoch, step, keep=KEEP_S)) for epoch, step in enumerate(STEPS, 1)]
 
@@ -83,12 +84,12 @@ def packed(ids, call):
     return packer.take()
 
 
-def in_batches(ids):
-    return [ids[start:start + JOBS_PER_CALL] for start in range(0, len(ids), JOBS_PER_CALL)]
+def in_batches(ids, n):
+    return [ids[start:start + n] for start in range(0, len(ids), n)]
 
 
 def begin_all(ids):
-    return packed(in_batches(ids), lambda do, part: do.begin_jobs(
+    return packed(in_batches(ids, JOBS_PER_CALL), lambda do, part: do.begin_jobs(
         WORKER, *((id_, payment_key(id_)) for id_ in part)))
 
 
@@ -96,8 +97,8 @@ def charge_all(ids):
     return packed(ids, lambda do, id_: do.charge(payment_key(id_), AMOUNT))
 
 
-def step_all(ids, step):
-    return packed(in_batches(ids), lambda do, part: do.step_jobs(
+def step_all(ids, step, per_call):
+    return packed(in_batches(ids, per_call), lambda do, part: do.step_jobs(
         WORKER, *((id_, 1, step, "ok", 0) for id_ in part), keep=KEEP_S))
 
 

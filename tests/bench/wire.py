@@ -8,6 +8,7 @@ import contextlib
 import socket
 
 CHUNK_BYTES = 1 << 16
+DEPTH = 100
 MARK = b"end-of-the-batch"
 # First words of our functions' answers that say that nothing was done.
 REFUSALS = (b"error", b"fenced", b"gone", b"late", b"no_item", b"no_restaurant", b"unregistered")
@@ -48,9 +49,10 @@ class Wire:
             connection.sendall(pack("AUTH", "admin", given["password"]) + pack("ECHO", MARK))
             await_mark(connection)
 
-    def run(self, commands, depth=100):
-        """Sends them, `depth` at a time on each connection, and returns when all are answered. Raises
-        where one is refused. Which of them Redis runs first is not known."""
+    def run(self, commands):
+        """Sends them, DEPTH at a time on each connection, and returns when all are answered. Raises where
+        one is refused. Which of them Redis runs first is not known."""
+        depth = min(DEPTH, -(-len(commands) // len(self.sockets)) or 1)
         batches = [commands[start:start + depth] for start in range(0, len(commands), depth)]
         while batches:
             turn = list(zip(self.sockets, batches))

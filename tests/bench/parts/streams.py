@@ -39,10 +39,11 @@ def one_round(run, n, rate):
     with stack(**SETTINGS, WORKERS=0) as tiffin, wire(tiffin) as link:
         alone = fsync.latencies_ms(tiffin.folder, rate, min(5, seconds))
         life = Life(tiffin)
-        first, second = (prepare(life, link, range(k * n, (k + 1) * n)) for k in (0, 1))
+        first = prepare(life, link, range(n), per_call=1)
+        second = prepare(life, link, range(n, 2 * n))
         paths = [live_status(order_id(k)) for k in range(n)]
         running = open_streams(tiffin, paths)
-        at_rate(link, first, len(STEPS) * n, rate)
+        at_rate(link, first, rate)
         steady = finish(run, running, f"streams at {rate} events/s")
         running = open_streams(tiffin, [live_status(order_id(k)) for k in range(n, 2 * n)])
         began = time.monotonic()
@@ -53,25 +54,23 @@ def one_round(run, n, rate):
     return {"fsync": alone, "steady": steady, "burst": len(STEPS) * n / spent, "after": burst}
 
 
-def prepare(life, link, numbers):
+def prepare(life, link, numbers, **steps):
     """Places these orders and begins on all. -> their steps, a list of commands for each of STEPS"""
     link.run(places(numbers))
     ids = list(itertools.chain.from_iterable(
         life.claim(HELD_MAX) for _ in range(-(-len(numbers) // HELD_MAX))))
     for commands in life.preparation(ids):
         link.run(commands)
-    return life.steps(ids)
+    return life.steps(ids, **steps)
 
 
-def at_rate(link, stages, n_events, rate):
-    """All the steps, each command at its moment, so that there are so many events a second. (From library
-    version 3 on a command has the steps of many orders, as a worker sends those that are due together.)"""
+def at_rate(link, stages, rate):
+    """All the steps, a command each, at their moments."""
     commands = list(itertools.chain.from_iterable(stages))
-    per_event = len(commands) / n_events
     begin, done = time.monotonic(), 0
     while done < len(commands):
         time.sleep(TICK_S)
-        due = min(len(commands), int((time.monotonic() - begin) * rate * per_event))
+        due = min(len(commands), int((time.monotonic() - begin) * rate))
         link.run(commands[done:due])
         done = due
 
