@@ -13,6 +13,7 @@ import importlib
 import pathlib
 import sys
 import time
+import traceback
 
 import report
 from harness import Run, say
@@ -39,7 +40,13 @@ def measure(name, given):
     """One part: measured, saved, shown. -> what failed"""
     part, run, began = importlib.import_module("parts." + name), Run(given.quick), time.monotonic()
     say(f"{name}: {part.TITLE}")
-    figures = list(part.measure(run))
+    figures = []
+    try:
+        for figure in part.measure(run):
+            figures.append(figure)
+    except Exception as error:  # the parts after it are measured all the same
+        traceback.print_exc()
+        run.fail(f"{name} ended before its end: {error!r}")
     found = report.result(name, part.TITLE, figures, run.failures, run.quick)
     report.save(given.out, found)
     print(report.markdown(found), flush=True)

@@ -23,6 +23,7 @@
 #define EVENTS_MAX 256
 #define READ_BYTES 65536
 #define ANSWER_MAX 512
+#define FILES_MAX 4096
 
 enum { TYPE_END_REQUEST = 3, TYPE_STDIN = 5, TYPE_STDOUT = 6 };
 
@@ -30,11 +31,12 @@ enum { TYPE_END_REQUEST = 3, TYPE_STDIN = 5, TYPE_STDOUT = 6 };
 #define HEADER_BYTES 8
 
 struct conn {
-    int fd;
     size_t n_header; /* bytes of the next header that have come */
     size_t to_skip;  /* bytes of content and padding that have yet to come */
     unsigned char header[HEADER_BYTES];
 };
+
+static struct conn conns[FILES_MAX]; /* by file descriptor */
 
 static const char BODY[] = "Content-Type: application/json\r\n"
                            "Cache-Control: no-store\r\n"
@@ -60,7 +62,7 @@ static size_t put_header(unsigned char *to, int type, const unsigned char *id, s
 /* -> 0, -1 when the connection is of no use any more. An answer is far smaller than any socket
  * buffer, and nginx has one request at a time on a connection, so it is sent whole or not at all.
  */
-static int answer(const struct conn *c)
+static int answer(int fd, const struct conn *c)
 {
     unsigned char out[ANSWER_MAX];
     const unsigned char *id = c->header + 2;
@@ -71,11 +73,11 @@ static int answer(const struct conn *c)
     n += put_header(out + n, TYPE_END_REQUEST, id, 8);
     memset(out + n, 0, 8); /* application status 0, FCGI_REQUEST_COMPLETE */
     n += 8;
-    return send(c->fd, out, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n ? 0 : -1;
+    return send(fd, out, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n ? 0 : -1;
 }
 
 /* Skips whole records and answers each end of a request. -> 0 or -1, as answer() */
-static int take(struct conn *c, const unsigned char *bytes, size_t n)
+static int take(int fd, struct conn *c, const unsigned char *bytes, size_t n)
 {
     while (n) {
         size_t part = c->to_skip < n ? c->to_skip : n;
@@ -91,22 +93,20 @@ static int take(struct conn *c, const unsigned char *bytes, size_t n)
         c->n_header = 0;
         size_t content = (size_t)c->header[4] << 8 | c->header[5];
         c->to_skip = content + c->header[6];
-        if (c->header[1] == TYPE_STDIN && content == 0 && answer(c) != 0)
+        if (c->header[1] == TYPE_STDIN && content == 0 && answer(fd, c) != 0)
             return -1;
     }
     return 0;
 }
 
-static void on_readable(struct conn *c)
+static void on_readable(int fd)
 {
     static unsigned char bytes[READ_BYTES];
-    ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n > 0 && take(c, bytes, (size_t)n) == 0)
-        return;
-    close(c->fd);
-    free(c);
+    if (n <= 0 || take(fd, &conns[fd], bytes, (size_t)n) != 0)
+        close(fd);
 }
 
 static void on_connection(int epoll, int listen_fd)
@@ -114,11 +114,12 @@ static void on_connection(int epoll, int listen_fd)
     int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
-    struct conn *c = calloc(1, sizeof *c);
-    if (!c)
-        die("nothing: calloc");
-    c->fd = fd;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    if (fd >= FILES_MAX) {
+        close(fd);
+        return;
+    }
+    conns[fd] = (struct conn){0};
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
         die("nothing: epoll_ctl");
 }
@@ -142,16 +143,16 @@ static int listen_at(const char *path)
 static void serve(int listen_fd)
 {
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event event = {.events = EPOLLIN}, events[EVENTS_MAX];
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = listen_fd}, events[EVENTS_MAX];
     if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listen_fd, &event))
         die("nothing: epoll");
     for (;;) {
         int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
         for (int i = 0; i < n; i++) {
-            if (events[i].data.ptr)
-                on_readable(events[i].data.ptr);
-            else
+            if (events[i].data.fd == listen_fd)
                 on_connection(epoll, listen_fd);
+            else
+                on_readable(events[i].data.fd);
         }
     }
 }

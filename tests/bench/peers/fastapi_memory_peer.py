@@ -1,7 +1,6 @@
 """POST /order as a FastAPI tutorial has it: orders in a dict, a queue and a worker in the same process.
 One process, as what is in its memory no other one sees; all is gone when it ends. See parts/peers.py."""
 import asyncio
-import contextlib
 import secrets
 import time
 
@@ -15,22 +14,20 @@ orders, jobs, events = {}, asyncio.Queue(), []
 
 async def work():
     while True:
-        order = orders[await jobs.get()]
+        placed = orders[await jobs.get()]
         for step in STEPS:
-            order["status"] = step
-            events.append((order["id"], step, time.time()))
+            placed["status"] = step
+            events.append((placed["id"], step, time.time()))
             await asyncio.sleep(0)
         del events[:-100000]
 
 
-@contextlib.asynccontextmanager
-async def lifespan(_):
-    worker = asyncio.create_task(work())
-    yield
-    worker.cancel()
+app = FastAPI()
 
 
-app = FastAPI(lifespan=lifespan)
+@app.on_event("startup")
+async def start():
+    app.state.worker = asyncio.create_task(work())
 
 
 @app.get("/healthz")
@@ -39,7 +36,7 @@ async def healthz():
 
 
 @app.post("/order")
-async def order_(restaurant_id: str, item: str):
+async def order(restaurant_id: str, item: str):
     price = PRICES.get((restaurant_id, item))
     if price is None:
         return JSONResponse({"error": "no such item"}, 400)
