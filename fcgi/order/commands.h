@@ -90,9 +90,12 @@ struct job_begin {
     const char *id;
     const char *payment_key; /* proposed: for an order that is about to be paid and has none */
 };
-/* n jobs, at least one. */
-void command_begin_jobs(struct redis_command *cmd, int shard, const char *worker, size_t n,
-                        const struct job_begin jobs[]);
+struct begin_request {
+    const char *worker;
+    const struct job_begin *jobs;
+    size_t n; /* at least 1 */
+};
+void command_begin_jobs(struct redis_command *cmd, int shard, const struct begin_request *begin);
 
 /* A call with an older epoch is fenced: it changes nothing. */
 struct step_done {
@@ -102,9 +105,12 @@ struct step_done {
     const char *result; /* "ok"; of a payment also "declined", "not_charged" */
     int wait_ms;        /* before the next step; 0 = keep the job in hand */
 };
-/* n orders, at least one. */
-void command_step_jobs(struct redis_command *cmd, int shard, const char *worker, size_t n,
-                       const struct step_done steps[]);
+struct step_request {
+    const char *worker;
+    const struct step_done *steps; /* each of another order */
+    size_t n;                      /* at least 1 */
+};
+void command_step_jobs(struct redis_command *cmd, int shard, const struct step_request *step);
 
 /* A job that a worker holds. */
 struct held_job {

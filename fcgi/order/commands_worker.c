@@ -55,34 +55,33 @@ static void add_job_key(struct redis_command *cmd, const char *id)
     command_join(cmd, keys_job_prefix(id), id);
 }
 
-void command_begin_jobs(struct redis_command *cmd, int shard, const char *worker, size_t n,
-                        const struct job_begin jobs[])
+void command_begin_jobs(struct redis_command *cmd, int shard, const struct begin_request *begin)
 {
     const struct keys *k = keys_of(shard);
-    command_fcall(cmd, FN_BEGIN_JOBS, 3 + n);
-    command_join(cmd, k->active_of, worker);
+    command_fcall(cmd, FN_BEGIN_JOBS, 3 + begin->n);
+    command_join(cmd, k->active_of, begin->worker);
     command_add_list(cmd, k->dead, k->events);
-    for (size_t i = 0; i < n; i++)
-        add_job_key(cmd, jobs[i].id);
-    for (size_t i = 0; i < n; i++)
-        command_add_list(cmd, jobs[i].id, jobs[i].payment_key);
+    for (size_t i = 0; i < begin->n; i++)
+        add_job_key(cmd, begin->jobs[i].id);
+    for (size_t i = 0; i < begin->n; i++)
+        command_add_list(cmd, begin->jobs[i].id, begin->jobs[i].payment_key);
 }
 
-void command_step_jobs(struct redis_command *cmd, int shard, const char *worker, size_t n,
-                       const struct step_done steps[])
+void command_step_jobs(struct redis_command *cmd, int shard, const struct step_request *step)
 {
     const struct keys *k = keys_of(shard);
-    command_fcall(cmd, FN_STEP_JOBS, 5 + n);
-    command_join(cmd, k->active_of, worker);
+    command_fcall(cmd, FN_STEP_JOBS, 5 + step->n);
+    command_join(cmd, k->active_of, step->worker);
     command_add_list(cmd, k->delayed, k->events, k->count, k->facts);
-    for (size_t i = 0; i < n; i++)
-        add_job_key(cmd, steps[i].id);
+    for (size_t i = 0; i < step->n; i++)
+        add_job_key(cmd, step->steps[i].id);
     command_add_int(cmd, (int64_t)conf.retention_days * DAY_S);
-    for (size_t i = 0; i < n; i++) {
-        command_add(cmd, steps[i].id);
-        command_add_int(cmd, steps[i].epoch);
-        command_add_list(cmd, job_step_name(steps[i].step), steps[i].result);
-        command_add_int(cmd, steps[i].wait_ms);
+    for (size_t i = 0; i < step->n; i++) {
+        const struct step_done *done = &step->steps[i];
+        command_add(cmd, done->id);
+        command_add_int(cmd, done->epoch);
+        command_add_list(cmd, job_step_name(done->step), done->result);
+        command_add_int(cmd, done->wait_ms);
     }
 }
 

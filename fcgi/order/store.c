@@ -129,19 +129,19 @@ struct rds_cmd *store_claim(struct rds *r, const struct claim_request *claim, rd
     return rds_send(r, &cmd, fn, arg);
 }
 
-struct rds_cmd *store_begin_jobs(struct rds *r, const char *worker, size_t n,
-                                 const struct job_begin jobs[], rds_reply_fn fn, void *arg)
+struct rds_cmd *store_begin_jobs(struct rds *r, const struct begin_request *begin, rds_reply_fn fn,
+                                 void *arg)
 {
     struct redis_command cmd;
-    command_begin_jobs(&cmd, rds_shard(r), worker, n, jobs);
+    command_begin_jobs(&cmd, rds_shard(r), begin);
     return rds_send(r, &cmd, fn, arg);
 }
 
-struct rds_cmd *store_step_jobs(struct rds *r, const char *worker, size_t n,
-                                const struct step_done steps[], rds_reply_fn fn, void *arg)
+struct rds_cmd *store_step_jobs(struct rds *r, const struct step_request *step, rds_reply_fn fn,
+                                void *arg)
 {
     struct redis_command cmd;
-    command_step_jobs(&cmd, rds_shard(r), worker, n, steps);
+    command_step_jobs(&cmd, rds_shard(r), step);
     return rds_send(r, &cmd, fn, arg);
 }
 

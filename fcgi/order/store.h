@@ -102,8 +102,8 @@ struct job_begun {
     char payment_key[PAYMENT_KEY_SIZE]; /* "" = none: an update, or cancelled before it had one */
 };
 /* Answer: one per job, in their order. */
-struct rds_cmd *store_begin_jobs(struct rds *r, const char *worker, size_t n,
-                                 const struct job_begin jobs[], rds_reply_fn fn, void *arg);
+struct rds_cmd *store_begin_jobs(struct rds *r, const struct begin_request *begin, rds_reply_fn fn,
+                                 void *arg);
 /* Reads the answer about one job. 0; -ESTALE: not mine any more; -ETIME: its payment is too old for
  * the gateway to be asked about, so it is dead (needs review), and ret_reason says why (as long as
  * the reply lives); -EPROTO: the step is unknown or the answer is malformed. Epoch and tries are
@@ -112,8 +112,8 @@ int store_begin_parse(const struct redisReply *reply, struct job_begun *ret,
                       const char **ret_reason);
 
 /* Answer: one per job, in their order. */
-struct rds_cmd *store_step_jobs(struct rds *r, const char *worker, size_t n,
-                                const struct step_done steps[], rds_reply_fn fn, void *arg);
+struct rds_cmd *store_step_jobs(struct rds *r, const struct step_request *step, rds_reply_fn fn,
+                                void *arg);
 
 enum job_fate { FATE_HELD, FATE_DELAYED, FATE_SETTLED };
 struct step_next {

@@ -70,7 +70,8 @@ static void send_begins(struct outbox_call *call)
     struct job_begin begins[JOBS_PER_CALL];
     for (size_t i = 0; i < call->n; i++)
         begins[i] = (struct job_begin){call->jobs[i]->id, call->jobs[i]->begun.payment_key};
-    store_begin_jobs(call->worker->rds, call->worker->id, call->n, begins, on_answered, call);
+    const struct begin_request request = {call->worker->id, begins, call->n};
+    store_begin_jobs(call->worker->rds, &request, on_answered, call);
 }
 
 static void send_steps(struct outbox_call *call)
@@ -81,7 +82,8 @@ static void send_steps(struct outbox_call *call)
         steps[i] = (struct step_done){job->id, job->begun.epoch, job->begun.step, job->result,
                                       job->wait_ms};
     }
-    store_step_jobs(call->worker->rds, call->worker->id, call->n, steps, on_answered, call);
+    const struct step_request request = {call->worker->id, steps, call->n};
+    store_step_jobs(call->worker->rds, &request, on_answered, call);
 }
 
 static void send_open(struct worker *w, enum outbox_kind kind)

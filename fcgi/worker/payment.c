@@ -4,17 +4,9 @@
  * that runs this step again, after a crash or without an answer, finds the same key, and the
  * gateway answers a known key with its first result. The key is an idempotency key that never
  * changes for a charge: that, not any lock or fence, is what prevents a second one. */
-#include <string.h>
-
-#include "base/random.h"
 #include "worker/runner.h"
 #include "worker/steps.h"
 #include "worker/worker.h"
-
-#define KEY_PREFIX "pay_"
-#define KEY_RANDOM 26 /* characters of 5 bits */
-
-_Static_assert(sizeof KEY_PREFIX - 1 + KEY_RANDOM < PAYMENT_KEY_SIZE, "a payment key must fit");
 
 /* ---- the charge ---------------------------------------------------------------------------- */
 
@@ -45,12 +37,6 @@ static void charge(struct job *job)
                                   .currency = job->begun.currency};
     job_set_state(job, JOB_CALLING);
     payment_gateway_charge(job->worker->gateway, &job->call, &charge, on_charged, job);
-}
-
-void payment_key_new(char out[PAYMENT_KEY_SIZE])
-{
-    memcpy(out, KEY_PREFIX, sizeof KEY_PREFIX);
-    random_base32(out + strlen(KEY_PREFIX), KEY_RANDOM);
 }
 
 void payment_run(struct job *job)

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/random.h"
+#include "worker/payment_key.h"
 #include "worker/retry.h"
 #include "worker/steps.h"
 #include "worker/worker.h"

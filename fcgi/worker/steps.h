@@ -14,9 +14,6 @@ void kitchen_run(struct job *job);   /* kitchen.c */
 void stage_run(struct job *job);     /* stage.c */
 void broadcast_run(struct job *job); /* broadcast.c */
 
-/* A new one, at random: what begin proposes for an order that has none. */
-void payment_key_new(char out[PAYMENT_KEY_SIZE]); /* payment.c */
-
 /* The wait before a stage, by the settings: random between shortest and longest. */
 int stage_wait_ms(void);
 /* The same, pure: uniform in [min, max]; `unit` is a random number in [0, 1). */

@@ -173,12 +173,12 @@ static void steps(void **state)
     CHECK("FCALL begin_jobs 5 " JOBS_KEY("active:w1") " " JOBS_KEY(
               "dead") " events:" TAG " " ORDER_KEY " " UPDATE_KEY " " ORDER " pay_1 " UPDATE
                       " pay_2",
-          begin_jobs, 0, "w1", 2, begins);
+          begin_jobs, 0, &(struct begin_request){"w1", begins, 2});
     CHECK("FCALL step_jobs 7 " JOBS_KEY("active:w1") " " JOBS_KEY(
               "delayed") " events:" TAG " count:" TAG " facts:" TAG " " ORDER_KEY " order:" TAG
                          ":" ORDER2 " 2592000 " ORDER " 7 payment declined 250 " ORDER2
                          " 8 kitchen ok 0",
-          step_jobs, 0, "w1", 2, done);
+          step_jobs, 0, &(struct step_request){"w1", done, 2});
     CHECK("FCALL fail 5 " ORDER_KEY " " JOBS_KEY("active:w1") " " JOBS_KEY("delayed") " " JOBS_KEY(
               "dead") " events:" TAG " " ORDER " 7 400 5 no answer",
           fail, &HELD, &failed);
