@@ -16,7 +16,7 @@
 #define BLOCK_MS 1000
 #define ANSWER_MARGIN_MS 2000
 #define PAUSE_S 1.0 /* after an error that is not a lost connection */
-/* The stream holds 100,000 events. A process that was stopped for longer than this may have been
+/* The stream holds 40,000 entries. A process that was stopped for longer than this may have been
  * passed by its trimming, and XREAD goes on behind such a gap without a word. */
 #define STOPPED_MS (BLOCK_MS + 500)
 
@@ -37,13 +37,17 @@ static void take_entry(const struct redisReply *entry)
     const char *id = rds_str(rds_at(entry, 0));
     char order_id[ORDER_ID_SIZE];
     struct order_change change;
+    struct order_event event;
+    int is_one;
     if (!id || text_copy(tail.last_id, sizeof tail.last_id, id))
         return;
-    if (order_event_parse(rds_at(entry, 1), order_id, &change)) {
-        log_warn("event %s is not readable; skipped", id);
-        return;
+    order_event_open(&event, rds_at(entry, 1));
+    while ((is_one = order_event_next(&event, order_id, &change))) {
+        if (is_one > 0)
+            tail.handlers->on_event(order_id, &change);
+        else
+            log_warn("event %s is not readable; skipped", id);
     }
-    tail.handlers->on_event(order_id, &change);
 }
 
 static void pause_then_follow(const struct rds_result *result)

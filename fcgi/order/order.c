@@ -173,37 +173,67 @@ int order_parse(const struct redisReply *reply, struct order *ret)
     return 0;
 }
 
-/* As one text, which steps write: "<id> <version> <history line>". */
-static int event_text_parse(const char *text, char ret_id[ORDER_ID_SIZE], struct order_change *ret)
+/* ---- events -------------------------------------------------------------------------------- */
+
+static int version_parse(const char *text, int *ret)
 {
-    char id[ORDER_ID_SIZE], version[12];
     int64_t n;
-    int end = 0;
-    if (sscanf(text, "%31s %11s %n", id, version, &end) != 2 || !end || text_to_int(version, &n) ||
-        n > INT32_MAX || n < 1)
+    if (text_to_int(text, &n) || n < 1 || n > INT32_MAX)
         return -EPROTO;
-    int err = history_parse(text + end, (int)n, ret);
-    return err ? err : text_copy(ret_id, ORDER_ID_SIZE, id);
+    *ret = (int)n;
+    return 0;
 }
 
-int order_event_parse(const struct redisReply *fields, char ret_id[ORDER_ID_SIZE],
-                      struct order_change *ret)
+/* "<id> <version> <status> <payment> <kitchen>", up to its end or a newline. */
+static int change_line_parse(const char *line, const char *at, char ret_id[ORDER_ID_SIZE],
+                             struct order_change *ret)
 {
-    int64_t version;
-    const char *text = rds_field(fields, "change"), *id = rds_field(fields, "order");
-    if (text)
-        return event_text_parse(text, ret_id, ret);
-    if (!id || text_to_int(rds_field(fields, "version"), &version) || version < 1 ||
-        version > INT32_MAX)
+    char number[12], status[32], payment[32], kitchen[32];
+    int version, end = 0;
+    if (sscanf(line, "%31s %11s %31s %31s %31s%n", ret_id, number, status, payment, kitchen,
+               &end) != 5 ||
+        (size_t)end != strcspn(line, "\n") || version_parse(number, &version))
         return -EPROTO;
+    return change_set(ret, version, &(struct change_words){status, payment, kitchen, at});
+}
+
+static int change_fields_parse(const struct redisReply *fields, char ret_id[ORDER_ID_SIZE],
+                               struct order_change *ret)
+{
+    const char *id = rds_field(fields, "order");
     const struct change_words words = {
         rds_field(fields, "status"), rds_field(fields, "payment_status"),
         rds_field(fields, "kitchen_status"), rds_field(fields, "at")};
-    int err = change_set(ret, (int)version, &words);
-    if (err || text_copy(ret_id, ORDER_ID_SIZE, id))
+    int version;
+    if (!id || version_parse(rds_field(fields, "version"), &version) ||
+        text_copy(ret_id, ORDER_ID_SIZE, id))
         return -EPROTO;
-    return 0;
+    return change_set(ret, version, &words);
 }
+
+void order_event_open(struct order_event *event, const struct redisReply *fields)
+{
+    *event = (struct order_event){.fields = fields, .lines = rds_field(fields, "changes")};
+}
+
+int order_event_next(struct order_event *event, char ret_id[ORDER_ID_SIZE],
+                     struct order_change *ret)
+{
+    int err;
+    if (event->is_read)
+        return 0;
+    const char *line = event->lines;
+    const char *newline = line ? strchr(line, '\n') : NULL;
+    event->is_read = !newline;
+    event->lines = newline ? newline + 1 : NULL;
+    if (line)
+        err = change_line_parse(line, rds_field(event->fields, "at"), ret_id, ret);
+    else
+        err = change_fields_parse(event->fields, ret_id, ret);
+    return err ? err : 1;
+}
+
+/* ---- ids ----------------------------------------------------------------------------------- */
 
 static void id_new(const char *prefix, char out[ORDER_ID_SIZE])
 {

@@ -92,10 +92,18 @@ int order_parse(const struct redisReply *reply, struct order *ret);
 
 #define ORDER_ID_SIZE 32 /* any id with its NUL */
 
-/* Reads one entry of the events stream, of either form: by fields, or one text in the field change
- * ("<id> <version> <history line>"). 0 or -EPROTO. */
-int order_event_parse(const struct redisReply *fields, char ret_id[ORDER_ID_SIZE],
-                      struct order_change *ret);
+/* The changes of one entry of the events stream, of either form: one change, by fields; or many of
+ * one time, a line each in the field changes: "<id> <version> <statuses>". */
+struct order_event {
+    const struct redisReply *fields;
+    const char *lines; /* those not read yet; NULL: by fields */
+    int is_read;       /* all of it */
+};
+void order_event_open(struct order_event *event, const struct redisReply *fields);
+/* The next of its changes. 1; 0: there is none; -EPROTO: it is unreadable (ret_id and ret are
+ * undefined), and the call after this goes on behind it. */
+int order_event_next(struct order_event *event, char ret_id[ORDER_ID_SIZE],
+                     struct order_change *ret);
 
 /* Ids: order_ or update_, two shard digits, 20 characters of base32 (100 random bits). An order id
  * is a capability: to know it is to be allowed to see and cancel the order. */

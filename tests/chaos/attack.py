@@ -348,7 +348,9 @@ class Audit:
         self.faults, self.lost, self.captured_twice = [], 0, 0
         self.repeats = self.refunds = 0
         self.statuses = collections.Counter()
-        events, ids = self._events(admin), admin.zrange(fc.INDEX, 0, -1)
+        events, ids = collections.defaultdict(list), admin.zrange(fc.INDEX, 0, -1)
+        for change in fc.changes_of(admin):
+            events[change["order"]].append(change)
         self.lost = len(acknowledged - set(ids))
         for start in range(0, len(ids), 500):
             pipe = admin.pipeline(transaction=False)
@@ -359,16 +361,6 @@ class Audit:
                 pipe.hgetall("gateway:{s00}:" + order.get("payment_key", ""))
             for order, entry in zip(orders, pipe.execute()):
                 self._look(order, entry, events)
-
-    @staticmethod
-    def _events(admin):
-        events, last = collections.defaultdict(list), "-"
-        while batch := admin.xrange("events:{s00}", min=last, count=5000):
-            for id_, event in batch:
-                change = fc.change_of(event)
-                events[change["order"]].append(change)
-            last = "(" + batch[-1][0]
-        return events
 
     def _look(self, order, entry, events):
         if not order:

@@ -193,8 +193,7 @@ class Bench:
         fc.check_invariant(self.admin)
         check_ledger(json.loads(self.admin.eval(SNAPSHOT, 0)))
         events = collections.defaultdict(list)
-        for _, event in self.admin.xrange(EVENTS):
-            change = fc.change_of(event)
+        for change in fc.changes_of(self.admin):
             events[change["order"]].append(change)
         for key in self.admin.scan_iter(match="order:{s00}:*", count=1000):
             check_history(self.admin.hgetall(key), events)

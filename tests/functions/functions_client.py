@@ -227,12 +227,30 @@ def places(redis):
     return found
 
 
-def change_of(event):
-    """An entry of the events by its fields, also one that is stored as one text."""
-    if "change" not in event:
-        return event
-    names = ("order", "version", "status", "payment_status", "kitchen_status", "at")
-    return dict(zip(names, event["change"].split(" ")))
+# How many changes the events tell, for a command of its own.
+COUNT_CHANGES = """
+local n = 0
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+    local fields = entry[2]
+    local _, newlines = string.gsub(fields[3] == 'changes' and fields[4] or '', '\\n', '')
+    n = n + 1 + newlines
+end
+return n
+"""
+
+
+def changes_of(redis):
+    """All that the events tell, oldest first: an entry holds one change by fields, or a line of each."""
+    names = ("order", "version", "status", "payment_status", "kitchen_status")
+    last = "-"
+    while batch := redis.xrange(EVENTS, min=last, count=5000):
+        for entry, event in batch:
+            last = "(" + entry
+            if "changes" not in event:
+                yield event
+                continue
+            for line in event["changes"].split("\n"):
+                yield {**dict(zip(names, line.split(" "), strict=True)), "at": event["at"]}
 
 
 def check_invariant(redis):
@@ -241,7 +259,7 @@ def check_invariant(redis):
     found = places(redis)
     count = {name: int(n) for name, n in redis.hgetall(COUNT).items()}
     unsettled, n_jobs = 0, len(found)
-    events = collections.Counter(change_of(event)["order"] for _, event in redis.xrange(EVENTS))
+    events = collections.Counter(change["order"] for change in changes_of(redis))
     for key in redis.scan_iter(match="order:{s00}:*", count=1000):
         order = redis.hgetall(key)
         where = found.pop(order["id"], [])

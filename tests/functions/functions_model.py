@@ -4,7 +4,7 @@ walk, or many, before it reads the first reply."""
 import collections
 import random
 
-from functions_client import (CHAT_LOG, COUNT, DEAD, DELAYED, EVENTS, FACTS, INDEX, PAUSED, READY,
+from functions_client import (CHAT_LOG, COUNT, COUNT_CHANGES, DEAD, DELAYED, EVENTS, FACTS, INDEX, PAUSED, READY,
                               WORKERS, active_key, heartbeat_key, job_key)
 from functions_moves import DO, SOON, Moves
 from functions_state import is_new
@@ -78,7 +78,7 @@ class Model(Moves):
         names = [name for name, n in self.count.items() if n] + ["placed"]
         yield look("HMGET", COUNT, *names, expected=[
             str(self.count[n]) if self.count[n] else None for n in names])
-        yield look("XLEN", EVENTS, expected=self.versions())
+        yield look("EVAL", COUNT_CHANGES, 1, EVENTS, expected=self.versions())
         yield look("ZCARD", INDEX, expected=self.indexed)
         yield look("EXISTS", PAUSED, *map(heartbeat_key, sorted(self.alive)),
                    expected=len(self.alive) + self.is_paused)

@@ -142,6 +142,28 @@ def test_each_job_has_its_own_answer_to_step(api, w1, admin):
     assert admin.zrange(fc.DELAYED, 0, -1) == [apart]
 
 
+def test_the_changes_of_one_call_are_one_event(api, w1, admin):
+    first, late, second = begun(api, w1, 3)
+    n = admin.xlen(fc.EVENTS)
+    w1.step_jobs("w1", (first, 1, "payment", "ok", 0), (late, 0, "payment", "ok", 0),
+                 (second, 1, "payment", "declined", 0))
+    (_, event), = admin.xrevrange(fc.EVENTS, count=1)
+    assert admin.xlen(fc.EVENTS) == n + 1
+    at = admin.hget(job_key(first), "v2").split(" ")[3]
+    assert event == {"at": at, "changes": f"{first} 2 order_placed paid pending\n"
+                                          f"{second} 2 payment_failed declined cancelled"}
+    assert admin.hget(job_key(second), "v2") == f"payment_failed declined cancelled {at}"
+
+
+def test_a_call_that_changes_nothing_visible_is_no_event(api, w1, admin):
+    id_, = begun(api, w1, 1)
+    w1.step_jobs("w1", (id_, 1, "payment", "ok", 0))
+    api.cancel(id_)
+    n = admin.xlen(fc.EVENTS)
+    assert w1.step_jobs("w1", (id_, 1, "kitchen", "ok", 0)) == [["held", 3, "refund"]]
+    assert admin.xlen(fc.EVENTS) == n
+
+
 def test_a_repeated_step_changes_nothing(api, w1, admin):
     """Its answer was lost, say, and the epoch is the same as before."""
     id_, = begun(api, w1, 1)

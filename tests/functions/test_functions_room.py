@@ -127,14 +127,14 @@ def test_a_turn_of_another_clock_is_over(worker, admin, held):
 
 
 def test_short_memory_trims_events_and_chat(worker, admin):
-    for key, n in ((EVENTS, 25000), (CHAT_LOG, 3000)):
+    for key, n in ((EVENTS, 15000), (CHAT_LOG, 3000)):
         pipe = admin.pipeline(transaction=False)
         for i in range(1, n + 1):
             pipe.xadd(key, {"text": "x"}, id=f"{i}-0")
         pipe.execute()
     worker.oldest("w1", is_short=0)
-    assert (admin.xlen(EVENTS), admin.xlen(CHAT_LOG)) == (25000, 3000)
+    assert (admin.xlen(EVENTS), admin.xlen(CHAT_LOG)) == (15000, 3000)
     worker.oldest("w1")
-    assert 20000 <= admin.xlen(EVENTS) < 20200 and 1000 <= admin.xlen(CHAT_LOG) < 1200
-    assert admin.xrevrange(EVENTS, count=1)[0][0] == "25000-0", "the oldest went"
+    assert 10000 <= admin.xlen(EVENTS) < 10200 and 1000 <= admin.xlen(CHAT_LOG) < 1200
+    assert admin.xrevrange(EVENTS, count=1)[0][0] == "15000-0", "the oldest went"
     admin.delete(EVENTS, CHAT_LOG)

@@ -10,7 +10,7 @@ import pytest
 from tiffin_ctl import (DEAD, INDEX, KEY, NOBODY, VIOLATIONS, ctl, dead_order, order_key, paused,  # noqa: F401
                         place, settled_order, world)
 from tiffin_stack import DEADLINE_S, eventually
-from tiffin_store import COUNT, DELAYED, EVENTS, READY, change_of
+from tiffin_store import COUNT, DELAYED, EVENTS, READY
 
 
 # ---- fsck on a healthy system -------------------------------------------------------------------------
@@ -269,9 +269,9 @@ def test_an_unsettled_order_that_vanished(ctl, world):
         [lost] = [f for f in found["findings"] if f["result"] != "repaired"]
         assert lost["problem"] == "placed - settled says 1 unsettled orders, 0 were found"
         assert ctl.json("fsck")["clean"] is True
-    for entry, fields in world.store.redis.xrange(EVENTS):
-        if change_of(fields)["order"] == id_:
-            world.store.redis.xdel(EVENTS, entry)
+    [entry] = [entry for entry, fields in world.store.redis.xrange(EVENTS)
+               if fields.get("order") == id_]
+    world.store.redis.xdel(EVENTS, entry)
 
 
 def test_keys_of_another_type(ctl, world):

@@ -82,7 +82,7 @@ def test_settled_orders_give_way_and_orders_are_accepted_on(world):
     again = world.http.place(key=key)
     assert (again.status, again.json["order_id"]) == (201, first)
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert store.redis.xlen(EVENTS) < 40000
+    assert store.redis.xlen(EVENTS) < 20000
 
     def count(pattern):
         return sum(1 for _ in store.redis.scan_iter(pattern, count=1000))

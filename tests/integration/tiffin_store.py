@@ -27,7 +27,12 @@ GOOD_LIFE = [
 
 # Everything that matters, at one moment: a script runs alone.
 SNAPSHOT = """
-local found = { orders = {}, places = {}, events = redis.call('XLEN', 'events:{s00}'), count = {} }
+local found = { orders = {}, places = {}, events = 0, count = {} }
+for _, entry in ipairs(redis.call('XRANGE', 'events:{s00}', '-', '+')) do
+    local fields = entry[2]
+    local _, newlines = string.gsub(fields[3] == 'changes' and fields[4] or '', '\\n', '')
+    found.events = found.events + 1 + newlines
+end
 local function hash(key)
     local out, flat = {}, redis.call('HGETALL', key)
     for i = 1, #flat, 2 do out[flat[i]] = flat[i + 1] end
@@ -58,12 +63,15 @@ return cjson.encode(found)
 """
 
 
-def change_of(event):
-    """An entry of the events by its fields, also one that is stored as one text."""
-    if "change" not in event:
-        return event
-    names = ("order", "version", "status", "payment_status", "kitchen_status", "at")
-    return dict(zip(names, event["change"].split(" ")))
+def changes_of(redis):
+    """All that the events tell, oldest first: an entry holds one change by fields, or a line of each."""
+    names = ("order", "version", "status", "payment_status", "kitchen_status")
+    for _, event in redis.xrange(EVENTS):
+        if "changes" not in event:
+            yield event
+            continue
+        for line in event["changes"].split("\n"):
+            yield {**dict(zip(names, line.split(" "), strict=True)), "at": event["at"]}
 
 
 class Store:
@@ -93,8 +101,7 @@ class Store:
 
     def events(self, id_):
         """What the stream of events says about one order, in its order."""
-        changes = [change_of(fields) for _, fields in self.redis.xrange(EVENTS)]
-        return [change for change in changes if change["order"] == id_]
+        return [change for change in changes_of(self.redis) if change["order"] == id_]
 
     def ledger(self, id_):
         """The gateway's own record of the order's payment; {} when it never heard of it."""

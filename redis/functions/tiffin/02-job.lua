@@ -1,6 +1,6 @@
 -- What several functions do with a job, or with the Idempotency-Key it came with.
 
-local EVENTS_KEPT = 100000        -- XADD MAXLEN ~
+local EVENTS_KEPT = 40000         -- XADD MAXLEN ~; of 120 bytes, or up to 2 KB with many changes
 local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is kept for 24 h
 -- For so long a payment gateway certainly knows a payment key. Ours keeps it for 90 days
 -- (gateway.lua); the rest is time for retries.
@@ -9,9 +9,14 @@ local PAYMENT_KEY_SAFE_MS = 80 * DAY_MS
 local KEEP_LEAST_WINDOW_MS = 90 * DAY_MS
 local KEEP_LEAST_NOTED_MS = 60000 -- how often it is noted that it still holds
 
--- One version of an order as its history tells it: "<statuses> <at>". o has the three statuses.
+-- "<status> <payment_status> <kitchen_status>" of o.
+local function statuses_text(o)
+    return o.status .. ' ' .. o.payment_status .. ' ' .. o.kitchen_status
+end
+
+-- One version of an order as its history tells it: "<statuses> <at>".
 local function history_line(o, at)
-    return o.status .. ' ' .. o.payment_status .. ' ' .. o.kitchen_status .. ' ' .. at
+    return statuses_text(o) .. ' ' .. at
 end
 
 -- Appends one version of an order to the events.

@@ -19,7 +19,7 @@ One worker at a time goes through the index from its old end, some orders per ro
 The ledger's entry goes first: after a crash in between, the order is still there, marked, and the
 next round begins with it. ]]
 
-local EVENTS_KEPT_SHORT = 20000 -- while memory is short; about 120 bytes each
+local EVENTS_KEPT_SHORT = 10000 -- while memory is short
 local CHAT_KEPT_SHORT = 1000    -- while memory is short; up to TIFFIN_CHAT_MAX_BYTES each
 
 --[[ trim: drops from the index the orders that have expired. For workers of version 1; later ones
