@@ -1,6 +1,6 @@
 -- What several functions do with a job, or with the Idempotency-Key it came with.
 
-local EVENTS_KEPT = 40000         -- XADD MAXLEN ~; of 120 bytes, or up to 2 KB with many changes
+local EVENTS_KEPT = '40000'       -- XADD MAXLEN ~; of 120 bytes, or up to 2 KB with many changes
 local IDEMPOTENCY_SECONDS = 86400 -- an Idempotency-Key is kept for 24 h
 -- For so long a payment gateway certainly knows a payment key. Ours keeps it for 90 days
 -- (gateway.lua); the rest is time for retries.
@@ -21,9 +21,9 @@ end
 
 -- Appends one version of an order to the events.
 local function add_event(events_key, id, version, o, at)
-    redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, '*', 'order', id, 'version', version,
-               'status', o.status, 'payment_status', o.payment_status,
-               'kitchen_status', o.kitchen_status, 'at', at)
+    redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, '*', 'order', id,
+               'version', text_of(version), 'status', o.status,
+               'payment_status', o.payment_status, 'kitchen_status', o.kitchen_status, 'at', at)
 end
 
 -- Records the order's three statuses as its next version: the hash, its history line v<version>,

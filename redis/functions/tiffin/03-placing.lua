@@ -40,10 +40,10 @@ local function place(keys, argv)
 
     local at = rfc3339(now)
     redis.call('HSET', order, 'id', id, 'restaurant_id', restaurant_id, 'restaurant', dish.name,
-               'item', item, 'quantity', quantity, 'amount_cents', price * quantity,
-               'currency', dish.currency, 'created_at', at, 'step', 'payment', 'epoch', 0,
+               'item', item, 'quantity', text_of(quantity), 'amount_cents', text_of(price * quantity),
+               'currency', dish.currency, 'created_at', at, 'step', 'payment', 'epoch', '0',
                'status', PLACED.status, 'payment_status', PLACED.payment_status,
-               'kitchen_status', PLACED.kitchen_status, 'version', 1, 'v1',
+               'kitchen_status', PLACED.kitchen_status, 'version', '1', 'v1',
                history_line(PLACED, at))
     if user_id ~= '' then
         redis.call('HSET', order, 'user_id', user_id)
@@ -51,8 +51,8 @@ local function place(keys, argv)
         redis.call('LTRIM', user_orders, 0, USER_ORDERS_KEPT - 1)
     end
     add_event(events, id, 1, PLACED, at)
-    redis.call('ZADD', index, now, id)
-    redis.call('HINCRBY', count, 'placed', 1)
+    redis.call('ZADD', index, text_of(now), id)
+    redis.call('HINCRBY', count, 'placed', '1')
     redis.call('LPUSH', ready, id)
     store_idempotent(idem, fingerprint, id)
     return { 'placed', id }

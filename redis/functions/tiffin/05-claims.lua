@@ -38,14 +38,14 @@ end
 -- Writes what begin makes of a job: its epoch, and the payment key of an order that is about to be
 -- paid: once, before the gateway is called, and never changed again: it is what makes a repeated
 -- charge the same charge. Returns the order's payment key, or nil.
-local function store_begin(job_key, j, epoch, proposed_key, now)
+local function store_begin(call, job_key, j, epoch, proposed_key)
     if j.step ~= 'payment' or j.payment_key or j.status == 'cancelled' then
         redis.call('HSET', job_key, 'epoch', epoch)
         return j.payment_key
     end
-    if (j.created_at or '') < rfc3339(now - DAY_MS) then
+    if (j.created_at or '') < call.day_ago then
         redis.call('HSET', job_key, 'epoch', epoch, 'payment_key', proposed_key,
-                   'payment_key_at', rfc3339(now))
+                   'payment_key_at', rfc3339(call.now))
     else -- the usual order stays small: its key is hardly younger than itself
         redis.call('HSET', job_key, 'epoch', epoch, 'payment_key', proposed_key)
     end
@@ -70,9 +70,9 @@ local function begin_one(call, job_key, id, is_held, proposed_key)
         return { 'dead', PAST_GATEWAY_REASON }
     end
     local epoch = (tonumber(f[9]) or 0) + 1
-    local payment_key = store_begin(job_key, j, epoch, proposed_key, call.now)
+    local payment_key = store_begin(call, job_key, j, text_of(epoch), proposed_key)
     call.begun[#call.begun + 1] = id
-    call.begun[#call.begun + 1] = epoch
+    call.begun[#call.begun + 1] = text_of(epoch)
     return { 'begun', epoch, j.step, tonumber(j.tries or 0), j.status, tonumber(f[4] or 0),
              f[5] or '', payment_key or '' }
 end
@@ -87,8 +87,9 @@ ARGV  id, proposed payment key, ... (two per job key)
    where an update has none, or an order has none yet) | {'gone'} (not among what the worker holds) |
    {'dead', reason} | {'error', text} ]]
 local function begin_jobs(keys, argv)
-    local active, ids, out = keys[1], {}, {}
-    local call = { dead = keys[2], events = keys[3], now = now_ms(), gone = {}, begun = {} }
+    local active, ids, out, now = keys[1], {}, {}, now_ms()
+    local call = { dead = keys[2], events = keys[3], now = now, day_ago = rfc3339(now - DAY_MS),
+                   gone = {}, begun = {} }
     if #argv ~= 2 * (#keys - 3) or #argv == 0 then
         return redis.error_reply('TIFFIN two arguments per job key')
     end

@@ -53,7 +53,7 @@ local function store_step(call, order_key, id, was, o, next_step, is_visible)
     local set = { 'step', next_step }
     if is_visible then
         o.version = o.version + 1
-        local version, statuses = string.format('%d', o.version), statuses_text(o)
+        local version, statuses = text_of(o.version), statuses_text(o)
         call.changes[#call.changes + 1] = id .. ' ' .. version .. ' ' .. statuses
         for i, name in ipairs(STATUSES) do
             if o[name] ~= was[i] then
@@ -91,14 +91,14 @@ local function step_one(call, job, is_mine)
 
     store_step(call, job.key, job.id, f, o, next_step, is_visible)
     if next_step == 'settled' then
-        redis.call('EXPIRE', job.key, call.keep_seconds)
+        redis.call('EXPIRE', job.key, call.keep_text)
         call.gone[#call.gone + 1] = job.id
         call.settled[o.status] = (call.settled[o.status] or 0) + 1
         return { 'settled', o.version }
     end
     if job.wait > 0 and next_step ~= 'refund' then -- money owed does not wait for a stage
         call.gone[#call.gone + 1] = job.id
-        call.due[#call.due + 1] = call.now + job.wait
+        call.due[#call.due + 1] = text_of(call.now + job.wait)
         call.due[#call.due + 1] = job.id
         return { 'delayed', o.version, next_step }
     end
@@ -153,10 +153,11 @@ ARGV  how long a settled order is kept (s), then five per order key: id, epoch, 
    {'settled', version} | {'fenced'} | {'error', text} ]]
 local function step_jobs(keys, argv)
     local jobs, ids = read_steps(keys, argv)
-    local now, out = now_ms(), {}
+    local now, keep_seconds, out = now_ms(), integer_arg(argv[1], 1), {}
     local call = { active = keys[1], delayed = keys[2], events = keys[3], count = keys[4],
-                   facts = keys[5], keep_seconds = integer_arg(argv[1], 1), now = now,
-                   at = rfc3339(now), changes = {}, gone = {}, due = {}, settled = {} }
+                   facts = keys[5], keep_seconds = keep_seconds,
+                   keep_text = text_of(keep_seconds), now = now, at = rfc3339(now),
+                   changes = {}, gone = {}, due = {}, settled = {} }
     local held = redis.call('HMGET', call.active, unpack(ids))
     for i, job in ipairs(jobs) do
         out[i] = step_one(call, job, held[i] == job.epoch and job.epoch ~= CLAIMED)
