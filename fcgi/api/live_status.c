@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <ev.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -32,6 +33,7 @@
 #include "api/reply.h"
 #include "api/request.h"
 #include "api/sse.h"
+#include "api/tail.h"
 #include "base/json_build.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -208,6 +210,7 @@ void get_live_status(struct req *r)
     /* Watched before it is read: a change in between is not lost. */
     LIST_INSERT_HEAD(bucket_of(l->id), l, same_bucket);
     TAILQ_INSERT_TAIL(&table.all, l, link);
+    tail_wake();
     read_order(l);
 }
 
@@ -340,6 +343,13 @@ void live_status_resync(void)
     TAILQ_FOREACH(l, &table.all, link)
     if (l->state == LIVE_FOLLOWING || l->state == LIVE_WAITING)
         read_order(l);
+    else if (l->state == LIVE_READING)
+        l->wanted = INT_MAX; /* this read may be older than what was missed */
+}
+
+int live_status_is_watched(void)
+{
+    return !TAILQ_EMPTY(&table.all);
 }
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)

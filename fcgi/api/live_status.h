@@ -12,5 +12,7 @@ void live_status_stop(void);
 void live_status_on_event(const char *order_id, const struct order_change *change);
 /* Events may have been missed: every stream reads its order again. */
 void live_status_resync(void);
+/* Is there any stream? */
+int live_status_is_watched(void);
 
 #endif

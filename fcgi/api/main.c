@@ -61,6 +61,7 @@ static int run_child(int listen_fd)
 {
     static const struct tail_handlers TAIL = {
         .on_event = live_status_on_event,
+        .is_watched = live_status_is_watched,
         .on_ready = live_status_resync,
     };
     struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);

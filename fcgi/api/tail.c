@@ -25,6 +25,7 @@ static struct {
     const struct tail_handlers *handlers;
     char last_id[48];    /* "" until known */
     int64_t asked_at_ms; /* when the present XREAD was sent */
+    int is_resting;      /* nobody watches: nothing is asked, and where it was is forgotten */
     ev_timer pause;
     struct ev_loop *loop;
 } tail;
@@ -131,6 +132,11 @@ static void on_last(void *arg, const struct rds_result *result)
 
 static void follow(void)
 {
+    tail.is_resting = !tail.handlers->is_watched();
+    if (tail.is_resting) {
+        *tail.last_id = '\0';
+        return;
+    }
     tail.asked_at_ms = clock_mono_ms();
     if (*tail.last_id)
         store_events_wait(tail.rds, tail.last_id, BLOCK_MS, on_entries, NULL);
@@ -171,6 +177,12 @@ void tail_start(struct ev_loop *loop, const struct tail_handlers *handlers)
         .on_state = on_state,
     };
     tail.rds = rds_new(loop, &options);
+}
+
+void tail_wake(void)
+{
+    if (tail.is_resting && rds_is_up(tail.rds))
+        follow();
 }
 
 void tail_stop(void)

@@ -15,7 +15,7 @@ from tiffin_http import Client
 from tiffin_stack import Stack
 from tiffin_store import CHAT_LOG, GOOD_LIFE, PAUSED, Store
 
-BACKGROUND = ("after INFO", "after XREAD")  # all that the API does by itself is done once a second
+BACKGROUND = ("after INFO",)  # all that the API does by itself is done once a second
 UNANSWERED = (502, 503, 504)
 
 

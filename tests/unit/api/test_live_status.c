@@ -173,7 +173,6 @@ static void after_missed_events_the_order_is_read(void **state)
     (void)state;
     struct conn *c = live_follower(2);
     live_status_resync();
-    live_status_resync();
     live_expect_reading(1);
     live_answer_read(4);
     live_expect_events(c, "3 4");
@@ -273,6 +272,37 @@ static void a_stop_of_the_process_ends_the_streams(void **state)
 
 /* ---- readers who leave ----------------------------------------------------------------------- */
 
+/* What is being read may be older than the events that were missed. */
+static void events_missed_while_reading_are_read_afterwards(void **state)
+{
+    (void)state;
+    struct conn *c = live_open_after("2");
+    live_status_resync();
+    live_status_resync();
+    live_expect_reading(1);
+    live_answer_read(3);
+    live_expect_events(c, "retry 3");
+    live_expect_reading(1);
+    live_answer_read(4);
+    live_expect_events(c, "4");
+    live_expect_reading(0);
+    live_tell(5);
+    live_expect_events(c, "5");
+    fake_fastcgi_hang_up(c);
+}
+
+static void is_watched_while_there_is_a_stream(void **state)
+{
+    (void)state;
+    assert_int_equal(live_status_is_watched(), 0);
+    struct conn *c = live_open_after(NULL);
+    assert_int_equal(live_status_is_watched(), 1);
+    live_answer_read(2);
+    assert_int_equal(live_status_is_watched(), 1);
+    fake_fastcgi_hang_up(c);
+    assert_int_equal(live_status_is_watched(), 0);
+}
+
 static void one_who_leaves_before_the_stream_is_forgotten(void **state)
 {
     (void)state;
@@ -313,6 +343,8 @@ int main(void)
         WITH_API(an_event_newer_than_the_hash_has_it_read_again),
         WITH_API(every_reader_of_the_order_gets_it_and_no_other),
         WITH_API(after_missed_events_the_order_is_read),
+        WITH_API(events_missed_while_reading_are_read_afterwards),
+        WITH_API(is_watched_while_there_is_a_stream),
         WITH_API(a_hash_that_stays_older_is_not_read_in_a_circle),
         WITH_API(the_newest_event_counts_while_the_order_is_read),
         WITH_API(an_order_that_shares_a_bucket_is_another),
