@@ -1,5 +1,6 @@
 """wrk: requests over many connections, each sent as soon as the one before is answered."""
 import dataclasses
+import math
 import pathlib
 import re
 import subprocess
@@ -41,5 +42,5 @@ def parse(text):
 
 
 def latency_ms(text, percent):
-    value, unit = re.search(rf"^ +{percent}% +([\d.]+)(us|ms|s|m)$", text, re.MULTILINE).groups()
-    return float(value) * UNIT_MS[unit]
+    found = re.search(rf"^ +{percent}% +([\d.]+)(us|ms|s|m) *$", text, re.MULTILINE)
+    return float(found[1]) * UNIT_MS[found[2]] if found else math.inf  # no answer came

@@ -77,8 +77,7 @@ def peer(name, wait_ms, processes):
                                           stdout=subprocess.DEVNULL).returncode == 0, name)
         yield port
     finally:
-        for process in reversed(running):
+        for process in reversed(running):  # nginx first: none loses what it asks
             process.terminate()
-        for process in running:
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,6 @@
 """What is read out of the load generators' reports, and bytes for Redis."""
+import math
+
 import pytest
 
 import http_load
@@ -14,12 +16,12 @@ WRK = """Running 1s test @ http://127.0.0.1:8000/order
      50%  950.00us
      75%   13.79ms
      90%   17.40ms
-     99%    1.05s
+     99%    1.05s{space}
   5317 requests in 1.03s, 1.70MB read
   Socket errors: connect 0, read 3, write 0, timeout 0
   Non-2xx or 3xx responses: 7
 Requests/sec:   5182.49
-"""
+""".format(space=" ")  # after seconds
 STREAMS = """streams 1000  ended 990  refused 1  broken off 9
 events 7000  lost 2  repeated 0  reordered 0  a stream 7 to 7
 latency ms  min 1  p50 3  p90 9  p99 17  p99.9 30  max 41  (6000 measured)
@@ -36,6 +38,7 @@ def test_wrk():
     assert (load.rate, load.p50_ms, load.p99_ms) == pytest.approx((5182.49, 0.95, 1050))
     assert load.errors == "Socket errors: connect 0, read 3, write 0, timeout 0; " \
         "Non-2xx or 3xx responses: 7"
+    assert http_load.parse("Requests/sec: 0.00").p99_ms == math.inf
 
 
 def test_streamload():
