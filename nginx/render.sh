@@ -30,23 +30,21 @@ html=${TIFFIN_HTML_DIR:-$here/../html}
 if [[ -d $html ]]; then html=$(cd "$html" && pwd -P); fi
 nginx_settings
 
-values=$(mktemp)
-trap 'rm -f "$values"' EXIT
+values='' # a line for each word, then one for each of its values
 
 # value WORD VALUE...: what @WORD@ stands for; without a VALUE its lines go.
 value() {
-    local word=$1
+    local word=$1 lines=''
     shift
-    printf '%s\n' "$word" >>"$values"
-    (($# == 0)) || printf "$word\t%s\n" "$@" >>"$values"
+    (($# == 0)) || printf -v lines "$word\t%s\n" "$@"
+    values+=$word$'\n'$lines
 }
 # value_above_0 WORD NUMBER: 0 = its lines go.
 value_above_0() { if (($2 > 0)); then value "$1" "$2"; else value "$1"; fi; }
 # values_of WORD NAME: each of the words in the setting NAME.
 values_of() {
-    local all
-    mapfile -t all < <(words "$2")
-    value "$1" "${all[@]}"
+    words "$2"
+    value "$1" "${WORDS[@]}"
 }
 # flag WORD EXPRESSION: lines that stay (and say why) when it is not 0.
 flag() { if (($2)); then value "$1" "$1"; else value "$1"; fi; }
@@ -73,13 +71,16 @@ flag BENCH TIFFIN_BENCH
 value PORT "$TIFFIN_PORT"
 value_above_0 TLS_PORT "$TIFFIN_TLS_PORT"
 flag TLS TIFFIN_TLS_PORT
-flag IPV6 "$(grep -cs . /proc/net/if_inet6)"
+has_ipv6=0
+if read -r _ 2>/dev/null </proc/net/if_inet6; then has_ipv6=1; fi
+flag IPV6 "$has_ipv6"
 value TLS_CERT ${TIFFIN_TLS_CERT:+"$TIFFIN_TLS_CERT"}
 value TLS_KEY ${TIFFIN_TLS_KEY:+"$TIFFIN_TLS_KEY"}
 # nginx 1.25.1 made HTTP/2 a directive; before, it was a parameter of `listen`.
-version=$(nginx -v 2>&1 | sed -n 's|.*nginx/\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*|\1 \2 \3|p')
-read -r major minor patch <<<"${version:-1 22 0}"
-has_http2_directive=$((major * 1000000 + minor * 1000 + patch >= 1025001))
+has_http2_directive=0
+if [[ $(nginx -v 2>&1) =~ nginx/([0-9]+)\.([0-9]+)\.([0-9]+) ]]; then
+    has_http2_directive=$((BASH_REMATCH[1] * 1000000 + BASH_REMATCH[2] * 1000 + BASH_REMATCH[3] >= 1025001))
+fi
 flag HTTP2_DIRECTIVE has_http2_directive
 if ((has_http2_directive)); then value HTTP2_PARAMETER ''; else value HTTP2_PARAMETER http2; fi
 # The ports as browsers see them, where they are mapped to others; a URL leaves 443 out.
@@ -101,15 +102,35 @@ own_names() {
     printf '%s\n' "$name" "${name%%.*}" "${name%%.*}.local"
     awk -v name="$name" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == name) print $2 }' /etc/hosts || true
 }
+declare -A is_host=()
+hosts=() any_host=0
+# add_host NAME: in small letters, and once.
+add_host() {
+    local name=${1,,}
+    [[ -z ${is_host[$name]:-} ]] || return 0
+    is_host[$name]=1
+    hosts+=("$name")
+}
 # The names of TIFFIN_HOSTS come first: the very first is what a request without a Host has.
-mapfile -t hosts < <({
-    words TIFFIN_HOSTS | awk '!/\*/'
-    words TIFFIN_HOSTS | awk '/\*./'
-    printf '%s\n' localhost '*.localhost'
-    own_names | grep -E "$HOST_NAME" || true
-} | tr '[:upper:]' '[:lower:]' | awk '!seen[$0]++')
+words TIFFIN_HOSTS
+for name in "${WORDS[@]}"; do
+    case $name in
+    '*') any_host=1 ;;
+    *'*'*) ;;
+    *) add_host "$name" ;;
+    esac
+done
+for name in "${WORDS[@]}"; do
+    if [[ $name == *'*'?* ]]; then add_host "$name"; fi
+done
+add_host localhost
+add_host '*.localhost'
+mapfile -t own < <(own_names)
+for name in "${own[@]}"; do
+    if [[ $name =~ $HOST_NAME ]]; then add_host "$name"; fi
+done
 value HOSTS "${hosts[@]}"
-flag ANY_HOST "$(words TIFFIN_HOSTS | grep -cxF '*')"
+flag ANY_HOST "$any_host"
 values_of METRICS_ALLOW TIFFIN_METRICS_ALLOW
 values_of TRUSTED_PROXIES TIFFIN_TRUSTED_PROXIES
 
@@ -177,7 +198,7 @@ value STREAMS_PER_CLIENT "$TIFFIN_STREAMS_PER_CLIENT"
 value HTTP2_STREAMS $((TIFFIN_STREAMS_PER_CLIENT + 64))
 
 # ---- fill in --------------------------------------------------------------------------
-mkdir -p "$out"
+[[ -d $out ]] || mkdir -p "$out"
 # fill(DONE, REST): the line DONE REST for each value of REST's first word, and so on with the next.
 OUT=$out awk '
     function fill(done, rest,    word, i) {
@@ -208,4 +229,4 @@ OUT=$out awk '
         printf "" >file
     }
     { fill("", $0) }
-' "$values" "$here/nginx.conf" "$here"/parts/*
+' /dev/stdin "$here/nginx.conf" "$here"/parts/* <<<"${values%$'\n'}"

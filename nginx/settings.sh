@@ -49,14 +49,13 @@ public_port() {
     setting "$1"
 }
 
-# words NAME: the words of its value, each once and on a line of its own.
+# words NAME: sets WORDS to the words of its value, each once.
 words() {
-    local list word seen=' '
+    local list word
+    WORDS=()
     read -r -d '' -a list <<<"${!1:-}" || true # no NUL ends it
     for word in "${list[@]}"; do
-        [[ $seen != *" $word "* ]] || continue
-        seen+="$word "
-        printf '%s\n' "$word"
+        [[ " ${WORDS[*]} " == *" $word "* ]] || WORDS+=("$word")
     done
 }
 
@@ -64,9 +63,10 @@ words() {
 # does not match PATTERN, that is, is not WHAT.
 word_list() {
     local word
-    while read -r word; do
+    words "$1"
+    for word in "${WORDS[@]}"; do
         [[ $word =~ $2 ]] || ((LENIENT)) || die "$1: $word is not $3"
-    done < <(words "$1")
+    done
 }
 
 # Host names as RFC 1123 has them, and with the underscore of containers.
