@@ -28,13 +28,14 @@ die() {
     exit 1
 }
 
-# now_ms: milliseconds since the machine started: unlike the clock (and bash's SECONDS)
-# it never jumps.
+# now_ms: sets NOW_MS to the milliseconds since the machine started: unlike the clock (and
+# bash's SECONDS) it never jumps.
 now_ms() {
     local up
     read -r up _ </proc/uptime
     up=${up/./}
-    say $((10#$up * 10))
+    # shellcheck disable=SC2034 # read by those who source this
+    NOW_MS=$((10#$up * 10))
 }
 
 # read_number FILE: the number it holds; 0 for anything else.
@@ -81,11 +82,17 @@ load_settings() {
 
     local path
     for path in "$run/redis/redis.sock" "$run/api/$TIFFIN_API_PROCESSES.sock.new" "$run/ws/ws.sock.new"; do
-        if (($(LC_ALL=C; echo ${#path}) > SOCKET_PATH_MAX)); then
+        if is_long_path "$path"; then
             die "TIFFIN_RUN_DIR is too long: the socket path $path has more than" \
                 "$SOCKET_PATH_MAX bytes; choose a shorter one, e.g. TIFFIN_RUN_DIR=/tmp/tiffin"
         fi
     done
+}
+
+# is_long_path PATH: has it more bytes than the path of a socket may have?
+is_long_path() {
+    local LC_ALL=C # else characters are counted
+    ((${#1} > SOCKET_PATH_MAX))
 }
 
 # list_services: one name a line, in the order in which they are started.
@@ -212,7 +219,7 @@ stop_stack() {
     svc_dir
     if [[ -d $SVC ]]; then
         for dir in "$SVC"/*/; do
-            name=$(basename "$dir")
+            name=${dir%/} name=${name##*/}
             case $name in nginx | redis | '*') ;; *) middle+=("$name") ;; esac
         done
         stop_services nginx
@@ -227,9 +234,8 @@ stop_stack() {
         fi
     fi
     sweep
-    rm -f "$TIFFIN_RUN_DIR"/*.pid "$TIFFIN_RUN_DIR"{,/redis}/redis.sock "$TIFFIN_RUN_DIR"/{api,ws}/*.sock \
-        "$TIFFIN_RUN_DIR/started"
-    rm -rf "$SVC"
+    rm -rf "$TIFFIN_RUN_DIR"/*.pid "$TIFFIN_RUN_DIR"{,/redis}/redis.sock "$TIFFIN_RUN_DIR"/{api,ws}/*.sock \
+        "$TIFFIN_RUN_DIR/started" "$SVC"
 }
 
 # sweep: end what no supervisor answers for any more (s6-svscan was killed).

@@ -37,7 +37,8 @@ end_leftovers() {
 }
 
 become() {
-    now_ms >data/started
+    now_ms
+    say "$NOW_MS" >data/started
     echo $$ >"$pid_file"
     echo >&3   # "ready": lets s6 restart it without a pause
     exec 3>&-
@@ -88,8 +89,9 @@ finish() {
     fi
     (($1 == 0)) || end_leftovers # else its master ended when its children had
     fails=$(read_number data/fails)
+    now_ms
     # A deliberate stop (code 0) is no failure, however soon.
-    if (($1 != 0 && $(now_ms) - $(read_number data/started) < 1000)); then
+    if (($1 != 0 && NOW_MS - $(read_number data/started) < 1000)); then
         fails=$((fails + 1))
     else
         fails=0

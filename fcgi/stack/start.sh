@@ -13,9 +13,11 @@ HTTP_BODY=''
 # http_exchange PATH: ask the stack's own nginx, without needing curl. Runs in a
 # subshell: a connection that breaks ends only that.
 http_exchange() {
+    local answer=''
     exec 8<>"/dev/tcp/127.0.0.1/$TIFFIN_PORT" || return 1
     printf 'GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n' "$1" >&8
-    timeout 5 cat <&8 | tr -d '\r'
+    IFS= read -r -d '' -t 5 answer <&8   # to its end, for no NUL comes
+    say "${answer//$'\r'/}"
 }
 
 http_get() {
@@ -28,14 +30,14 @@ http_get() {
     HTTP_BODY=${answer#*$'\n\n'}
 }
 
-# listeners PORT: the sockets that listen on it, on any address, each as /proc/<pid>/fd
-# shows it. Asked of the kernel: nginx listens with reuseport, so that of two stacks of one
+# listeners PORT: the sockets that listen on it, on any address, a line each, as /proc/<pid>/fd
+# shows them. Asked of the kernel: nginx listens with reuseport, so that of two stacks of one
 # user the second one's bind would succeed, and each get half of the other's requests.
 listeners() {
     local hex
-    hex=$(printf '%04X' "$1")
-    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port=":$hex" '
-        $2 ~ port "$" && $4 == "0A" { print "socket:[" $10 "]" }' | sort -u
+    printf -v hex '%04X' "$1"
+    awk -v port=":$hex" '$2 ~ port "$" && $4 == "0A" { print "socket:[" $10 "]" }' \
+        /proc/net/tcp /proc/net/tcp6 2>/dev/null   # the second is not there without IPv6
 }
 
 # port_settings: those that name a port that the stack listens on.
@@ -65,14 +67,15 @@ check_ports_free() {
 # check_ports_ours: is nobody but our nginx behind the ports? Whoever started at the very same
 # moment was not there yet when they were asked for, and what answers may be theirs.
 check_ports_ours() {
-    local setting pid ours others
-    ours=$(stack_processes "$SVC/nginx" | while read -r pid _; do
-        find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null
-    done | sort -u)
+    local setting pid socket folders=() ours=''
+    while read -r pid _; do folders+=("/proc/$pid/fd"); done < <(stack_processes "$SVC/nginx")
+    ((${#folders[@]} == 0)) || ours=$(find "${folders[@]}" -lname 'socket:*' -printf '%l\n' 2>/dev/null)
     while read -r setting; do
-        others=$(comm -23 <(listeners "${!setting}") <(say "$ours"))
-        [[ -z $others ]] || die "another program listens on port ${!setting} ($setting) too;" \
-            "try: $setting=$(next_free_port "${!setting}") make up"
+        while read -r socket; do
+            [[ $'\n'$ours$'\n' == *$'\n'"$socket"$'\n'* ]] ||
+                die "another program listens on port ${!setting} ($setting) too;" \
+                    "try: $setting=$(next_free_port "${!setting}") make up"
+        done < <(listeners "${!setting}")
     done < <(port_settings)
 }
 
@@ -90,13 +93,14 @@ check_tools() {
 
 # make_run_dir: private to its user.
 make_run_dir() {
-    local d
-    (umask 022 && mkdir -p "$(dirname "$TIFFIN_RUN_DIR")") 2>/dev/null
-    mkdir -p "$TIFFIN_RUN_DIR" 2>/dev/null || die "cannot make the folder $TIFFIN_RUN_DIR"
+    if [[ ! -d $TIFFIN_RUN_DIR ]]; then
+        (umask 022 && mkdir -p "${TIFFIN_RUN_DIR%/*}/") 2>/dev/null
+        mkdir -p "$TIFFIN_RUN_DIR" 2>/dev/null || die "cannot make the folder $TIFFIN_RUN_DIR"
+    fi
     if [[ ! -O $TIFFIN_RUN_DIR ]]; then
         die "$TIFFIN_RUN_DIR belongs to another user; choose your own with TIFFIN_RUN_DIR"
     fi
-    for d in redis log api ws nginx; do mkdir -p "$TIFFIN_RUN_DIR/$d" || die "cannot write to $TIFFIN_RUN_DIR"; done
+    mkdir -p "$TIFFIN_RUN_DIR"/{redis,log/svscan,api,ws,nginx} || die "cannot write to $TIFFIN_RUN_DIR"
     ((EUID == 0)) || chmod 0700 "$TIFFIN_RUN_DIR"
 }
 
@@ -104,7 +108,6 @@ make_run_dir() {
 # directory may be entered (not listed), and the API's sockets belong to their group. Pages in a folder
 # that they cannot enter are copied.
 choose_nginx_user() {
-    local d
     export TIFFIN_NGINX_USER='' TIFFIN_HTML_DIR=$TIFFIN_ROOT/html
     ((EUID == 0)) || return 0
     TIFFIN_NGINX_USER=root
@@ -113,20 +116,19 @@ choose_nginx_user() {
         return
     fi
     chmod 0711 "$TIFFIN_RUN_DIR" "$TIFFIN_RUN_DIR/nginx"
-    for d in api ws; do
-        chgrp www-data "$TIFFIN_RUN_DIR/$d" && chmod 2710 "$TIFFIN_RUN_DIR/$d"
-    done
+    chgrp www-data "$TIFFIN_RUN_DIR"/{api,ws} && chmod 2710 "$TIFFIN_RUN_DIR"/{api,ws}
     rm -rf "$TIFFIN_RUN_DIR/html"
-    if ! www_data_reads "$TIFFIN_HTML_DIR"; then
-        TIFFIN_HTML_DIR=$TIFFIN_RUN_DIR/html
-        cp -R "$TIFFIN_ROOT/html" "$TIFFIN_HTML_DIR" || die "cannot write to $TIFFIN_RUN_DIR"
-        chmod -R a+rX "$TIFFIN_HTML_DIR"
-    fi
-    if www_data_reads "$TIFFIN_HTML_DIR"; then
+    if www_data_reads "$TIFFIN_HTML_DIR" || { copy_pages && www_data_reads "$TIFFIN_HTML_DIR"; }; then
         TIFFIN_NGINX_USER=www-data
     else
         warn "warning: www-data cannot reach $TIFFIN_RUN_DIR, so nginx' workers run as root"
     fi
+}
+
+copy_pages() {
+    TIFFIN_HTML_DIR=$TIFFIN_RUN_DIR/html
+    cp -R "$TIFFIN_ROOT/html" "$TIFFIN_HTML_DIR" || die "cannot write to $TIFFIN_RUN_DIR"
+    chmod -R a+rX "$TIFFIN_HTML_DIR"
 }
 
 # www_data_reads PAGES: can nginx' workers reach the API, and these?
@@ -135,41 +137,42 @@ www_data_reads() {
     as_other www-data sh -c 'test -x "$1/api/." && test -r "$2/index.html"' sh "$TIFFIN_RUN_DIR" "$1"
 }
 
-# write_service NAME DOWN_SIGNAL KILL_AFTER_MS
+# write_service NAME DOWN_SIGNAL KILL_AFTER_MS: into its folder.
 write_service() {
     local dir=$SVC/$1 action
-    mkdir -p "$dir/data" "$dir/log" "$TIFFIN_RUN_DIR/log/$1"
     # shellcheck disable=SC2016 # the stubs expand it
     for action in run finish; do
         printf '#!/bin/sh\nexec "$TIFFIN_ROOT/fcgi/stack/service.sh" %s %s "$@"\n' "$action" "$1" >"$dir/$action"
     done
     # shellcheck disable=SC2016
     printf '#!/bin/sh\nexec "$TIFFIN_ROOT/fcgi/stack/service.sh" log %s\n' "$1" >"$dir/log/run"
-    chmod +x "$dir/run" "$dir/finish" "$dir/log/run"
     echo 3 >"$dir/notification-fd"
     echo "$2" >"$dir/down-signal"
     echo "$3" >"$dir/timeout-kill"
-    : >"$dir/down"   # removed once the stack is up
+    [[ $1 == redis ]] || : >"$dir/down"   # removed once Redis is ready
     ln -sfn "log/$1/current" "$TIFFIN_RUN_DIR/$1.log"
 }
 
 write_services() {
-    local name
+    local name names folders=()
+    mapfile -t names < <(list_services)
     rm -rf "$SVC"
-    mkdir -p "$TIFFIN_RUN_DIR/log/svscan"
-    while read -r name; do
+    for name in "${names[@]}"; do folders+=("$SVC/$name"/{data,log} "$TIFFIN_RUN_DIR/log/$name"); done
+    mkdir -p "${folders[@]}" || die "cannot write to $TIFFIN_RUN_DIR"
+    for name in "${names[@]}"; do
         case $name in
         redis) write_service redis TERM 10000 ;;
         nginx) write_service nginx QUIT $((TIFFIN_DRAIN_MS + 1000)) ;;
         *) write_service "$name" TERM $((TIFFIN_DRAIN_MS + 2000)) ;;
         esac
-    done < <(list_services)
+    done
+    chmod +x "$SVC"/*/{run,finish,log/run}
 }
 
 supervisors_are_up() {
     local name
     while read -r name; do
-        s6-svok "$SVC/$name" 2>/dev/null || return 1
+        [[ -p $SVC/$name/supervise/control ]] && s6-svok "$SVC/$name" 2>/dev/null || return 1
     done < <(list_services)
 }
 
@@ -182,9 +185,9 @@ start_supervisor() {
     # shellcheck disable=SC2016 # the inner shell expands them
     setsid -f "${KEEP[@]}" bash -c 'cd "$1" && exec > >(exec "${@:2}") 2>&1; never_wait; exec s6-svscan "$1"' \
         bash "$SVC" "${DROP[@]}" s6-log n1 s100000 "$TIFFIN_RUN_DIR/log/svscan" </dev/null >/dev/null 2>&1 9>&-
-    for ((tries = 0; tries < 100; tries++)); do
+    for ((tries = 0; tries < 500; tries++)); do
         if supervisors_are_up; then return; fi
-        sleep 0.05
+        sleep 0.01
     done
     die "the supervisor does not start: see $TIFFIN_RUN_DIR/log/svscan/current"
 }
@@ -193,6 +196,7 @@ start_supervisor() {
 fail_if_dying() {
     local name
     for name in "$@"; do
+        [[ -e $SVC/$name/data/fails ]] || continue
         if (($(read_number "$SVC/$name/data/fails") >= 3)); then
             warn "$name dies again and again; the end of its log:"
             last_lines "$name"
@@ -204,16 +208,19 @@ fail_if_dying() {
 
 # wait_until SECONDS WHAT SERVICES CONDITION...: 0 when the condition holds in time.
 wait_until() {
-    local deadline=$(($(now_ms) + $1 * 1000)) what=$2 services=$3
+    local deadline what=$2 services=$3
+    now_ms
+    deadline=$((NOW_MS + $1 * 1000))
     shift 3
     until "$@"; do
         # shellcheck disable=SC2086 # a list of names
         fail_if_dying $services
-        if (($(now_ms) >= deadline)); then
+        now_ms
+        if ((NOW_MS >= deadline)); then
             warn "$what"
             return 1
         fi
-        sleep 0.05
+        sleep 0.01
     done
 }
 
@@ -247,8 +254,16 @@ already_running() {
     say "Tiffin is already running: http://localhost:$port"
 }
 
+# configure_nginx: writes its configuration and tries it.
+configure_nginx() {
+    local complaint
+    "$TIFFIN_ROOT/nginx/render.sh" "$TIFFIN_RUN_DIR/nginx" || die "the nginx configuration could not be made"
+    complaint=$(nginx -t -q -p "$TIFFIN_RUN_DIR/nginx/" -c "$TIFFIN_RUN_DIR/nginx/nginx.conf" -e stderr 2>&1) ||
+        die "nginx does not take its configuration: $complaint"
+}
+
 start_stack() {
-    local services name loaded complaint
+    local services name loaded nginx_configured
     svc_dir
     services=$(list_services)
 
@@ -265,17 +280,16 @@ start_stack() {
 
     # shellcheck disable=SC2034 # read by the script that sources this
     started=1   # from here on the caller's EXIT trap has something to stop
-    "$TIFFIN_ROOT/redis/make-users.sh" "$TIFFIN_RUN_DIR" || die "the Redis users could not be made"
     choose_nginx_user
-    "$TIFFIN_ROOT/nginx/render.sh" "$TIFFIN_RUN_DIR/nginx" || die "the nginx configuration could not be made"
-    complaint=$(nginx -t -q -p "$TIFFIN_RUN_DIR/nginx/" -c "$TIFFIN_RUN_DIR/nginx/nginx.conf" -e stderr 2>&1) ||
-        die "nginx does not take its configuration: $complaint"
+    # Meanwhile Redis starts. It keeps the lock: a next start or stop waits for its end.
+    configure_nginx </dev/null &
+    nginx_configured=$!
+    "$TIFFIN_ROOT/redis/make-users.sh" "$TIFFIN_RUN_DIR" || die "the Redis users could not be made"
     ln -sfn redis/redis.sock "$TIFFIN_RUN_DIR/redis.sock"
     write_services
     give_up_root
     start_supervisor
 
-    s6-svc -u "$SVC/redis"
     if ! wait_until "$TIFFIN_UP_TIMEOUT_S" "Redis does not answer; the end of its log:" redis redis_answers; then
         last_lines redis
         exit 1
@@ -284,10 +298,9 @@ start_stack() {
         fail_if_dying redis   # it answers before it has loaded its file
         die "the Redis functions or the catalogue could not be loaded: $loaded"
     fi
-    while read -r name; do
-        s6-svc -u "$SVC/$name"
-        rm -f "$SVC/$name/down"
-    done <<<"$services"
+    wait "$nginx_configured" || exit 1
+    while read -r name; do s6-svc -u "$SVC/$name"; done <<<"$services"
+    rm -f "$SVC"/*/down
 
     # shellcheck disable=SC2086 # a list of names
     wait_ready $services || exit 1

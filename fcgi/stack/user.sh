@@ -38,14 +38,15 @@ as_other() {
     setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all "$@" 2>/dev/null
 }
 
-# make_system_user: two stacks may start at once, so only the outcome counts.
+# make_system_user: 0 when there is one now. Two stacks may start at once, so only the outcome counts.
 make_system_user() {
     local said
     ! id "$SYSTEM_USER" >/dev/null 2>&1 || return 0
     said=$(useradd --system --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin "$SYSTEM_USER" 2>&1)
-    id "$SYSTEM_USER" >/dev/null 2>&1 ||
-        warn "warning: the system user $SYSTEM_USER cannot be made: ${said//$'\n'/ }"
+    ! id "$SYSTEM_USER" >/dev/null 2>&1 || return 0
+    warn "warning: the system user $SYSTEM_USER cannot be made: ${said//$'\n'/ }"
+    return 1
 }
 
 # copy_programs: what the user executes and reads.
@@ -79,13 +80,13 @@ can_work() {
 # give_up_root: choose TIFFIN_USER, when all folders and passwords are there. A run directory that the
 # user cannot enter leaves root without its capabilities; and where that is not possible, root.
 give_up_root() {
+    local users=(root)
     export TIFFIN_USER='' TIFFIN_SERVICE_BIN=$TIFFIN_BIN_DIR TIFFIN_REDIS_CONF=$TIFFIN_ROOT/redis/redis.conf
     privileges
     ((EUID == 0)) || return 0
     copy_programs
-    make_system_user
-    for TIFFIN_USER in "$SYSTEM_USER" root; do
-        id "$TIFFIN_USER" >/dev/null 2>&1 || continue
+    ! make_system_user || users=("$SYSTEM_USER" root)
+    for TIFFIN_USER in "${users[@]}"; do
         give_folders "$TIFFIN_USER"
         ! can_work || break
         TIFFIN_USER=''
