@@ -9,11 +9,18 @@
 # The working directory is the service directory. s6 starts a service at once
 # when it had been ready for a second, else after one second; the pauses of a
 # service that dies again and again (2, 4, then 5 s) are added here.
+LOG_MEMORY_KB=65536
+if [[ $1 == log ]]; then   # first, and without all that the others need: each service has a logger
+    . "${0%/*}/user.sh"
+    privileges
+    ulimit -v "$LOG_MEMORY_KB" # on a full disk it would keep all lines in memory
+    exec "${DROP[@]}" s6-log n4 s1000000 "$TIFFIN_RUN_DIR/log/$2"
+fi
+
 . "${0%/*}/lib.sh"
 svc_dir
 privileges
 
-LOG_MEMORY_KB=65536
 LOCKED=75 # EX_TEMPFAIL of sysexits.h
 
 action=$1
@@ -103,9 +110,5 @@ finish() {
 case $action in
 run) run ;;
 finish) finish "$3" "$4" ;;
-log)
-    ulimit -v "$LOG_MEMORY_KB" # on a full disk it would keep all lines in memory
-    exec "${DROP[@]}" s6-log n4 s1000000 "$TIFFIN_RUN_DIR/log/$name"
-    ;;
 *) die "usage: service.sh run|finish|log NAME" ;;
 esac

@@ -32,12 +32,17 @@ http_get() {
 
 # listeners PORT: the sockets that listen on it, on any address, a line each, as /proc/<pid>/fd
 # shows them. Asked of the kernel: nginx listens with reuseport, so that of two stacks of one
-# user the second one's bind would succeed, and each get half of the other's requests.
+# user the second one's bind would succeed, and each get half of the other's requests. The kernel lists
+# those that listen first (Documentation/networking/proc_net_tcp.rst), older ones with connections
+# that are being opened (03) among them; behind them may be tens of thousands that nothing is to be learnt of.
 listeners() {
     local hex
     printf -v hex '%04X' "$1"
-    awk -v port=":$hex" '$2 ~ port "$" && $4 == "0A" { print "socket:[" $10 "]" }' \
-        /proc/net/tcp /proc/net/tcp6 2>/dev/null   # the second is not there without IPv6
+    awk -v port=":$hex" '
+        FNR == 1 { next }
+        $4 != "0A" && $4 != "03" { nextfile }
+        $2 ~ port "$" && $4 == "0A" { print "socket:[" $10 "]" }
+    ' /proc/net/tcp /proc/net/tcp6 2>/dev/null   # the second is not there without IPv6
 }
 
 # port_settings: those that name a port that the stack listens on.
@@ -169,14 +174,14 @@ write_services() {
     chmod +x "$SVC"/*/{run,finish,log/run}
 }
 
+# supervisors_are_up NAME...: has each of these services one that takes commands?
 supervisors_are_up() {
     local name
-    while read -r name; do
-        [[ -p $SVC/$name/supervise/control ]] && s6-svok "$SVC/$name" 2>/dev/null || return 1
-    done < <(list_services)
+    for name in "$@"; do [[ -p $SVC/$name/supervise/control ]] || return 1; done
+    for name in "$@"; do s6-svok "$SVC/$name" 2>/dev/null || return 1; done
 }
 
-# start_supervisor: s6-svscan in a session of its own, so that the Ctrl-C of
+# start_supervisor NAME...: s6-svscan, for these services, in a session of its own, so that the Ctrl-C of
 # `make run` reaches only the script, which then stops things in order.
 start_supervisor() {
     local tries
@@ -186,7 +191,7 @@ start_supervisor() {
     setsid -f "${KEEP[@]}" bash -c 'cd "$1" && exec > >(exec "${@:2}") 2>&1; never_wait; exec s6-svscan "$1"' \
         bash "$SVC" "${DROP[@]}" s6-log n1 s100000 "$TIFFIN_RUN_DIR/log/svscan" </dev/null >/dev/null 2>&1 9>&-
     for ((tries = 0; tries < 500; tries++)); do
-        if supervisors_are_up; then return; fi
+        if supervisors_are_up "$@"; then return; fi
         sleep 0.01
     done
     die "the supervisor does not start: see $TIFFIN_RUN_DIR/log/svscan/current"
@@ -288,7 +293,8 @@ start_stack() {
     ln -sfn redis/redis.sock "$TIFFIN_RUN_DIR/redis.sock"
     write_services
     give_up_root
-    start_supervisor
+    # shellcheck disable=SC2086 # a list of names
+    start_supervisor $services
 
     if ! wait_until "$TIFFIN_UP_TIMEOUT_S" "Redis does not answer; the end of its log:" redis redis_answers; then
         last_lines redis
