@@ -4,6 +4,7 @@
 #
 # Order: settings and tools -> leftovers of a crash -> port -> secrets -> Redis
 # -> functions and catalogue -> api, worker, bridge, nginx -> /readyz is 200.
+# nginx' configuration is made beside, from secrets on, and waited for before the programs start.
 # Whatever fails says so in one line and exits; the caller's EXIT trap stops
 # what had been started.
 
@@ -286,7 +287,7 @@ start_stack() {
     # shellcheck disable=SC2034 # read by the script that sources this
     started=1   # from here on the caller's EXIT trap has something to stop
     choose_nginx_user
-    # Meanwhile Redis starts. It keeps the lock: a next start or stop waits for its end.
+    # Redis starts meanwhile. This keeps the lock open: a next start or stop waits for its end.
     configure_nginx </dev/null &
     nginx_configured=$!
     "$TIFFIN_ROOT/redis/make-users.sh" "$TIFFIN_RUN_DIR" || die "the Redis users could not be made"
