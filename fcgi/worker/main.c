@@ -85,7 +85,6 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     worker_id_new(w->id, host, (long)getpid());
     w->loop = loop;
     w->runner = (struct runner){.steps = job_steps, .on_delayed = intake_due_in};
-    outbox_init(w);
     jobs_init(&w->jobs, w, (size_t)conf.worker_concurrency);
     w->rds = rds_new(loop, &options);
     w->gateway = payment_gateway_new(loop, &w->intake.lease_until_ms);

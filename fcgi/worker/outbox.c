@@ -7,21 +7,21 @@
 
 struct outbox_call {
     struct worker *worker;
-    TAILQ_ENTRY(outbox_call) link; /* among those that wait, or those that were sent */
-    enum outbox_kind kind;
+    struct outbox_call *next; /* among the sent */
     size_t n;
     struct job *jobs[JOBS_PER_CALL]; /* NULL: forgotten */
     outbox_answer_fn fns[JOBS_PER_CALL];
 };
 
-void outbox_init(struct worker *w)
-{
-    w->outbox = (struct outbox){0};
-    TAILQ_INIT(&w->outbox.waiting);
-    TAILQ_INIT(&w->outbox.sent);
-}
-
 /* ---- the answer ------------------------------------------------------------------------------ */
+
+static void unlink_sent(struct outbox *outbox, struct outbox_call *call)
+{
+    struct outbox_call **at = &outbox->sent;
+    while (*at != call)
+        at = &(*at)->next;
+    *at = call->next;
+}
 
 /* Calls one job back with its part of the answer. */
 static void answer_job(struct outbox_call *call, size_t i, const struct rds_result *whole)
@@ -42,9 +42,7 @@ static void answer_job(struct outbox_call *call, size_t i, const struct rds_resu
 static void on_answered(void *arg, const struct rds_result *result)
 {
     struct outbox_call *call = arg;
-    struct outbox *outbox = &call->worker->outbox;
-    TAILQ_REMOVE(&outbox->sent, call, link);
-    outbox->n_sent--;
+    unlink_sent(&call->worker->outbox, call);
     for (size_t i = 0; i < call->n; i++)
         answer_job(call, i, result);
     free(call);
@@ -88,22 +86,20 @@ static void send_steps(struct outbox_call *call)
     store_step_jobs(call->worker->rds, &request, on_answered, call);
 }
 
-/* The oldest call that waits goes out; it is dropped when all its jobs were forgotten. */
-static void send_oldest(struct worker *w)
+static void send_open(struct worker *w, enum outbox_kind kind)
 {
-    struct outbox *outbox = &w->outbox;
-    struct outbox_call *call = TAILQ_FIRST(&outbox->waiting);
-    TAILQ_REMOVE(&outbox->waiting, call, link);
-    if (outbox->last[call->kind] == call)
-        outbox->last[call->kind] = NULL;
+    struct outbox_call *call = w->outbox.open[kind];
+    if (!call)
+        return;
+    w->outbox.open[kind] = NULL;
     compact(call);
     if (call->n == 0) {
         free(call);
         return;
     }
-    TAILQ_INSERT_TAIL(&outbox->sent, call, link);
-    outbox->n_sent++;
-    if (call->kind == OUTBOX_BEGIN)
+    call->next = w->outbox.sent;
+    w->outbox.sent = call;
+    if (kind == OUTBOX_BEGIN)
         send_begins(call);
     else
         send_steps(call);
@@ -111,36 +107,26 @@ static void send_oldest(struct worker *w)
 
 void outbox_turn(struct worker *w)
 {
-    while (!TAILQ_EMPTY(&w->outbox.waiting) && w->outbox.n_sent < OUTBOX_UNANSWERED)
-        send_oldest(w);
-}
-
-void outbox_flush(struct worker *w)
-{
-    while (!TAILQ_EMPTY(&w->outbox.waiting))
-        send_oldest(w);
+    for (int kind = 0; kind < OUTBOX_KINDS; kind++)
+        send_open(w, (enum outbox_kind)kind);
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-/* The call that the next job of this kind goes into. */
-static struct outbox_call *call_with_room(struct worker *w, enum outbox_kind kind)
-{
-    struct outbox_call *call = w->outbox.last[kind];
-    if (call && call->n < JOBS_PER_CALL)
-        return call;
-    call = mem_alloc(sizeof *call);
-    call->worker = w;
-    call->kind = kind;
-    call->n = 0;
-    TAILQ_INSERT_TAIL(&w->outbox.waiting, call, link);
-    w->outbox.last[kind] = call;
-    return call;
-}
-
 void outbox_add(struct job *job, enum outbox_kind kind, outbox_answer_fn fn)
 {
-    struct outbox_call *call = call_with_room(job->worker, kind);
+    struct worker *w = job->worker;
+    struct outbox_call *call = w->outbox.open[kind];
+    if (call && call->n == JOBS_PER_CALL) {
+        send_open(w, kind);
+        call = NULL;
+    }
+    if (!call) {
+        call = mem_alloc(sizeof *call);
+        call->worker = w;
+        call->n = 0;
+        w->outbox.open[kind] = call;
+    }
     job->sending = call;
     job->sending_at = call->n;
     call->fns[call->n] = fn;
@@ -155,17 +141,15 @@ void outbox_forget(struct job *job)
     job->sending = NULL;
 }
 
-static void free_all(struct outbox_calls *calls)
-{
-    struct outbox_call *call;
-    while ((call = TAILQ_FIRST(calls))) {
-        TAILQ_REMOVE(calls, call, link);
-        free(call);
-    }
-}
-
 void outbox_release(struct worker *w)
 {
-    free_all(&w->outbox.waiting);
-    free_all(&w->outbox.sent);
+    for (int kind = 0; kind < OUTBOX_KINDS; kind++) {
+        free(w->outbox.open[kind]);
+        w->outbox.open[kind] = NULL;
+    }
+    while (w->outbox.sent) {
+        struct outbox_call *call = w->outbox.sent;
+        w->outbox.sent = call->next;
+        free(call);
+    }
 }

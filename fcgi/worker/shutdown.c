@@ -53,12 +53,11 @@ static void on_listed(void *arg, const struct rds_result *result)
     w->shutdown.cmd = store_leave(w->rds, w->id, &(struct id_list){ids, n}, on_left, w);
 }
 
-/* What our jobs have to tell is sent before what follows, so it comes first. */
+/* Everything of ours that is still on its way was sent before what follows, so it comes first. */
 static void start_giving_back(struct worker *w)
 {
     w->shutdown.phase = SHUTDOWN_GIVE_BACK;
     intake_end(w);
-    outbox_flush(w);
     jobs_close_all(&w->jobs);
     set_bound(w, GIVE_BACK_S);
 }

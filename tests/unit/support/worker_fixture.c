@@ -46,7 +46,6 @@ int worker_fixture_setup(void **state)
     *w = (struct worker){.runner = {.steps = STEPS, .on_delayed = see_delay}};
     snprintf(w->id, sizeof w->id, "kitchen-1-42-abcdefghijklmno");
     w->loop = ev_loop_new(EVFLAG_AUTO);
-    outbox_init(w);
     jobs_init(&w->jobs, w, FIXTURE_CONCURRENCY);
     w->rds = rds_new(w->loop, &(struct rds_options){.client_name = "tiffin-worker"});
     *state = the_worker = w;

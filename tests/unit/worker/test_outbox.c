@@ -21,16 +21,6 @@ static void on_answer(struct job *job, const struct rds_result *result)
     last_text = result->outcome == RDS_OK ? store_word(result->reply) : result->text;
 }
 
-static void add_job(struct worker *w, int i, enum outbox_kind kind)
-{
-    char id[ORDER_ID_SIZE];
-    snprintf(id, sizeof id, "order_00%020d", i);
-    jobs[i] = jobs_add(&w->jobs, id);
-    jobs[i]->result = "ok";
-    n_answers[i] = 0;
-    outbox_add(jobs[i], kind, on_answer);
-}
-
 /* n jobs, each with its begin in the outbox. */
 static void add(struct worker *w, int n)
 {
@@ -38,8 +28,12 @@ static void add(struct worker *w, int n)
         jobs[i] = NULL;
         n_answers[i] = 0;
     }
-    for (int i = 0; i < n; i++)
-        add_job(w, i, OUTBOX_BEGIN);
+    for (int i = 0; i < n; i++) {
+        char id[ORDER_ID_SIZE];
+        snprintf(id, sizeof id, "order_00%020d", i);
+        jobs[i] = jobs_add(&w->jobs, id);
+        outbox_add(jobs[i], OUTBOX_BEGIN, on_answer);
+    }
 }
 
 static void what_is_due_in_a_turn_is_one_call(void **state)
@@ -73,98 +67,6 @@ static void a_call_is_bounded(void **state)
     for (int i = 0; i < MANY; i++)
         assert_int_equal(n_answers[i], 1);
 }
-
-/* ---- what waits ------------------------------------------------------------------------------ */
-
-/* As many calls are at Redis as may be, each of one job: the begins of the first jobs. */
-static void fill_redis(struct worker *w)
-{
-    add(w, 0);
-    for (int i = 0; i < OUTBOX_UNANSWERED; i++) {
-        add_job(w, i, OUTBOX_BEGIN);
-        outbox_turn(w);
-    }
-    assert_int_equal(fake_rds_waiting("begin_jobs"), OUTBOX_UNANSWERED);
-}
-
-static void answer_begin(struct worker *w)
-{
-    fake_rds_answer("begin_jobs", reply_array(1, reply_words("gone")));
-    outbox_turn(w);
-}
-
-static void what_is_too_much_for_redis_waits_and_shares_a_call(void **state)
-{
-    struct worker *w = *state;
-    fill_redis(w);
-    for (int i = 0; i < JOBS_PER_CALL + 1; i++) {
-        add_job(w, OUTBOX_UNANSWERED + i, OUTBOX_STEP);
-        outbox_turn(w);
-    }
-    assert_int_equal(fake_rds_waiting("step_jobs"), 0);
-    answer_begin(w);
-    assert_int_equal(fake_rds_waiting("step_jobs"), 1);
-    assert_string_equal(fake_rds_arg("step_jobs", 1), jobs[OUTBOX_UNANSWERED]->id);
-    assert_string_not_equal(fake_rds_key("step_jobs", 5 + JOBS_PER_CALL - 1), "");
-    answer_begin(w);
-    assert_int_equal(fake_rds_waiting("step_jobs"), 2);
-    assert_int_equal(fake_rds_waiting(NULL), OUTBOX_UNANSWERED);
-    answer_begin(w);
-    assert_int_equal(fake_rds_waiting(NULL), OUTBOX_UNANSWERED - 1); /* nothing waits any more */
-}
-
-static void what_waits_goes_out_in_order(void **state)
-{
-    struct worker *w = *state;
-    fill_redis(w);
-    add_job(w, OUTBOX_UNANSWERED, OUTBOX_STEP);
-    add_job(w, OUTBOX_UNANSWERED + 1, OUTBOX_BEGIN);
-    answer_begin(w);
-    assert_int_equal(fake_rds_waiting("step_jobs"), 1);
-    assert_int_equal(fake_rds_waiting("begin_jobs"), OUTBOX_UNANSWERED - 1);
-    answer_begin(w);
-    assert_int_equal(fake_rds_waiting("begin_jobs"), OUTBOX_UNANSWERED - 1);
-}
-
-static void what_is_forgotten_while_it_waits_takes_no_place(void **state)
-{
-    struct worker *w = *state;
-    fill_redis(w);
-    add_job(w, OUTBOX_UNANSWERED, OUTBOX_BEGIN);
-    add_job(w, OUTBOX_UNANSWERED + 1, OUTBOX_STEP);
-    job_close(jobs[OUTBOX_UNANSWERED]);
-    answer_begin(w);
-    assert_int_equal(fake_rds_waiting("step_jobs"), 1);
-    assert_int_equal(fake_rds_waiting("begin_jobs"), OUTBOX_UNANSWERED - 1);
-}
-
-static void a_loss_makes_room(void **state)
-{
-    struct worker *w = *state;
-    fill_redis(w);
-    add_job(w, OUTBOX_UNANSWERED, OUTBOX_STEP);
-    for (int i = 0; i < OUTBOX_UNANSWERED; i++)
-        fake_rds_fail("begin_jobs", RDS_LOST, "gone");
-    assert_int_equal(n_answers[OUTBOX_UNANSWERED], 0);
-    outbox_turn(w);
-    assert_int_equal(fake_rds_waiting("step_jobs"), 1);
-    fake_rds_fail("step_jobs", RDS_UNSENT, "gone");
-    assert_int_equal(n_answers[OUTBOX_UNANSWERED], 1);
-}
-
-static void a_flush_sends_all(void **state)
-{
-    struct worker *w = *state;
-    fill_redis(w);
-    for (int i = 0; i < JOBS_PER_CALL + 1; i++)
-        add_job(w, OUTBOX_UNANSWERED + i, OUTBOX_BEGIN);
-    add_job(w, MANY - 1, OUTBOX_STEP);
-    outbox_flush(w);
-    assert_int_equal(fake_rds_waiting("begin_jobs"), OUTBOX_UNANSWERED + 2);
-    assert_int_equal(fake_rds_waiting("step_jobs"), 1);
-}
-
-/* ---- answers and what is forgotten ----------------------------------------------------------- */
 
 static void each_job_has_its_own_part_of_the_answer(void **state)
 {
@@ -230,11 +132,6 @@ int main(void)
     cmocka_unit_test_setup_teardown(test, worker_fixture_setup, worker_fixture_teardown)
         TEST(what_is_due_in_a_turn_is_one_call),
         TEST(a_call_is_bounded),
-        TEST(what_is_too_much_for_redis_waits_and_shares_a_call),
-        TEST(what_waits_goes_out_in_order),
-        TEST(what_is_forgotten_while_it_waits_takes_no_place),
-        TEST(a_loss_makes_room),
-        TEST(a_flush_sends_all),
         TEST(each_job_has_its_own_part_of_the_answer),
         TEST(a_job_without_its_part_gets_no_word),
         TEST(a_loss_is_told_to_each),

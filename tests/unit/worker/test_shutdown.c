@@ -1,8 +1,6 @@
 /* How a worker stops: it drains, gives the rest back, ends the loop. */
 #include "tests/unit/support/test.h"
 
-#include <stdio.h>
-
 #include "base/conf.h"
 #include "tests/unit/fakes/fake_clock.h"
 #include "tests/unit/fakes/fake_rds.h"
@@ -79,34 +77,6 @@ static void after_the_drain_time_the_rest_is_given_back(void **state)
     assert_int_equal(w->jobs.n, 0);
 }
 
-static void ignore(struct job *job, const struct rds_result *result)
-{
-    (void)job, (void)result;
-}
-
-/* Also what would have to wait for answers. */
-static void what_jobs_have_to_tell_comes_before(void **state)
-{
-    struct worker *w = *state;
-    struct job *job = fixture_job_at(w, "payment");
-    for (int i = 0; i < OUTBOX_UNANSWERED; i++) {
-        char id[ORDER_ID_SIZE];
-        snprintf(id, sizeof id, "order_00%020d", i);
-        runner_claimed(w, id);
-        outbox_turn(w);
-    }
-    job->result = "ok";
-    outbox_add(job, OUTBOX_STEP, ignore);
-    outbox_turn(w);
-    assert_int_equal(fake_rds_waiting("step_jobs"), 0);
-    shutdown_request(w);
-    shutdown_request(w);
-    assert_int_equal(fake_rds_waiting("step_jobs"), 1);
-    assert_int_equal(fake_rds_waiting("active"), 0);
-    shutdown_turn(w);
-    assert_int_equal(fake_rds_waiting("active"), 1);
-}
-
 /* In batches, whether we know of a job or not, until none is held. */
 static void all_of_our_list_is_given_back(void **state)
 {
@@ -177,7 +147,6 @@ int main(void)
         TEST(without_jobs_it_is_over_at_once),
         TEST(a_job_in_hand_and_a_take_under_way_are_waited_for),
         TEST(after_the_drain_time_the_rest_is_given_back),
-        TEST(what_jobs_have_to_tell_comes_before),
         TEST(all_of_our_list_is_given_back),
         TEST(a_lost_or_malformed_answer_is_tried_again_until_time_is_up),
         TEST(without_redis_time_runs_out),
