@@ -91,7 +91,9 @@ class TwoAtOnce(Scenario):
 
 
 class Update(Scenario):
-    """Two broadcasts: one that is due, one to come."""
+    """Two broadcasts: one that is due, one to come. One at a time, so that it is begun in a call of its
+    own, also where a slow machine has made both due."""
+    settings = {"WORKER_CONCURRENCY": 1}
 
     def prepare(self, bench):
         ids = [fc.new_id("update") for _ in range(2)]

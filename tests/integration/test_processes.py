@@ -259,7 +259,7 @@ def test_nuls_at_the_end_are_mended(cut_off, tail, cut):
 def test_damage_elsewhere_is_cut_when_it_is_said_so(cut_off):
     stack, _, path = cut_off
     before = path.read_bytes()
-    place = before.rindex(b"*", 0, len(before) * 2 // 3)
+    place = before.rindex(b"\r\n*", 0, len(before) * 2 // 3) + 2  # where a command begins
     damaged = before[:place] + b"X" + before[place + 1:] + bytes(16)
     path.write_bytes(damaged)
     refused = stack.script("redis-repair.sh")
