@@ -156,7 +156,8 @@ CALLS = [("beat", 1, 0, 0), ("active", 1, 0, 0), ("claim", 1, 1, 0), ("begin_job
          *[("step_jobs", k, 1, 1) for k in range(1, 6)],
          ("step_jobs", 6, 0, 1)]  # settled, so nobody's
 # The same with a wait before each stage: a job that is among the delayed is nobody's either. (But
-# on a silent connection the worker may claim it before it gives that connection up.)
+# on a silent connection the worker may claim it before it gives that connection up. And one that asks
+# a moment too early is given nothing, so which claim has the job is known of the first alone.)
 STAGES_APART = {"STAGE_MIN_MS": 30, "STAGE_MAX_MS": 30}
 CALLS_APART = [("step_jobs", 2, 0, 1), ("claim", 3, 1, 0), ("step_jobs", 4, 0, 1)]
 
@@ -170,7 +171,9 @@ def all_runs():
             adopted = (refused if is_refused else lost,)
             runs[f"{call}-{k}-{action}"] = one_order, (action, call, k, adopted), {}
         for call, k, lost, refused in CALLS_APART:
-            adopted = (refused,) if is_refused else (0, 1) if action == SILENCE else (lost,)
+            adopted = (refused,) if is_refused else (lost,)
+            if not is_refused and (action == SILENCE or call == "claim"):
+                adopted = (0, 1)
             runs[f"apart-{call}-{k}-{action}"] = (one_order, (action, call, k, adopted),
                                                   STAGES_APART)
         runs[f"update-{action}"] = one_update, (action, (int(is_refused),)), {}
