@@ -30,7 +30,9 @@ struct order_request {
     const char *idempotency_key; /* "" = none */
     int64_t deadline_ms;         /* by Redis' clock; later it stores nothing */
 };
-void command_place(struct redis_command *cmd, const struct order_request *order);
+/* n orders, at least one. */
+void command_place_orders(struct redis_command *cmd, int shard,
+                          const struct order_request *const orders[], size_t n);
 
 struct update_request {
     char id[ORDER_ID_SIZE];
@@ -83,8 +85,6 @@ struct claim_request {
     int64_t now_ms; /* what Redis' clock must show at least */
 };
 void command_claim(struct redis_command *cmd, int shard, const struct claim_request *claim);
-
-#define JOBS_PER_CALL 32 /* of begin_jobs and step_jobs: Redis serves others in between */
 
 struct job_begin {
     const char *id;

@@ -107,7 +107,8 @@ void job_close(struct job *job)
     job_stop_calls(job);
     rds_cancel(job->cmd);
     job->cmd = NULL;
-    outbox_forget(job);
+    batch_cancel(job->batched);
+    job->batched = NULL;
     unlink_job(jobs, job);
     job_set_state(job, JOB_CLOSED);
     job->next = jobs->free;

@@ -39,8 +39,7 @@ struct job {
     int wait_ms;            /* asked for by the step or fail on its way */
     char reason[REASON_SIZE];    /* of that fail */
     struct rds_cmd *cmd;         /* a command of this job alone, … */
-    struct outbox_call *sending; /* … or a call for several, which has it at */
-    size_t sending_at;
+    struct batch_entry *batched; /* … or a part of one for several */
     struct gateway_call call;
     ev_timer timer; /* of the kitchen */
 

@@ -87,6 +87,7 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     w->runner = (struct runner){.steps = job_steps, .on_delayed = intake_due_in};
     jobs_init(&w->jobs, w, (size_t)conf.worker_concurrency);
     w->rds = rds_new(loop, &options);
+    outbox_init(w);
     w->gateway = payment_gateway_new(loop, &w->intake.lease_until_ms);
     intake_start(w);
     reaper_start(w);

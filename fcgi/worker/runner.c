@@ -61,6 +61,7 @@ void runner_fenced(struct job *job)
 int runner_answered(struct job *job, const struct rds_result *result)
 {
     job->cmd = NULL;
+    job->batched = NULL;
     if (result->outcome == RDS_OK)
         return 1;
     if (rds_is_unavailable(result)) {
@@ -133,8 +134,9 @@ static void run_step(struct job *job)
     job->worker->runner.steps[job->begun.step](job);
 }
 
-static void on_begun(struct job *job, const struct rds_result *result)
+static void on_begun(void *arg, const struct rds_result *result)
 {
+    struct job *job = arg;
     const char *reason;
     if (!runner_answered(job, result))
         return;
@@ -160,11 +162,12 @@ static void begin(struct job *job)
     job->is_claimed_again = 0;
     job_set_state(job, JOB_BEGINNING);
     payment_key_new(job->begun.payment_key);
-    outbox_add(job, OUTBOX_BEGIN, on_begun);
+    outbox_begin(job, on_begun);
 }
 
-static void on_stepped(struct job *job, const struct rds_result *result)
+static void on_stepped(void *arg, const struct rds_result *result)
 {
+    struct job *job = arg;
     struct step_next next;
     if (!runner_answered(job, result))
         return;
@@ -200,7 +203,7 @@ void runner_step(struct job *job, const char *result, int wait_ms)
     job->result = result;
     job->wait_ms = wait_ms;
     job_set_state(job, JOB_STEPPING);
-    outbox_add(job, OUTBOX_STEP, on_stepped);
+    outbox_step(job, on_stepped);
 }
 
 void runner_claimed(struct worker *w, const char *id)

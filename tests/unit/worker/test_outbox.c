@@ -6,15 +6,17 @@
 #include "tests/unit/fakes/fake_rds.h"
 #include "tests/unit/support/worker_fixture.h"
 
-#define MANY (2 * JOBS_PER_CALL + 3)
+#define MANY (2 * BATCH_MAX + 3)
 
 static struct job *jobs[MANY];
 static int n_answers[MANY];
 static enum rds_outcome last_outcome;
 static const char *last_text;
 
-static void on_answer(struct job *job, const struct rds_result *result)
+static void on_answer(void *arg, const struct rds_result *result)
 {
+    struct job *job = arg;
+    job->batched = NULL;
     for (int i = 0; i < MANY; i++)
         n_answers[i] += jobs[i] == job;
     last_outcome = result->outcome;
@@ -32,7 +34,7 @@ static void add(struct worker *w, int n)
         char id[ORDER_ID_SIZE];
         snprintf(id, sizeof id, "order_00%020d", i);
         jobs[i] = jobs_add(&w->jobs, id);
-        outbox_add(jobs[i], OUTBOX_BEGIN, on_answer);
+        outbox_begin(jobs[i], on_answer);
     }
 }
 
@@ -42,7 +44,7 @@ static void what_is_due_in_a_turn_is_one_call(void **state)
     add(w, 3);
     struct job *other = jobs_add(&w->jobs, FIXTURE_ID);
     other->result = "ok";
-    outbox_add(other, OUTBOX_STEP, on_answer);
+    outbox_step(other, on_answer);
     assert_int_equal(fake_rds_waiting(NULL), 0);
     outbox_turn(w);
     assert_int_equal(fake_rds_waiting("begin_jobs"), 1);
@@ -60,8 +62,8 @@ static void a_call_is_bounded(void **state)
     add(w, MANY);
     outbox_turn(w);
     assert_int_equal(fake_rds_waiting("begin_jobs"), 3);
-    assert_string_not_equal(fake_rds_key("begin_jobs", 3 + JOBS_PER_CALL - 1), "");
-    assert_string_equal(fake_rds_key("begin_jobs", 3 + JOBS_PER_CALL), "");
+    assert_string_not_equal(fake_rds_key("begin_jobs", 3 + BATCH_MAX - 1), "");
+    assert_string_equal(fake_rds_key("begin_jobs", 3 + BATCH_MAX), "");
     for (int i = 0; i < 3; i++)
         fake_rds_fail("begin_jobs", RDS_LOST, "gone");
     for (int i = 0; i < MANY; i++)
