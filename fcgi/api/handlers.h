@@ -3,6 +3,7 @@
 #ifndef TIFFIN_API_HANDLERS_H
 #define TIFFIN_API_HANDLERS_H
 
+struct ev_loop;
 struct req;
 
 /* restaurants.c */
@@ -18,6 +19,8 @@ void get_full_details(struct req *r);
 void get_dashboard(struct req *r);
 
 /* orders.c */
+void orders_start(struct ev_loop *loop); /* once there is api.rds */
+void orders_stop(struct ev_loop *loop);  /* once it is freed */
 void post_order(struct req *r);
 void get_order(struct req *r);
 void post_cancel(struct req *r);

@@ -74,6 +74,7 @@ static int run_child(int listen_fd)
     };
     api.loop = loop;
     api.rds = rds_new(loop, &options);
+    orders_start(loop);
     sse_start(loop);
     live_status_start(loop);
     monitor_start(loop);
@@ -91,6 +92,7 @@ static int run_child(int listen_fd)
     memory_watch_stop(loop);
     stats_stop();
     rds_free(api.rds);
+    orders_stop(loop);
     drain_release(loop);
     ev_loop_destroy(loop);
     return 0;

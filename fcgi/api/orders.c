@@ -2,6 +2,7 @@
  * you do something else. POST /order answers as soon as order and job are on disk together; the
  * worker daemon (fcgi/worker) does the rest. */
 #include <errno.h>
+#include <ev.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,48 @@
 #include "api/reply.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "order/batch.h"
 #include "order/store.h"
 
 #define QUANTITY_MAX 20
 #define BUSY_RETRY_S 5
-#define ITEM_MAX 100 /* bytes; no menu has a longer name */
+#define ORDERS_UNANSWERED 1 /* commands */
+#define ITEM_MAX 100        /* bytes; no menu has a longer name */
+
+/* ---- placed in one call ---------------------------------------------------------------------- */
+
+static struct {
+    struct batch batch; /* the orders of one turn of the loop */
+    ev_prepare turn;
+} orders;
+
+static void send_orders(struct rds *r, const void *const requests[], size_t n, rds_reply_fn fn,
+                        void *arg)
+{
+    const struct order_request *some[BATCH_MAX];
+    for (size_t i = 0; i < n; i++)
+        some[i] = requests[i];
+    store_place_orders(r, some, n, fn, arg);
+}
+
+static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    (void)loop, (void)w, (void)revents;
+    batch_turn(&orders.batch);
+}
+
+void orders_start(struct ev_loop *loop)
+{
+    batch_init(&orders.batch, api.rds, send_orders, ORDERS_UNANSWERED);
+    ev_prepare_init(&orders.turn, on_turn);
+    ev_prepare_start(loop, &orders.turn);
+}
+
+void orders_stop(struct ev_loop *loop)
+{
+    ev_prepare_stop(loop, &orders.turn);
+    batch_release(&orders.batch);
+}
 
 /* ---- POST /order ---------------------------------------------------------------------------- */
 
@@ -27,11 +65,11 @@ struct new_order {
     struct order_request request;
 };
 
-static struct rds_cmd *send_order(struct req *r, int64_t deadline_ms, rds_reply_fn fn, void *arg)
+static void send_order(struct req *r, int64_t deadline_ms, struct op *op)
 {
     struct new_order *o = r->context;
     o->request.deadline_ms = deadline_ms;
-    return store_place(api.rds, &o->request, fn, arg);
+    req_batched(op, batch_add(&orders.batch, &o->request, req_on_reply, op));
 }
 
 static void reply_placed(struct req *r, const char *id)

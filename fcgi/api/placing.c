@@ -127,8 +127,7 @@ static void attempt(struct req *r)
         p->deadline_ms = rds_now_ms(api.rds) + conf.request_timeout_ms -
                          (clock_mono_us() - r->started_us) / 1000;
     p->is_under_way = 1;
-    struct op *op = req_op(r, on_written);
-    req_sent(op, p->kind->send(r, p->deadline_ms, req_on_reply, op));
+    p->kind->send(r, p->deadline_ms, req_op(r, on_written));
 }
 
 void placing_start(struct req *r, const struct placing_kind *kind, const char *id)

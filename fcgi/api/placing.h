@@ -16,8 +16,8 @@
 
 /* What differs between orders and updates. */
 struct placing_kind {
-    /* Sends the write; after the deadline (by Redis' clock) it must store nothing. */
-    struct rds_cmd *(*send)(struct req *r, int64_t deadline_ms, rds_reply_fn fn, void *arg);
+    /* Sends the write for this op; after the deadline (by Redis' clock) it must store nothing. */
+    void (*send)(struct req *r, int64_t deadline_ms, struct op *op);
     /* It is stored under this id: 201 or 202. */
     void (*reply)(struct req *r, const char *id);
     /* Answers an outcome that only this kind of write has; false when it has none such. */

@@ -6,6 +6,7 @@
 #include "api/fastcgi.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "order/batch.h"
 
 #define HEADERS_MAX 2048
 
@@ -16,8 +17,9 @@ struct op {
     LIST_ENTRY(op) link;
     struct req *req;
     ev_timer timer;
-    struct rds_cmd *cmd; /* NULL while the timer runs */
-    req_fn on_timer;     /* after the timer; NULL = the question is asked then */
+    struct rds_cmd *cmd;         /* NULL while the timer runs … */
+    struct batch_entry *batched; /* … or where it is a part of a command for several requests */
+    req_fn on_timer;             /* after the timer; NULL = the question is asked then */
     req_ask_fn ask;
     req_reply_fn on_reply;
     req_nth_fn on_nth; /* instead of on_reply, for one of several questions */
@@ -86,6 +88,11 @@ void req_sent(struct op *op, struct rds_cmd *cmd)
     op->cmd = cmd;
 }
 
+void req_batched(struct op *op, struct batch_entry *entry)
+{
+    op->batched = entry;
+}
+
 void req_ask(struct req *r, req_reply_fn fn, req_ask_fn ask, const char *id)
 {
     struct op *op = req_op(r, fn);
@@ -145,6 +152,7 @@ static void cancel_ops(struct req *r)
     while ((op = LIST_FIRST(&r->ops))) {
         LIST_REMOVE(op, link);
         rds_cancel(op->cmd);
+        batch_cancel(op->batched);
         ev_timer_stop(api.loop, &op->timer);
         free(op);
     }

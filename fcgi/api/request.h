@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/rds.h"
 
+struct batch_entry;
 struct conn;
 struct op;
 struct req;
@@ -74,6 +75,8 @@ void req_ask_after(struct req *r, int ms, req_reply_fn fn, req_ask_fn ask);
  *     req_sent(op, store_restaurants(api.rds, req_on_reply, op)); */
 struct op *req_op(struct req *r, req_reply_fn fn);
 void req_sent(struct op *op, struct rds_cmd *cmd);
+/* The same for a part of a command: batch_add(…, req_on_reply, op). */
+void req_batched(struct op *op, struct batch_entry *entry);
 void req_on_reply(void *op, const struct rds_result *result);
 
 /* The value of a request header that nginx hands on ("" when absent): IF_NONE_MATCH … */

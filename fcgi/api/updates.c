@@ -18,11 +18,11 @@ struct new_update {
     struct update_request request;
 };
 
-static struct rds_cmd *send_update(struct req *r, int64_t deadline_ms, rds_reply_fn fn, void *arg)
+static void send_update(struct req *r, int64_t deadline_ms, struct op *op)
 {
     struct new_update *u = r->context;
     u->request.deadline_ms = deadline_ms;
-    return store_accept_update(api.rds, &u->request, fn, arg);
+    req_sent(op, store_accept_update(api.rds, &u->request, req_on_reply, op));
 }
 
 static void reply_accepted(struct req *r, const char *id)

@@ -52,22 +52,36 @@ static void add_user_orders_key(struct redis_command *cmd, const struct keys *k,
     command_join3(cmd, k->user_of, user, KEY_USER_ORDERS_SUFFIX);
 }
 
-void command_place(struct redis_command *cmd, const struct order_request *o)
+static void add_order_keys(struct redis_command *cmd, const struct order_request *o)
 {
     const struct keys *k = keys_of_id(o->id);
-    command_fcall(cmd, FN_PLACE, 9);
     command_join(cmd, k->order_of, o->id);
-    command_add_list(cmd, k->ready, k->index, k->count, k->events);
     command_join(cmd, k->restaurant_of, o->restaurant_id);
     command_join(cmd, k->user_of, o->user_id);
     add_user_orders_key(cmd, k, o->user_id);
     command_join(cmd, k->idempotency_of, o->idempotency_key);
+}
+
+static void add_order(struct redis_command *cmd, const struct order_request *o)
+{
     command_add_list(cmd, o->id, o->restaurant_id, o->item);
     command_add_int(cmd, o->quantity);
     command_add(cmd, o->user_id);
     add_order_fingerprint(cmd, o);
     command_add_int(cmd, o->deadline_ms);
+}
+
+void command_place_orders(struct redis_command *cmd, int shard,
+                          const struct order_request *const orders[], size_t n)
+{
+    const struct keys *k = keys_of(shard);
+    command_fcall(cmd, FN_PLACE_ORDERS, 4 + 5 * n);
+    command_add_list(cmd, k->ready, k->index, k->count, k->events);
+    for (size_t i = 0; i < n; i++)
+        add_order_keys(cmd, orders[i]);
     command_add_int(cmd, (int64_t)conf.queue_age_s * 1000);
+    for (size_t i = 0; i < n; i++)
+        add_order(cmd, orders[i]);
 }
 
 void command_accept_update(struct redis_command *cmd, const struct update_request *u)

@@ -59,7 +59,7 @@ const struct keys *keys_of_id(const char *id);
 /* What stands before the id in the key of an order or update. */
 const char *keys_job_prefix(const char *id);
 
-#define FN_PLACE "place"
+#define FN_PLACE_ORDERS "place_orders"
 #define FN_ACCEPT_UPDATE "accept_update"
 #define FN_CANCEL "cancel"
 #define FN_BEAT "beat"
@@ -83,7 +83,8 @@ const char *keys_job_prefix(const char *id);
 #define FN_LIVE_WRITE "live_write"
 /* Called by workers of version 1 … */
 #define FN_TRIM "trim"
-/* … and of version 2 alone. */
+/* … and by programs of version 2 alone. */
+#define FN_PLACE "place"
 #define FN_TAKE "take"
 #define FN_BEGIN "begin"
 #define FN_INTENT "intent"

@@ -5,11 +5,11 @@
 
 /* ---- new work ------------------------------------------------------------------------------ */
 
-struct rds_cmd *store_place(struct rds *r, const struct order_request *order, rds_reply_fn fn,
-                            void *arg)
+struct rds_cmd *store_place_orders(struct rds *r, const struct order_request *const orders[],
+                                   size_t n, rds_reply_fn fn, void *arg)
 {
     struct redis_command cmd;
-    command_place(&cmd, order);
+    command_place_orders(&cmd, rds_shard(r), orders, n);
     return rds_send(r, &cmd, fn, arg);
 }
 

@@ -28,8 +28,9 @@ enum place_outcome {
     PLACE_FULL,          /* updates only: too many pending */
 };
 
-struct rds_cmd *store_place(struct rds *r, const struct order_request *order, rds_reply_fn fn,
-                            void *arg);
+/* n orders, at least one. Answer: one per order, in their order. */
+struct rds_cmd *store_place_orders(struct rds *r, const struct order_request *const orders[],
+                                   size_t n, rds_reply_fn fn, void *arg);
 /* 0, or -EPROTO. ret_id is set by PLACE_DONE and PLACE_REPLAY. */
 int store_place_parse(const struct redisReply *reply, enum place_outcome *ret,
                       char ret_id[ORDER_ID_SIZE]);

@@ -44,7 +44,7 @@ def test_the_list_is_whole(request):
     passed = undisturbed_runs(request.config)
     calls = {point for counts in passed.values() for point in counts}
     names = {point.split()[1] for point in calls}
-    assert {"place", "accept_update", "cancel", "beat", "claim", "begin_jobs", "step_jobs", "fail",
+    assert {"place_orders", "accept_update", "cancel", "beat", "claim", "begin_jobs", "step_jobs", "fail",
             "publish_update", "reap", "leave", "gateway_charge", "gateway_refund", "active",
             "BLMOVE", "SMEMBERS", "TIME", "live_write", "INFO", "oldest", "release",
             "gateway_forget", "forget"} <= names

@@ -89,7 +89,7 @@ def update(shop, key):
 
 
 WRITES = {  # what is written, its function, what counts it, the answer
-    "order": (lambda shop, key: shop.http.place(key=key), "place", "placed", 201, "order_id"),
+    "order": (lambda shop, key: shop.http.place(key=key), "place_orders", "placed", 201, "order_id"),
     "update": (update, "accept_update", "updates_accepted", 202, "update_id"),
 }
 
@@ -260,7 +260,7 @@ def test_many_at_once_whose_answers_are_lost(shop):
     """Forty customers, a broken connection every few orders; each has one order in the end."""
     before, keys = shop.store.count("placed"), [uuid.uuid4().hex for _ in range(40)]
     for k in range(1, 60, 4):
-        shop.proxy.on("place", k, LOSE)
+        shop.proxy.on("place_orders", k, LOSE)
 
     def order(key):
         while (answer := shop.http.place(key=key)).status != 201:

@@ -3,6 +3,8 @@ import collections
 import itertools
 import random
 
+from redis import ResponseError
+
 READY = "jobs:{s00}:ready"
 DELAYED = "jobs:{s00}:delayed"
 DEAD = "jobs:{s00}:dead"
@@ -49,6 +51,14 @@ def heartbeat_key(worker):
     return "worker:{s00}:" + worker
 
 
+def order_args(id_, restaurant="resto_123", item="Curry", quantity=1, user="", key="", fingerprint="",
+               deadline=FAR_AWAY_MS):
+    """-> keys and arguments of one order of place_orders"""
+    return ([job_key(id_), "restaurant:{s00}:" + restaurant, "user:{s00}:" + user,
+             "user:{s00}:" + user + ":orders", "idem:{s00}:" + key],
+            [id_, restaurant, item, quantity, user, fingerprint, deadline])
+
+
 class Functions:
     """Every function, called as one user. Defaults are the usual arguments."""
 
@@ -62,11 +72,24 @@ class Functions:
 
     def place(self, id_, restaurant="resto_123", item="Curry", quantity=1, user="", key="",
               fingerprint="", deadline=FAR_AWAY_MS, age_limit=0):
-        return self.fcall(
-            "place",
-            [job_key(id_), READY, INDEX, COUNT, EVENTS, "restaurant:{s00}:" + restaurant,
-             "user:{s00}:" + user, "user:{s00}:" + user + ":orders", "idem:{s00}:" + key],
-            id_, restaurant, item, quantity, user, fingerprint, deadline, age_limit)
+        """One order, by place_orders. An error where it answers one."""
+        answers = self.place_orders(order_args(id_, restaurant, item, quantity, user, key, fingerprint,
+                                               deadline), age_limit=age_limit)
+        if answers and answers[0][0] == "error":
+            raise ResponseError(answers[0][1])
+        return answers and answers[0]
+
+    def place_orders(self, *orders, age_limit=0):
+        """orders: of order_args()"""
+        keys = [READY, INDEX, COUNT, EVENTS, *(key for keys, _ in orders for key in keys)]
+        return self.fcall("place_orders", keys, age_limit, *(arg for _, args in orders for arg in args))
+
+    def place_version2(self, id_, restaurant="resto_123", item="Curry", quantity=1, user="", key="",
+                       fingerprint="", deadline=FAR_AWAY_MS):
+        (order, restaurant_, user_, user_orders, idem), args = order_args(
+            id_, restaurant, item, quantity, user, key, fingerprint, deadline)
+        return self.fcall("place", [order, READY, INDEX, COUNT, EVENTS, restaurant_, user_, user_orders,
+                                    idem], *args)
 
     def accept_update(self, id_, message="Hello", delay=0, key="", fingerprint="",
                       deadline=FAR_AWAY_MS, limit=1000):

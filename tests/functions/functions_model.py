@@ -20,7 +20,7 @@ NAMES = list(MOVES)
 WEIGHTS = [sum(list(MOVES.values())[:n + 1]) for n in range(len(MOVES))]
 
 # who calls a function, where it is not a worker
-USERS = {"place": "api", "accept_update": "api", "cancel": "api", "requeue": "admin",
+USERS = {"place": "api", "place_orders": "api", "accept_update": "api", "cancel": "api", "requeue": "admin",
          "discard": "admin", "settle": "admin", "pause": "admin", "resume": "admin", "stats": "api"}
 
 Call = collections.namedtuple("Call", "move user command expected")

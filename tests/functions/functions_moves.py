@@ -2,7 +2,7 @@
 that does the same to Redis, and what that must answer."""
 import collections
 
-from functions_client import DELAYED, HOUR_MS, Functions, heartbeat_key, job_key
+from functions_client import DELAYED, HOUR_MS, Functions, heartbeat_key, job_key, order_args
 from functions_state import NEXT, JOB_STEPS, Job, State, is_new
 
 UPDATES_PENDING_MAX = 4  # few, so that some are refused
@@ -34,11 +34,16 @@ class Moves(State):
         self.ready.insert(0, job.id)
         self.count["placed"] += 1
         self.indexed += 1
-        return DO.place(job.id), ["placed", job.id]
+        return self._placed(job.id)
 
     def place_again(self):
-        id_ = self.rng.choice(self._orders()).id
-        return DO.place(id_), ["placed", id_]
+        return self._placed(self.rng.choice(self._orders()).id)
+
+    def _placed(self, id_):
+        """As an API of either version does it."""
+        if self.rng.random() < 0.3:
+            return DO.place_version2(id_), ["placed", id_]
+        return DO.place_orders(order_args(id_)), [["placed", id_]]
 
     def accept_update(self):
         id_, later = self._new_id("update"), self.rng.random() < 0.5

@@ -20,8 +20,9 @@ SETTLED, LEAVING, HELD = new_id(), new_id(), new_id()
 
 # function: (who may call it, a call that would change something, were it allowed)
 CALLS = {
-    "place": ({"api"}, lambda f: f.place(new_id(), user="123", key="k", fingerprint="f",
-                                         age_limit=HOUR_MS)),
+    "place_orders": ({"api"}, lambda f: f.place(new_id(), user="123", key="k", fingerprint="f",
+                                                age_limit=HOUR_MS)),
+    "place": ({"api"}, lambda f: f.place_version2(new_id())),
     "accept_update": ({"api"}, lambda f: f.accept_update(new_id("update"), key="k",
                                                          fingerprint="f")),
     # whoever may step an order may also write what cancel writes; publish an update, speak

@@ -2,7 +2,7 @@
 import pytest
 
 from functions_client import (COUNT, DELAYED, EVENTS, HOUR_MS, KEEP_SECONDS, STAGES, Functions,
-                              Worker, active_key, check_invariant, heartbeat_key, history, job_key,
+                              Worker, active_key, changes_of, check_invariant, heartbeat_key, history, job_key,
                               new_id, snapshot)
 from functions_server import Server
 
@@ -21,7 +21,7 @@ PAYMENT_KEY_BYTES = 39  # PAYMENT_KEY_SIZE of fcgi/order/store.h, less its end
 
 
 def events_of(admin, id_):
-    return [event for _, event in admin.xrange(EVENTS) if event["order"] == id_]
+    return [change for change in changes_of(admin) if change["order"] == id_]
 
 
 def test_from_placed_to_delivered_in_one_hand(api, worker, admin):

@@ -2,9 +2,11 @@
 import re
 
 import pytest
+import redis
 
 from functions_client import (COUNT, DELAYED, EVENTS, HOUR_MS, INDEX, READY, STAGES, Functions,
-                              Worker, check_invariant, history, job_key, new_id, snapshot)
+                              Worker, changes_of, check_invariant, history, job_key, new_id, order_args,
+                              snapshot)
 
 
 def test_place_stores_everything_at_once(api, admin):
@@ -26,9 +28,59 @@ def test_place_stores_everything_at_once(api, admin):
     assert admin.lrange("user:{s00}:123:orders", 0, -1) == [id_]
     assert admin.get("idem:{s00}:key") == f"f1 {id_}"
     assert 86340 <= admin.ttl("idem:{s00}:key") <= 86400
-    (_, event), = admin.xrange(EVENTS)
-    assert event == {"order": id_, "version": "1", "status": "order_placed",
-                     "payment_status": "pending", "kitchen_status": "pending", "at": at}
+    assert list(changes_of(admin)) == [{"order": id_, "version": "1", "status": "order_placed",
+                                        "payment_status": "pending", "kitchen_status": "pending", "at": at}]
+
+
+def test_several_orders_of_one_call_are_one_event(api, admin):
+    ids = [new_id() for _ in range(3)]
+    assert api.place_orders(*map(order_args, ids)) == [["placed", id_] for id_ in ids]
+    assert admin.xlen(EVENTS) == 1
+    assert [change["order"] for change in changes_of(admin)] == ids
+    assert admin.lrange(READY, 0, -1) == ids[::-1], "the first is taken first"
+    assert admin.zrange(INDEX, 0, -1) == sorted(ids)
+    check_invariant(admin)
+
+
+def test_each_order_of_a_call_has_its_own_answer(api, admin):
+    stored, again, late, broken, last = [new_id() for _ in range(5)]
+    api.place(stored)
+    admin.hset("idem:{s00}:hash", "a", "b")
+    answers = api.place_orders(
+        order_args(stored), order_args(again, key="k", fingerprint="f"),
+        order_args(new_id(), key="k", fingerprint="f"), order_args(new_id(), key="k", fingerprint="g"),
+        order_args(late, deadline=1), order_args(new_id(), restaurant="resto_0"),
+        order_args(new_id(), item="Stone"), order_args(new_id(), user="0"),
+        order_args(broken, key="hash", fingerprint="f"), order_args(last), order_args(last))
+    assert answers[:8] == [["placed", stored], ["placed", again], ["replay", again], ["mismatch"], ["late"],
+                           ["no_restaurant"], ["no_item"], ["no_user"]]
+    assert answers[8][0] == "error" and "WRONGTYPE" in answers[8][1]
+    assert answers[9:] == [["placed", last]] * 2
+    assert admin.hget(COUNT, "placed") == "3"
+    check_invariant(admin)
+
+
+def test_a_call_that_stores_nothing_writes_nothing(api, admin):
+    before = snapshot(admin)
+    assert api.place_orders(order_args(new_id(), item="Stone")) == [["no_item"]]
+    assert snapshot(admin) == before
+
+
+def test_a_list_of_the_user_that_is_none_fails_no_order(api, admin):
+    admin.set("user:{s00}:123:orders", "text")
+    assert api.place(new_id(), user="123")[0] == "placed"
+    check_invariant(admin)
+
+
+@pytest.mark.parametrize("change", [lambda args: args[:-1], lambda args: args + [1], lambda args: [],
+                                    lambda args: args[:-4] + ["some"] + args[-3:]])
+def test_place_orders_refuses_what_is_malformed_before_its_first_write(api, admin, change):
+    good, bad = order_args(new_id()), order_args(new_id())
+    before = snapshot(admin)
+    with pytest.raises(redis.ResponseError):
+        api.fcall("place_orders", [READY, INDEX, COUNT, EVENTS, *good[0], *bad[0]], 0,
+                  *change(good[1] + bad[1]))
+    assert snapshot(admin) == before
 
 
 def test_time_is_redis_own(api, admin):
@@ -289,11 +341,13 @@ def test_an_update_has_no_age(api, admin):
     assert api.place(new_id(), age_limit=1)[0] == "placed"
 
 
-def test_callers_of_version_2_give_no_age(api, admin):
+def test_callers_of_version_2_place_one_and_give_no_age(api, admin):
     first, second = new_id(), new_id()
     api.place(first)
     make_older(admin, first, HOUR_MS)
-    assert api.fcall("place", [job_key(second), READY, INDEX, COUNT, EVENTS,
-                               "restaurant:{s00}:resto_123", "user:{s00}:", "user:{s00}::orders",
-                               "idem:{s00}:"],
-                     second, "resto_123", "Curry", 1, "", "", HOUR_MS ** 2) == ["placed", second]
+    assert api.place_version2(second) == ["placed", second]
+    assert api.place_version2(second) == ["placed", second], "again"
+    assert api.place_version2(new_id(), item="Stone") == ["no_item"]
+    with pytest.raises(redis.ResponseError):
+        api.place_version2(new_id(), quantity="some")
+    check_invariant(admin)

@@ -270,7 +270,7 @@ def test_an_unsettled_order_that_vanished(ctl, world):
         assert lost["problem"] == "placed - settled says 1 unsettled orders, 0 were found"
         assert ctl.json("fsck")["clean"] is True
     [entry] = [entry for entry, fields in world.store.redis.xrange(EVENTS)
-               if fields.get("order") == id_]
+               if fields.get("changes", "").startswith(id_)]
     world.store.redis.xdel(EVENTS, entry)
 
 

@@ -1,5 +1,17 @@
--- What workers of library version 2 call to take a job and bring it forward: one job a call, their
--- active place is a list. Served for one release.
+-- What programs of library version 2 call: the API to place one order, workers to take a job and
+-- bring it forward, whose active place is a list. Served for one release.
+
+--[[ place: one order. Versions 2 and earlier.
+KEYS  order, ready, index, count, events, restaurant, user, user's orders, idem
+ARGV  id, restaurant id, item, quantity, user id, fingerprint, deadline (ms, Redis' clock)
+-> as place_orders says of one order; an error instead of {'error', text} ]]
+local function place(keys, argv)
+    local order = { keys[2], keys[3], keys[4], keys[5], keys[1], unpack(keys, 6, 9) }
+    local out = place_orders(order, { 0, unpack(argv, 1, 7) })
+    if out.err then return out end
+    if out[1][1] == 'error' then return redis.error_reply(out[1][2]) end
+    return out[1]
+end
 
 --[[ take: claims up to n jobs into the worker's list: first the delayed ones that are due, the
 oldest first, then ready ones. Only for a registered worker: another one's list would never be
@@ -122,6 +134,7 @@ local function step(keys, argv)
     return { 'held', tonumber(o.version), next_step, redis.call('HINCRBY', order, 'epoch', 1) }
 end
 
+register('place', place)
 register('take', take, 'allow-oom')
 register('begin', begin, 'allow-oom')
 register('intent', intent, 'allow-oom')

@@ -39,10 +39,11 @@ static void expect_refused(struct conn *c, int status, const char *text)
 static void expect_accepted(struct conn *c)
 {
     dispatch(c);
+    fixture_pass(0);
     assert_int_equal(fake_fastcgi_status(c), 0);
-    assert_int_equal(fake_rds_waiting("place"), 1);
+    assert_int_equal(fake_rds_waiting("place_orders"), 1);
     fake_fastcgi_hang_up(c);
-    fake_rds_fail("place", RDS_LOST, "the test goes on");
+    fake_rds_fail("place_orders", RDS_LOST, "the test goes on");
 }
 
 /* ---- routes ---------------------------------------------------------------------------------- */

@@ -19,8 +19,17 @@
 #define UNKNOWN "it is unknown whether this was stored"
 #define DEADLINE_MS (FIXTURE_REDIS_MS + FIXTURE_TIMEOUT_MS)
 
-/* Arguments of the function `place` (order/commands_order.c). */
-enum { ARG_ID, ARG_RESTAURANT, ARG_ITEM, ARG_QUANTITY, ARG_USER, ARG_FINGERPRINT, ARG_DEADLINE };
+/* Arguments of the function place_orders, the first order (order/commands_order.c). */
+enum {
+    ARG_AGE_LIMIT,
+    ARG_ID,
+    ARG_RESTAURANT,
+    ARG_ITEM,
+    ARG_QUANTITY,
+    ARG_USER,
+    ARG_FINGERPRINT,
+    ARG_DEADLINE
+};
 
 static struct conn *order(void)
 {
@@ -33,14 +42,21 @@ static struct conn *order_with_key(const char *key)
     fake_fastcgi_set_body(c, "application/json", ORDER);
     fake_fastcgi_add_param(c, "HTTP_IDEMPOTENCY_KEY", key);
     dispatch(c);
+    fixture_pass(0);
     return c;
+}
+
+/* The answer about the one order that is under way. */
+static void answer(redis_reply *about_order)
+{
+    fake_rds_answer("place_orders", reply_array(1, about_order));
 }
 
 /* The id that the place under way would store. */
 static const char *sent_id(void)
 {
     static char id[ORDER_ID_SIZE];
-    snprintf(id, sizeof id, "%s", fake_rds_arg("place", ARG_ID));
+    snprintf(id, sizeof id, "%s", fake_rds_arg("place_orders", ARG_ID));
     return id;
 }
 
@@ -52,7 +68,7 @@ static void expect_no_answer(const struct conn *c)
 static void expect_waiting(size_t n)
 {
     assert_int_equal(fake_rds_waiting(NULL), n);
-    assert_int_equal(fake_rds_waiting("place"), n);
+    assert_int_equal(fake_rds_waiting("place_orders"), n);
 }
 
 /* The reply of the place under way is lost; it is sent again, the same to the letter. */
@@ -60,14 +76,14 @@ static void lose_one(struct conn *c)
 {
     char id[ORDER_ID_SIZE];
     snprintf(id, sizeof id, "%s", sent_id());
-    int64_t deadline_ms = fake_rds_arg_int("place", ARG_DEADLINE);
-    fake_rds_fail("place", RDS_LOST, "the connection broke");
+    int64_t deadline_ms = fake_rds_arg_int("place_orders", ARG_DEADLINE);
+    fake_rds_fail("place_orders", RDS_LOST, "the connection broke");
     expect_no_answer(c);
     expect_waiting(0);
     fixture_pass(REPEAT_MS);
     expect_waiting(1);
     assert_string_equal(sent_id(), id);
-    assert_int_equal(fake_rds_arg_int("place", ARG_DEADLINE), deadline_ms);
+    assert_int_equal(fake_rds_arg_int("place_orders", ARG_DEADLINE), deadline_ms);
 }
 
 /* ---- stored ---------------------------------------------------------------------------------- */
@@ -80,13 +96,13 @@ static void a_stored_order_is_201(void **state)
     expect_waiting(1);
     const char *id = sent_id();
     assert_true(order_id_is_valid(id));
-    assert_string_equal(fake_rds_arg("place", ARG_RESTAURANT), "resto_123");
-    assert_string_equal(fake_rds_arg("place", ARG_ITEM), "Curry");
-    assert_string_equal(fake_rds_arg("place", ARG_QUANTITY), "2");
-    assert_string_equal(fake_rds_arg("place", ARG_USER), "123");
-    assert_string_equal(fake_rds_arg("place", ARG_FINGERPRINT), "");
+    assert_string_equal(fake_rds_arg("place_orders", ARG_RESTAURANT), "resto_123");
+    assert_string_equal(fake_rds_arg("place_orders", ARG_ITEM), "Curry");
+    assert_string_equal(fake_rds_arg("place_orders", ARG_QUANTITY), "2");
+    assert_string_equal(fake_rds_arg("place_orders", ARG_USER), "123");
+    assert_string_equal(fake_rds_arg("place_orders", ARG_FINGERPRINT), "");
     expect_no_answer(c);
-    fake_rds_answer("place", reply_words("placed", id));
+    answer(reply_words("placed", id));
     fixture_expect(c, 201, id);
     snprintf(location, sizeof location, "/order/%s", id);
     assert_string_equal(fake_fastcgi_header(c, "Location"), location);
@@ -99,8 +115,8 @@ static void the_deadline_is_by_redis_clock(void **state)
 {
     (void)state;
     struct conn *c = order();
-    assert_int_equal(fake_rds_arg_int("place", ARG_DEADLINE), DEADLINE_MS);
-    fake_rds_answer("place", reply_words("placed", sent_id()));
+    assert_int_equal(fake_rds_arg_int("place_orders", ARG_DEADLINE), DEADLINE_MS);
+    answer(reply_words("placed", sent_id()));
     fixture_expect(c, 201, "");
 
     fake_rds_set_up(api.rds, 0);
@@ -110,8 +126,9 @@ static void the_deadline_is_by_redis_clock(void **state)
     fake_rds_set_now(api.rds, FIXTURE_REDIS_MS + 70000);
     fixture_pass(REPEAT_MS);
     int64_t left_ms = FIXTURE_TIMEOUT_MS - 500 - REPEAT_MS;
-    assert_int_equal(fake_rds_arg_int("place", ARG_DEADLINE), FIXTURE_REDIS_MS + 70000 + left_ms);
-    fake_rds_answer("place", reply_words("placed", sent_id()));
+    assert_int_equal(fake_rds_arg_int("place_orders", ARG_DEADLINE),
+                     FIXTURE_REDIS_MS + 70000 + left_ms);
+    answer(reply_words("placed", sent_id()));
     fixture_expect(c, 201, "");
 }
 
@@ -132,7 +149,7 @@ static void what_redis_refuses_is_told(void **state)
     (void)state;
     for (size_t i = 0; i < LENGTH(TABLE); i++) {
         struct conn *c = order();
-        fake_rds_answer("place", reply_words(TABLE[i].word));
+        answer(reply_words(TABLE[i].word));
         fixture_expect(c, TABLE[i].status, TABLE[i].error);
         fixture_pass(FIXTURE_TIMEOUT_MS);
         expect_waiting(0);
@@ -143,10 +160,10 @@ static void an_answer_that_is_none_leaves_the_outcome_unknown(void **state)
 {
     (void)state;
     struct conn *c = order();
-    fake_rds_answer("place", reply_words("frobnicated"));
+    answer(reply_words("frobnicated"));
     fixture_expect(c, 500, UNKNOWN);
     c = order();
-    fake_rds_answer("place", reply_words("placed")); /* under which id? */
+    answer(reply_words("placed")); /* under which id? */
     fixture_expect(c, 500, UNKNOWN);
 }
 
@@ -156,9 +173,9 @@ static void a_key_that_was_used_leads_to_the_first_order(void **state)
 {
     (void)state;
     struct conn *c = order_with_key(KEY);
-    assert_non_null(strstr(fake_rds_key("place", 8), KEY));
-    assert_int_equal(strlen(fake_rds_arg("place", ARG_FINGERPRINT)), 32);
-    fake_rds_answer("place", reply_words("replay", FIXTURE_ID));
+    assert_non_null(strstr(fake_rds_key("place_orders", 8), KEY));
+    assert_int_equal(strlen(fake_rds_arg("place_orders", ARG_FINGERPRINT)), 32);
+    answer(reply_words("replay", FIXTURE_ID));
     fixture_expect(c, 201, FIXTURE_ID);
     assert_string_equal(fake_fastcgi_header(c, "Location"), "/order/" FIXTURE_ID);
     assert_string_equal(fake_fastcgi_header(c, "Idempotency-Replayed"), "true");
@@ -169,10 +186,10 @@ static void a_quoted_key_is_the_bare_one(void **state)
 {
     (void)state;
     struct conn *c = order_with_key("\"" KEY "\"");
-    const char *key = fake_rds_key("place", 8);
+    const char *key = fake_rds_key("place_orders", 8);
     assert_string_equal(key + strlen(key) - strlen(KEY), KEY);
     assert_null(strchr(key, '"'));
-    fake_rds_answer("place", reply_words("placed", sent_id()));
+    answer(reply_words("placed", sent_id()));
     fixture_expect(c, 201, "");
 }
 
@@ -210,7 +227,7 @@ static void a_lost_reply_is_asked_for_again(void **state)
     for (int i = 0; i < 3; i++)
         lose_one(c);
     const char *id = sent_id();
-    fake_rds_answer("place", reply_words("placed", id));
+    answer(reply_words("placed", id));
     fixture_expect(c, 201, id);
 }
 
@@ -221,7 +238,7 @@ static void a_replay_of_our_own_lost_call_is_not_called_one(void **state)
     struct conn *c = order_with_key(KEY);
     lose_one(c);
     const char *id = sent_id();
-    fake_rds_answer("place", reply_words("replay", id));
+    answer(reply_words("replay", id));
     fixture_expect(c, 201, id);
     assert_string_equal(fake_fastcgi_header(c, "Idempotency-Replayed"), "");
     assert_int_equal(metric_values[M_REPLAYS], 0);
@@ -235,7 +252,7 @@ static void after_a_lost_reply_a_refusal_is_not_certain(void **state)
     for (size_t i = 0; i < LENGTH(WORDS); i++) {
         struct conn *c = order();
         lose_one(c);
-        fake_rds_answer("place", reply_words(WORDS[i]));
+        answer(reply_words(WORDS[i]));
         fixture_expect(c, 503, UNKNOWN);
     }
 }
@@ -245,7 +262,7 @@ static void after_a_lost_reply_a_mismatch_is_certain(void **state)
     (void)state;
     struct conn *c = order_with_key(KEY);
     lose_one(c);
-    fake_rds_answer("place", reply_words("mismatch"));
+    answer(reply_words("mismatch"));
     fixture_expect(c, 422, "This Idempotency-Key was used for another request");
 }
 
@@ -254,10 +271,10 @@ static void after_a_lost_reply_a_redis_without_memory_is_asked_again(void **stat
     (void)state;
     struct conn *c = order();
     lose_one(c);
-    fake_rds_fail("place", RDS_ERROR, "OOM command not allowed");
+    fake_rds_fail("place_orders", RDS_ERROR, "OOM command not allowed");
     expect_no_answer(c);
     fixture_pass(REPEAT_MS);
-    fake_rds_answer("place", reply_words("placed", sent_id()));
+    answer(reply_words("placed", sent_id()));
     fixture_expect(c, 201, "");
 }
 
@@ -266,7 +283,7 @@ static void after_a_lost_reply_an_error_leaves_it_unknown(void **state)
     (void)state;
     struct conn *c = order();
     lose_one(c);
-    fake_rds_fail("place", RDS_ERROR, "ERR of another kind");
+    fake_rds_fail("place_orders", RDS_ERROR, "ERR of another kind");
     fixture_expect(c, 500, UNKNOWN);
 }
 
@@ -274,9 +291,9 @@ static void a_time_out_is_a_lost_reply(void **state)
 {
     (void)state;
     struct conn *c = order();
-    fake_rds_fail("place", RDS_TIMEOUT, "no answer in time");
+    fake_rds_fail("place_orders", RDS_TIMEOUT, "no answer in time");
     fixture_pass(REPEAT_MS);
-    fake_rds_answer("place", reply_words("no_item"));
+    answer(reply_words("no_item"));
     fixture_expect(c, 503, UNKNOWN);
 }
 
@@ -286,11 +303,11 @@ static void an_error_without_a_lost_reply_says_that_nothing_was_stored(void **st
 {
     (void)state;
     struct conn *c = order();
-    fake_rds_fail("place", RDS_ERROR, "OOM command not allowed");
+    fake_rds_fail("place_orders", RDS_ERROR, "OOM command not allowed");
     fixture_expect(c, 503, "Nothing was stored.");
     assert_string_equal(fake_fastcgi_header(c, "Retry-After"), "1");
     c = order();
-    fake_rds_fail("place", RDS_ERROR, "ERR of another kind");
+    fake_rds_fail("place_orders", RDS_ERROR, "ERR of another kind");
     fixture_expect(c, 500, "Nothing was stored.");
 }
 
@@ -298,11 +315,11 @@ static void what_was_not_sent_is_sent_again_and_not_unknown(void **state)
 {
     (void)state;
     struct conn *c = order();
-    fake_rds_fail("place", RDS_UNSENT, "there is no connection");
+    fake_rds_fail("place_orders", RDS_UNSENT, "there is no connection");
     expect_no_answer(c);
     fixture_pass(REPEAT_MS);
     expect_waiting(1);
-    fake_rds_answer("place", reply_words("no_item"));
+    answer(reply_words("no_item"));
     fixture_expect(c, 422, "That item is not on the menu");
 }
 
@@ -316,7 +333,7 @@ static void while_redis_is_away_nothing_is_sent(void **state)
     expect_waiting(0);
     fake_rds_set_up(api.rds, 1);
     fixture_pass(REPEAT_MS);
-    fake_rds_answer("place", reply_words("placed", sent_id()));
+    answer(reply_words("placed", sent_id()));
     fixture_expect(c, 201, "");
 }
 
@@ -328,14 +345,15 @@ static void a_call_that_was_late_is_sent_with_a_deadline_by_the_new_clock(void *
     struct conn *c = order();
     char id[ORDER_ID_SIZE];
     snprintf(id, sizeof id, "%s", sent_id());
-    fake_rds_answer("place", reply_words("late"));
+    answer(reply_words("late"));
     assert_int_equal(fake_rds_asked_time(api.rds), 1);
     expect_no_answer(c);
     fake_rds_set_now(api.rds, FIXTURE_REDIS_MS + 3600000);
     fixture_pass(REPEAT_MS);
     assert_string_equal(sent_id(), id);
-    assert_int_equal(fake_rds_arg_int("place", ARG_DEADLINE), DEADLINE_MS + 3600000 - REPEAT_MS);
-    fake_rds_answer("place", reply_words("placed", id));
+    assert_int_equal(fake_rds_arg_int("place_orders", ARG_DEADLINE),
+                     DEADLINE_MS + 3600000 - REPEAT_MS);
+    answer(reply_words("placed", id));
     fixture_expect(c, 201, id);
 }
 
@@ -344,10 +362,10 @@ static void one_that_stays_late_has_stored_nothing(void **state)
     (void)state;
     struct conn *c = order();
     for (int ms = 0; ms < FIXTURE_TIMEOUT_MS - REPEAT_MS; ms += REPEAT_MS) {
-        fake_rds_answer("place", reply_words("late"));
+        answer(reply_words("late"));
         fixture_pass(REPEAT_MS);
     }
-    fake_rds_answer("place", reply_words("late"));
+    answer(reply_words("late"));
     expect_no_answer(c);
     fixture_pass(REPEAT_MS);
     fixture_expect(c, 503, "Nothing was stored.");
@@ -362,7 +380,7 @@ static void at_the_deadline_a_call_under_way_is_unknown(void **state)
     fixture_pass(FIXTURE_TIMEOUT_MS);
     fixture_expect(c, 503, UNKNOWN);
     assert_string_equal(fake_fastcgi_header(c, "Retry-After"), "1");
-    fake_rds_answer("place", reply_words("placed", sent_id())); /* must not be answered again */
+    answer(reply_words("placed", sent_id())); /* must not be answered again */
     assert_int_equal(metric_values[M_REQUESTS], 1);
 }
 
@@ -370,7 +388,7 @@ static void at_the_deadline_a_lost_call_is_unknown(void **state)
 {
     (void)state;
     struct conn *c = order();
-    fake_rds_fail("place", RDS_LOST, "the connection broke");
+    fake_rds_fail("place_orders", RDS_LOST, "the connection broke");
     fake_rds_set_up(api.rds, 0);
     fixture_pass(FIXTURE_TIMEOUT_MS);
     fixture_expect(c, 503, UNKNOWN);
@@ -392,7 +410,7 @@ static void a_client_who_left_is_not_written_for_again(void **state)
 {
     (void)state;
     struct conn *c = order();
-    fake_rds_fail("place", RDS_UNSENT, "there is no connection");
+    fake_rds_fail("place_orders", RDS_UNSENT, "there is no connection");
     fake_fastcgi_hang_up(c);
     fixture_pass(REPEAT_MS);
     expect_waiting(0);
@@ -417,7 +435,7 @@ static void while_redis_is_full_nothing_is_sent(void **state)
     expect_waiting(0);
     tell_memory("# Memory\r\nused_memory:80\r\nmaxmemory:100\r\n");
     c = order();
-    fake_rds_answer("place", reply_words("placed", sent_id()));
+    answer(reply_words("placed", sent_id()));
     fixture_expect(c, 201, "");
 }
 

@@ -89,21 +89,27 @@ static void new_orders(void **state)
                               .user_id = "",
                               .idempotency_key = "",
                               .deadline_ms = 99};
-    CHECK("FCALL place 9 " ORDER_KEY
-          " " JOBS_KEY("ready") " orders:" TAG ":index count:" TAG " events:" TAG " restaurant:" TAG
-                                ":resto_1 user:" TAG ": user:" TAG "::orders idem:" TAG ": " ORDER
-                                " resto_1 Curry 2 '' '' 99 0",
-          place, &o);
+    struct order_request other = o;
+    memcpy(other.id, ORDER2, sizeof ORDER2);
+    other.user_id = "123";
+    other.idempotency_key = "key";
+    const struct order_request *const orders[] = {&o, &other};
+    CHECK("FCALL place_orders 9 " JOBS_KEY("ready") " orders:" TAG ":index count:" TAG
+                                                    " events:" TAG " " ORDER_KEY " restaurant:" TAG
+                                                    ":resto_1 user:" TAG ": user:" TAG
+                                                    "::orders idem:" TAG ": 0 " ORDER
+                                                    " resto_1 Curry 2 '' '' 99",
+          place_orders, 0, orders, 1);
     conf.queue_age_s = 60;
-    o.user_id = "123";
-    o.idempotency_key = "key";
     /* printf 'order\nresto_1\nCurry\n2\n123' | sha256sum */
-    CHECK("FCALL place 9 " ORDER_KEY
-          " " JOBS_KEY("ready") " orders:" TAG ":index count:" TAG " events:" TAG " restaurant:" TAG
-                                ":resto_1 user:" TAG ":123 user:" TAG ":123:orders idem:" TAG
-                                ":key " ORDER
-                                " resto_1 Curry 2 123 44cd6ef9f32d0fba7124a19a827dd174 99 60000",
-          place, &o);
+    CHECK("FCALL place_orders 14 " JOBS_KEY(
+              "ready") " orders:" TAG ":index count:" TAG " events:" TAG " " ORDER_KEY
+                       " restaurant:" TAG ":resto_1 user:" TAG ": user:" TAG "::orders idem:" TAG
+                       ": order:" TAG ":" ORDER2 " restaurant:" TAG ":resto_1 user:" TAG
+                       ":123 user:" TAG ":123:orders idem:" TAG ":key 60000 " ORDER
+                       " resto_1 Curry 2 '' '' 99 " ORDER2
+                       " resto_1 Curry 2 123 44cd6ef9f32d0fba7124a19a827dd174 99",
+          place_orders, 0, orders, 2);
     conf.queue_age_s = 0;
     CHECK("FCALL cancel 2 " ORDER_KEY " events:" TAG, cancel, ORDER);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "order/batch.h"
 #include "order/store.h"
 #include "tests/unit/support/rds_client.h"
 #include "tests/unit/support/replies.h"
@@ -423,7 +424,10 @@ static void endless_texts_are_cut_not_overrun(void **state)
         .message = text, .delay_ms = INT32_MAX, .idempotency_key = text, .deadline_ms = INT64_MIN};
     order_id_new(order.id);
     update_id_new(update.id);
-    store_place(nobody.rds, &order, seen_fill, &seen);
+    const struct order_request *orders[BATCH_MAX];
+    for (size_t i = 0; i < BATCH_MAX; i++)
+        orders[i] = &order;
+    store_place_orders(nobody.rds, orders, BATCH_MAX, seen_fill, &seen);
     store_accept_update(nobody.rds, &update, seen_fill, &seen);
     store_order(nobody.rds, text, seen_fill, &seen);
     store_user_orders(nobody.rds, text, seen_fill, &seen);

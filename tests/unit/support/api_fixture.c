@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/dispatch.h"
+#include "api/handlers.h"
 #include "api/live_status.h"
 #include "api/sse.h"
 #include "base/conf.h"
@@ -42,6 +43,7 @@ int api_fixture_setup(void **state)
     memset(metric_values, 0, sizeof metric_values);
     api.rds = rds_new(api.loop, &(struct rds_options){.client_name = "tiffin-api"});
     fake_rds_set_now(api.rds, FIXTURE_REDIS_MS);
+    orders_start(api.loop);
     return 0;
 }
 
@@ -51,6 +53,7 @@ int api_fixture_teardown(void **state)
     rds_free(api.rds);
     replies_free();
     fake_fastcgi_release();
+    orders_stop(api.loop);
     assert_int_equal(metric_values[M_SSE], 0);
     return 0;
 }
@@ -67,12 +70,14 @@ struct conn *fixture_post(const char *path, const char *json)
     struct conn *c = fake_fastcgi_request("POST", path, "");
     fake_fastcgi_set_body(c, "application/json", json);
     dispatch(c);
+    fixture_pass(0);
     return c;
 }
 
 void fixture_pass(int64_t ms)
 {
     fake_clock_advance(api.loop, ms);
+    ev_run(api.loop, EVRUN_NOWAIT); /* what was gathered meanwhile is sent */
 }
 
 void fixture_expect(const struct conn *c, int status, const char *text)

@@ -29,7 +29,7 @@ int api_fixture_teardown(void **state);
 struct conn *fixture_get(const char *path);
 struct conn *fixture_post(const char *path, const char *json);
 
-/* The time passes: ms milliseconds. */
+/* The time passes: ms milliseconds. 0: the loop has its turn, which sends what was gathered. */
 void fixture_pass(int64_t ms);
 
 /* It was answered with this status, and the text stands in its body; else the test fails. */
