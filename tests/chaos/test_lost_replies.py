@@ -37,7 +37,7 @@ def check_unharmed(bench, worker, adopted):
 
 
 def one_order(bench, proxy, action, call, k, adopted, **settings):
-    """The answer to the k-th such call of an order's life is lost."""
+    """The answer to the k-th such call of an order's life is lost. adopted None: if it held the job."""
     (id_,) = bench.place()
     fault = proxy.on(call, k, action)
     worker = start(bench, proxy, **settings)
@@ -47,6 +47,8 @@ def one_order(bench, proxy, action, call, k, adopted, **settings):
     assert bench.ledger(id_)["captures"] == 1
     if call == "gateway_charge":
         assert bench.ledger(id_)["requests"] == (1 if action == REFUSE else 2)
+    if adopted is None:
+        adopted = (int(id_.encode() in fault.answers[0]),)
     check_unharmed(bench, worker, adopted)
 
 
@@ -157,7 +159,7 @@ CALLS = [("beat", 1, 0, 0), ("active", 1, 0, 0), ("claim", 1, 1, 0), ("begin_job
          ("step_jobs", 6, 0, 1)]  # settled, so nobody's
 # The same with a wait before each stage: a job that is among the delayed is nobody's either. (But
 # on a silent connection the worker may claim it before it gives that connection up. And one that asks
-# a moment too early is given nothing, so which claim has the job is known of the first alone.)
+# a moment too early is given nothing: of a later claim its answer says whether it had the job.)
 STAGES_APART = {"STAGE_MIN_MS": 30, "STAGE_MAX_MS": 30}
 CALLS_APART = [("step_jobs", 2, 0, 1), ("claim", 3, 1, 0), ("step_jobs", 4, 0, 1)]
 
@@ -171,9 +173,9 @@ def all_runs():
             adopted = (refused if is_refused else lost,)
             runs[f"{call}-{k}-{action}"] = one_order, (action, call, k, adopted), {}
         for call, k, lost, refused in CALLS_APART:
-            adopted = (refused,) if is_refused else (lost,)
-            if not is_refused and (action == SILENCE or call == "claim"):
-                adopted = (0, 1)
+            adopted = (refused,) if is_refused else (0, 1) if action == SILENCE else (lost,)
+            if call == "claim" and action == LOSE:
+                adopted = None
             runs[f"apart-{call}-{k}-{action}"] = (one_order, (action, call, k, adopted),
                                                   STAGES_APART)
         runs[f"update-{action}"] = one_update, (action, (int(is_refused),)), {}

@@ -270,8 +270,6 @@ static void a_stop_of_the_process_ends_the_streams(void **state)
     fake_fastcgi_hang_up(b);
 }
 
-/* ---- readers who leave ----------------------------------------------------------------------- */
-
 /* What is being read may be older than the events that were missed. */
 static void events_missed_while_reading_are_read_afterwards(void **state)
 {
@@ -302,6 +300,8 @@ static void is_watched_while_there_is_a_stream(void **state)
     fake_fastcgi_hang_up(c);
     assert_int_equal(live_status_is_watched(), 0);
 }
+
+/* ---- readers who leave ----------------------------------------------------------------------- */
 
 static void one_who_leaves_before_the_stream_is_forgotten(void **state)
 {
