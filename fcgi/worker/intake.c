@@ -47,74 +47,6 @@ static void complain(struct worker *w, const struct rds_result *result)
     w->intake.is_refused = 1;
 }
 
-/* ---- heartbeat ----------------------------------------------------------------------------- */
-
-/* The answer to store_clock_set(), which is sent in the place of the next heartbeat, so that none
- * comes in between. Until it is answered no job is handed out: our takes are late by the clock that
- * was stepped. */
-static void on_clock_told(void *arg, const struct rds_result *result)
-{
-    struct worker *w = arg;
-    struct intake *in = &w->intake;
-    int64_t redis_ms;
-    in->heartbeat = NULL;
-    if (result->outcome == RDS_OK && !rds_int(rds_at(result->reply, 1), &redis_ms))
-        redis_clock_accept(&in->redis_clock, redis_ms, clock_mono_ms());
-    else
-        complain(w, result); /* the next heartbeat finds it again */
-}
-
-/* A heartbeat was answered with Redis' time. After a step forward all that waits by that clock
- * (delayed jobs, leases) would be due too early: Redis is told how far to put it off. */
-static void check_clock(struct worker *w, int64_t redis_ms)
-{
-    struct intake *in = &w->intake;
-    int64_t step_ms = redis_clock_told(&in->redis_clock, redis_ms, clock_mono_ms());
-    if (step_ms == 0)
-        return;
-    log_warn("Redis' clock was set forward by %lld ms: what waits goes on waiting as long as it "
-             "would have",
-             (long long)step_ms);
-    pulse_break(&in->pulse);
-    in->heartbeat = store_clock_set(w->rds, in->redis_clock.redis_ms, step_ms, on_clock_told, w);
-}
-
-static void on_beaten(void *arg, const struct rds_result *result)
-{
-    struct worker *w = arg;
-    struct intake *in = &w->intake;
-    in->heartbeat = NULL;
-    if (result->outcome == RDS_OK) {
-        int64_t all_steady_ms = 0, redis_ms = 0; /* absent in libraries of earlier versions */
-        (void)rds_int(rds_at(result->reply, 1), &all_steady_ms);
-        (void)rds_int(rds_at(result->reply, 2), &redis_ms);
-        in->is_registered = 1;
-        pulse_beat(&in->pulse, clock_mono_ms(), all_steady_ms);
-        if (redis_ms > 0) {
-            in->lease_until_ms = redis_ms + conf.worker_ttl_ms;
-            check_clock(w, redis_ms);
-        }
-    } else {
-        pulse_break(&in->pulse);
-        complain(w, result);
-    }
-}
-
-static void send_beat(struct worker *w)
-{
-    struct intake *in = &w->intake;
-    if (in->heartbeat || !rds_is_up(w->rds))
-        return;
-    redis_clock_ask(&in->redis_clock, clock_mono_ms());
-    in->heartbeat = store_beat(w->rds, w->id, conf.worker_ttl_ms, on_beaten, w);
-}
-
-static void on_beat_due(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-    (void)loop, (void)revents;
-    send_beat(timer->data);
-}
-
 /* ---- reconciliation ------------------------------------------------------------------------ */
 
 static void on_active(void *arg, const struct rds_result *result)
@@ -150,6 +82,86 @@ static void on_reconcile_due(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     (void)loop, (void)revents;
     reconcile(timer->data);
+}
+
+/* ---- heartbeat ----------------------------------------------------------------------------- */
+
+/* The answer to store_clock_set(), which is sent in the place of the next heartbeat, so that none
+ * comes in between. Until it is answered no job is handed out: our takes are late by the clock that
+ * was stepped. */
+static void on_clock_told(void *arg, const struct rds_result *result)
+{
+    struct worker *w = arg;
+    struct intake *in = &w->intake;
+    int64_t redis_ms;
+    in->heartbeat = NULL;
+    if (result->outcome == RDS_OK && !rds_int(rds_at(result->reply, 1), &redis_ms))
+        redis_clock_accept(&in->redis_clock, redis_ms, clock_mono_ms());
+    else
+        complain(w, result); /* the next heartbeat finds it again */
+}
+
+/* A heartbeat was answered with Redis' time. After a step forward all that waits by that clock
+ * (delayed jobs, leases) would be due too early: Redis is told how far to put it off. */
+static void check_clock(struct worker *w, int64_t redis_ms)
+{
+    struct intake *in = &w->intake;
+    int64_t step_ms = redis_clock_told(&in->redis_clock, redis_ms, clock_mono_ms());
+    if (step_ms == 0)
+        return;
+    log_warn("Redis' clock was set forward by %lld ms: what waits goes on waiting as long as it "
+             "would have",
+             (long long)step_ms);
+    pulse_break(&in->pulse);
+    in->heartbeat = store_clock_set(w->rds, in->redis_clock.redis_ms, step_ms, on_clock_told, w);
+}
+
+/* A job is charged for under the lease that holds at that moment, so none may be carried over from
+ * one lease to the next across a gap in which others could have taken it. */
+static void renew_lease(struct worker *w, int64_t redis_ms)
+{
+    struct intake *in = &w->intake;
+    int has_lapsed = in->lease_until_ms && redis_ms > in->lease_until_ms;
+    in->lease_until_ms = redis_ms + conf.worker_ttl_ms;
+    check_clock(w, redis_ms);
+    if (has_lapsed) {
+        runner_lease_lapsed(w);
+        reconcile(w);
+    }
+}
+
+static void on_beaten(void *arg, const struct rds_result *result)
+{
+    struct worker *w = arg;
+    struct intake *in = &w->intake;
+    in->heartbeat = NULL;
+    if (result->outcome == RDS_OK) {
+        int64_t all_steady_ms = 0, redis_ms = 0; /* absent in libraries of earlier versions */
+        (void)rds_int(rds_at(result->reply, 1), &all_steady_ms);
+        (void)rds_int(rds_at(result->reply, 2), &redis_ms);
+        in->is_registered = 1;
+        pulse_beat(&in->pulse, clock_mono_ms(), all_steady_ms);
+        if (redis_ms > 0)
+            renew_lease(w, redis_ms);
+    } else {
+        pulse_break(&in->pulse);
+        complain(w, result);
+    }
+}
+
+static void send_beat(struct worker *w)
+{
+    struct intake *in = &w->intake;
+    if (in->heartbeat || !rds_is_up(w->rds))
+        return;
+    redis_clock_ask(&in->redis_clock, clock_mono_ms());
+    in->heartbeat = store_beat(w->rds, w->id, conf.worker_ttl_ms, on_beaten, w);
+}
+
+static void on_beat_due(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop, (void)revents;
+    send_beat(timer->data);
 }
 
 /* ---- take ---------------------------------------------------------------------------------- */

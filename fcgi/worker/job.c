@@ -78,11 +78,20 @@ static void unlink_job(struct jobs *jobs, struct job *job)
     metric_values[M_HELD] = (int64_t)--jobs->n;
 }
 
+void jobs_each(struct jobs *jobs, void (*fn)(struct job *job))
+{
+    for (uint32_t i = 0; i <= jobs->mask; i++) {
+        struct job *next;
+        for (struct job *job = jobs->buckets[i]; job; job = next) {
+            next = job->next; /* fn may close the job */
+            fn(job);
+        }
+    }
+}
+
 void jobs_close_all(struct jobs *jobs)
 {
-    for (uint32_t i = 0; i <= jobs->mask; i++)
-        while (jobs->buckets[i])
-            job_close(jobs->buckets[i]);
+    jobs_each(jobs, job_close);
 }
 
 /* ---- one job ------------------------------------------------------------------------------- */

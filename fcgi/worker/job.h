@@ -65,6 +65,8 @@ struct job *jobs_find(const struct jobs *jobs, const char *id);
 /* A new job in state CLAIMED; the id must not be held yet. NULL when the id is too long for one of
  * ours. */
 struct job *jobs_add(struct jobs *jobs, const char *id);
+/* Calls fn with each job held, in no order. It may close that job, and none other. */
+void jobs_each(struct jobs *jobs, void (*fn)(struct job *job));
 void jobs_close_all(struct jobs *jobs);
 
 void job_set_state(struct job *job, enum job_state state);

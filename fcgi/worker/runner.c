@@ -11,7 +11,9 @@
  *   fenced, stale          drop the job: it has another owner
  *   none, or unavailable   drop it, unsure whether the command was executed; if it still stands in
  *                          our hands, the next reconciliation adopts it and begins it anew
- *   an error, malformed    fail: retried later with back-off, a dead letter after 8 tries */
+ *   an error, malformed    fail: retried later with back-off, a dead letter after 8 tries
+ *
+ * What goes to the payment gateway carries no epoch; it is bounded by our lease instead. */
 #include "worker/runner.h"
 
 #include <errno.h>
@@ -204,6 +206,17 @@ void runner_step(struct job *job, const char *result, int wait_ms)
     job->wait_ms = wait_ms;
     job_set_state(job, JOB_STEPPING);
     outbox_step(job, on_stepped);
+}
+
+static void drop_if_calling(struct job *job)
+{
+    if (job->state == JOB_CALLING)
+        drop_unsure(job);
+}
+
+void runner_lease_lapsed(struct worker *w)
+{
+    jobs_each(&w->jobs, drop_if_calling);
 }
 
 void runner_claimed(struct worker *w, const char *id)

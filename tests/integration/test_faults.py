@@ -179,19 +179,21 @@ def test_worker_that_wakes_up_too_late(world):
 
 
 def test_worker_that_wakes_up_when_all_is_forgotten(world):
-    """The ledger does not know the key any more (memory was short): it must not be charged anew."""
+    """The ledger does not know the key any more (memory was short): it must not be charged anew, not
+    even by a worker that has renewed its lease before its call to the gateway comes to an end."""
     store = world.store
-    with world.stack.only_worker(PAYMENT_MS=500) as sleeper:
+    with world.stack.only_worker(PAYMENT_MS=5000) as sleeper:
         id_ = world.http.place().json["order_id"]
         key = store.wait_field(id_, "payment_key")
+        eventually(lambda: store.figure(sleeper.pid, "jobs_held") == 1, "the order in its hands")
         sleeper.send_signal(signal.SIGSTOP)
         with world.stack.own_worker():
             store.wait_settled([id_])
             entry = store.redis.hgetall(f"gateway:{{s00}}:{key}")
             store.redis.delete(f"gateway:{{s00}}:{key}")
             sleeper.send_signal(signal.SIGCONT)
-            store.wait_settled([world.http.place().json["order_id"]])
             eventually(lambda: store.redis.scard(WORKERS) == 2, "the sleeper among the workers")
+            eventually(lambda: store.figure(sleeper.pid, "jobs_held") == 0, "the sleeper to let go")
         late = world.http.place().json["order_id"]  # by the sleeper, which has come to itself
         store.wait_settled([late])
         assert store.redis.exists(f"gateway:{{s00}}:{key}") == 0, "charged again"

@@ -108,6 +108,13 @@ class Store:
         key = self.order(id_).get("payment_key")
         return key and self.redis.hgetall("gateway:{s00}:" + key) or {}
 
+    def figure(self, pid, name):
+        """What a worker process says of itself, once a second; None before it has."""
+        for key in self.redis.scan_iter(match="live:{s00}:worker-*", count=1000):
+            if f"-{pid}-" in key:
+                return int(self.redis.hget(key, name) or 0)
+        return None
+
     def wait_field(self, id_, field, value=None):
         """Until the order's hash has the field, and this value if one is given."""
         def ask():

@@ -75,6 +75,28 @@ static void a_step_that_could_not_be_told_is_found_again(void **state)
     assert_int_equal(fake_rds_arg_int("clock_set", 1), 60000);
 }
 
+/* The first heartbeat after it shows it; what stands in the list Redis then answers with begins
+ * anew. A job whose answer is still to come from Redis is judged by that. */
+static void a_lease_that_lapsed_carries_no_job_over(void **state)
+{
+    struct worker *w = *state;
+    fixture_come_to_rest(w);
+    fixture_job_at(w, "payment");
+    fake_clock_advance(w->loop, FIXTURE_TTL_MS);
+    fixture_answer_beat(0, FIXTURE_REDIS_MS + FIXTURE_TTL_MS); /* at its last moment */
+    assert_int_equal(w->jobs.n, 1);
+    runner_claimed(w, "order_00beginningbeginningbegi");
+    fixture_turn();
+    fake_clock_advance(w->loop, FIXTURE_TTL_MS + 1);
+    fixture_answer_beat(0, FIXTURE_REDIS_MS + 2 * FIXTURE_TTL_MS + 1);
+    assert_null(jobs_find(&w->jobs, FIXTURE_ID));
+    assert_int_equal(w->jobs.n, 1);
+    assert_int_equal(w->n_unsure, 1);
+    fake_rds_answer("active", reply_words(FIXTURE_ID));
+    assert_int_equal(w->n_unsure, 0);
+    assert_int_equal(jobs_find(&w->jobs, FIXTURE_ID)->state, JOB_BEGINNING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -85,6 +107,7 @@ int main(void)
         TEST(a_heartbeat_of_an_earlier_version_registers_all_the_same),
         TEST(a_step_of_redis_clock_is_told_in_the_place_of_a_heartbeat),
         TEST(a_step_that_could_not_be_told_is_found_again),
+        TEST(a_lease_that_lapsed_carries_no_job_over),
     };
     return cmocka_run_group_tests_name("worker/intake_heartbeat", tests, NULL, NULL);
 }
