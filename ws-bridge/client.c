@@ -14,9 +14,10 @@
  *
  * Closing (RFC 6455, 7.1). Our close frame comes last in the queue. A peer that keeps to the
  * protocol answers with its own, and then the socket is closed. After a breach of the protocol
- * input cannot be understood any more: it is discarded, our side is shut down behind the frame, and
- * the peer's end of file is awaited: a plain close() with input unread would reset the connection
- * and take our frame with it. */
+ * input cannot be understood any more: it is discarded, our side is shut down behind the frame once
+ * nothing more comes, and the peer's end of file is awaited. For whoever closes a connection with
+ * input unread resets it and takes our frame with it: that is we, and nginx when it sees our end.
+ */
 #include "ws-bridge/client.h"
 
 #include <errno.h>
@@ -32,9 +33,10 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "ws-bridge/handshake.h"
-#include "ws-bridge/rate_limit.h"
 
 #define READ_BYTES 65536
+#define SILENCE_MS 100
+#define TALKS_ON_MAX 20 /* waits for silence, 2 s; then it is cut short */
 #define REQUEST_ID_CHARACTERS 26
 
 static struct {
@@ -123,11 +125,15 @@ static void drop(struct client *c)
 /* Nothing is queued any more, and nothing will be. */
 static void close_flushed(struct client *c)
 {
-    if (c->discards_input)
-        (void)shutdown(c->io.fd, SHUT_WR); /* ends with its end of file, or the deadline */
-    else
-        drop(c);
     c->close_when_flushed = 0;
+    if (!c->discards_input) {
+        drop(c);
+        return;
+    }
+    c->has_sent = 0;
+    if (!c->talks_on)
+        (void)shutdown(c->io.fd, SHUT_WR); /* ends with its end of file, or the deadline */
+    wait_for(c, c->talks_on ? WAIT_SILENCE : WAIT_CLOSE);
 }
 
 static void close_with(struct client *c, struct chunk *frame)
@@ -276,6 +282,7 @@ static void on_broken(void *arg, int code, const char *why)
 {
     struct client *c = arg;
     client_close(c, code, why);
+    c->talks_on = TALKS_ON_MAX;
     c->discards_input = 1;
     c->close_when_flushed = 1;
 }
@@ -326,7 +333,7 @@ static void open_up(struct client *c, const struct handshake *h, const struct bu
     c->limit = rate_limit_enter(h->address);
     enqueue(c, chunk);
     chunk_unref(chunk);
-    frames_init(&c->frames, all.rules.max_bytes);
+    frames_init(&c->frames, all.rules.limits.max_bytes);
     set_state(c, CLIENT_OPEN);
     wait_for(c, WAIT_PING);
     c->head = NULL;
@@ -431,6 +438,10 @@ static void on_due(struct deadline *d)
             client_close(c, WS_INTERNAL, "no answer to a ping");
         }
         break;
+    case WAIT_SILENCE:
+        c->talks_on = c->has_sent ? c->talks_on - 1 : 0;
+        close_flushed(c);
+        break;
     case WAIT_CLOSE:
         drop(c);
         break;
@@ -461,20 +472,14 @@ void clients_start(struct ev_loop *loop, const struct client_rules *rules,
                    const struct client_owner *owner)
 {
     const int after_ms[DEADLINES_KINDS] = {
-        [WAIT_HANDSHAKE] = rules->handshake_ms,
-        [WAIT_PING] = rules->ping_ms,
-        [WAIT_PONG] = rules->pong_ms,
+        [WAIT_HANDSHAKE] = rules->handshake_ms, [WAIT_PING] = rules->ping_ms,
+        [WAIT_PONG] = rules->pong_ms,           [WAIT_SILENCE] = SILENCE_MS,
         [WAIT_CLOSE] = rules->close_ms,
     };
     all.loop = loop;
     all.rules = *rules;
     all.owner = owner;
-    rate_limit_start(&(struct rate_limit_rules){.rate = rules->rate,
-                                                .burst = rules->burst,
-                                                .bytes_rate = rules->bytes_rate,
-                                                .bytes_burst = rules->bytes_burst,
-                                                .room_rate = rules->room_rate,
-                                                .max_bytes = rules->max_bytes});
+    rate_limit_start(&rules->limits);
     TAILQ_INIT(&all.dirty);
     TAILQ_INIT(&all.closed);
     all.ping = chunk_of(CHUNK_PING, "", 0);

@@ -14,6 +14,7 @@
 #include "ws-bridge/chunk.h"
 #include "ws-bridge/deadlines.h"
 #include "ws-bridge/frames.h"
+#include "ws-bridge/rate_limit.h"
 #include "ws-bridge/send_queue.h"
 
 /* In life order. */
@@ -25,9 +26,7 @@ enum client_state {
 };
 
 /* What its deadline is for. */
-enum client_wait { WAIT_HANDSHAKE, WAIT_PING, WAIT_PONG, WAIT_CLOSE };
-
-struct rate_limit;
+enum client_wait { WAIT_HANDSHAKE, WAIT_PING, WAIT_PONG, WAIT_SILENCE, WAIT_CLOSE };
 
 struct client {
     TAILQ_ENTRY(client) closed; /* is to be freed when the turn ends */
@@ -39,7 +38,8 @@ struct client {
     unsigned char discards_input;     /* what it still sends cannot be understood */
     unsigned char close_when_flushed; /* the socket may be closed as soon as the queue is empty */
     unsigned char is_paused;          /* nothing is read from it for now */
-    unsigned char has_sent;           /* something came since the last ping */
+    unsigned char has_sent;           /* something came since its deadline was set */
+    unsigned char talks_on;           /* so many waits for its silence are left */
     ev_io io;
     struct deadline deadline; /* its kind is a client_wait; set until it is closed */
     struct frames frames;
@@ -62,10 +62,8 @@ struct client_owner {
 
 /* The numbers of conf, copied at the start so that a test can set its own. */
 struct client_rules {
-    size_t max_bytes;   /* of a message */
+    struct rate_limit_rules limits;
     size_t queue_bytes; /* that may wait for a client: more is backpressure, see client_send() */
-    int rate, burst;    /* of an address, see rate_limit.h; rate 0 = no limits */
-    int bytes_rate, bytes_burst, room_rate;
     int ping_ms, pong_ms, handshake_ms, close_ms;
     const char *origins;
 };

@@ -9,7 +9,7 @@
 #include <sys/queue.h>
 
 #define DEADLINES_TICK_MS 50
-#define DEADLINES_KINDS 4
+#define DEADLINES_KINDS 5
 
 /* To be embedded in what waits; all zero: not set. */
 struct deadline {

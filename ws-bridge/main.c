@@ -173,13 +173,13 @@ static int ask_health(char *why, size_t size)
 static void run(struct ev_loop *loop, int listen_fd)
 {
     const struct client_rules rules = {
-        .max_bytes = (size_t)conf.chat_max_bytes,
+        .limits = {.rate = conf.chat_rate,
+                   .burst = conf.chat_burst,
+                   .bytes_rate = conf.chat_bytes_rate,
+                   .bytes_burst = conf.chat_bytes_burst,
+                   .room_rate = conf.chat_room_rate,
+                   .max_bytes = (size_t)conf.chat_max_bytes},
         .queue_bytes = (size_t)conf.chat_queue_bytes,
-        .rate = conf.chat_rate,
-        .burst = conf.chat_burst,
-        .bytes_rate = conf.chat_bytes_rate,
-        .bytes_burst = conf.chat_bytes_burst,
-        .room_rate = conf.chat_room_rate,
         .ping_ms = conf.chat_ping_ms,
         .pong_ms = conf.chat_pong_ms,
         .handshake_ms = HANDSHAKE_MS,

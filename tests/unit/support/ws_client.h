@@ -16,9 +16,8 @@
 
 static inline struct client_rules ws_rules(void)
 {
-    return (struct client_rules){.max_bytes = 100,
+    return (struct client_rules){.limits = {.burst = 1, .max_bytes = 100},
                                  .queue_bytes = WS_QUEUE_BYTES,
-                                 .burst = 1,
                                  .ping_ms = 60000,
                                  .pong_ms = 60000,
                                  .handshake_ms = 60000,

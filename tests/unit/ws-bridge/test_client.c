@@ -264,6 +264,32 @@ static void a_broken_rule_is_told(void **state)
     UNTIL(clients_n() == 0);
 }
 
+/* Whoever stands between closes at our end of file, with all unread that still comes: the reset
+ * would take our frame with it. */
+static void who_talks_on_is_waited_for(void **state)
+{
+    (void)state;
+    open_up();
+    struct client *c = opened;
+    PUT("\x82\x81\0\0\0\0x");
+    UNTIL(n_in >= 4);
+    int talks_on = c->talks_on;
+    WAIT_UNTIL(c->talks_on == talks_on - 2, (put("x", 1), turn(), take_in()));
+    assert_false(has_end);
+    UNTIL(has_end);
+    close(peer);
+    peer = -1;
+    UNTIL(clients_n() == 0);
+}
+
+static void who_never_stops_is_cut_short(void **state)
+{
+    (void)state;
+    open_up();
+    PUT("\x82\x81\0\0\0\0x");
+    WAIT_UNTIL(has_end, ((void)send(peer, "x", 1, MSG_NOSIGNAL), turn(), take_in()));
+}
+
 static void hung_up(void **state)
 {
     (void)state;
@@ -351,8 +377,8 @@ static int start_limited(void **state)
 {
     struct client_rules rules = ws_rules();
     (void)state;
-    rules.rate = 10;
-    rules.burst = 3;
+    rules.limits.rate = 10;
+    rules.limits.burst = 3;
     start_with(rules);
     return 0;
 }
@@ -419,6 +445,8 @@ int main(void)
         TEST(theirs_is_answered_and_closed, start),
         TEST(ours_waits_for_theirs, start),
         TEST(a_broken_rule_is_told, start),
+        TEST(who_talks_on_is_waited_for, start),
+        TEST(who_never_stops_is_cut_short, start),
         TEST(hung_up, start),
         TEST(nothing_is_read_while_paused, start),
         TEST(a_pause_is_no_silence, start_impatient),
