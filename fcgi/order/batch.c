@@ -15,16 +15,20 @@ struct batch_entry {
 
 struct batch_call {
     struct batch *batch;
-    struct batch_call *next; /* among the sent */
+    struct batch_call *next; /* among the waiting, or the sent */
     size_t n;
     struct batch_entry *entries[BATCH_MAX]; /* NULL: cancelled */
 };
 
-static void free_call(struct batch_call *call)
+static void free_calls(struct batch_call **first)
 {
-    for (size_t i = 0; i < call->n; i++)
-        free(call->entries[i]);
-    free(call);
+    while (*first) {
+        struct batch_call *call = *first;
+        *first = call->next;
+        for (size_t i = 0; i < call->n; i++)
+            free(call->entries[i]);
+        free(call);
+    }
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
@@ -84,11 +88,13 @@ static void compact(struct batch_call *call)
     call->n = n;
 }
 
-static void send_open(struct batch *b)
+static void send_first(struct batch *b)
 {
-    struct batch_call *call = b->open;
+    struct batch_call *call = b->waiting;
     const void *requests[BATCH_MAX];
-    b->open = NULL;
+    b->waiting = call->next;
+    if (!b->waiting)
+        b->open = NULL;
     compact(call);
     if (call->n == 0) {
         free(call);
@@ -102,20 +108,34 @@ static void send_open(struct batch *b)
     b->send(b->rds, requests, call->n, on_answered, call);
 }
 
+static int may_send(const struct batch *b)
+{
+    return b->unanswered_max == 0 || b->n_sent < b->unanswered_max;
+}
+
 void batch_turn(struct batch *b)
 {
-    if (b->open && (b->unanswered_max == 0 || b->n_sent < b->unanswered_max))
-        send_open(b);
+    while (b->waiting && may_send(b))
+        send_first(b);
+}
+
+static void open_another(struct batch *b)
+{
+    struct batch_call *call = mem_calloc(1, sizeof *call);
+    call->batch = b;
+    if (b->open)
+        b->open->next = call;
+    else
+        b->waiting = call;
+    b->open = call;
 }
 
 struct batch_entry *batch_add(struct batch *b, const void *request, rds_reply_fn fn, void *arg)
 {
-    if (b->open && b->open->n == BATCH_MAX)
-        send_open(b);
-    if (!b->open) {
-        b->open = mem_calloc(1, sizeof *b->open);
-        b->open->batch = b;
-    }
+    if (b->open && b->open->n == BATCH_MAX && may_send(b))
+        send_first(b);
+    if (!b->open || b->open->n == BATCH_MAX)
+        open_another(b);
     struct batch_entry *entry = mem_alloc(sizeof *entry);
     *entry = (struct batch_entry){b->open, b->open->n, request, fn, arg};
     b->open->entries[b->open->n++] = entry;
@@ -132,12 +152,7 @@ void batch_cancel(struct batch_entry *entry)
 
 void batch_release(struct batch *b)
 {
-    if (b->open)
-        free_call(b->open);
+    free_calls(&b->waiting);
+    free_calls(&b->sent);
     b->open = NULL;
-    while (b->sent) {
-        struct batch_call *call = b->sent;
-        b->sent = call->next;
-        free_call(call);
-    }
 }

@@ -1,6 +1,6 @@
 /* Requests of one kind to Redis, gathered into few commands: each of up to BATCH_MAX requests, with
- * an answer of its own for each of them. Nobody waits for others: what is gathered in a turn of the
- * loop goes out at its end. */
+ * an answer of its own for each of them. What is gathered in a turn of the loop goes out at its
+ * end, unless so many commands have no answer yet that it has to wait for one. */
 #ifndef TIFFIN_ORDER_BATCH_H
 #define TIFFIN_ORDER_BATCH_H
 
@@ -20,13 +20,15 @@ typedef void (*batch_send_fn)(struct rds *r, const void *const requests[], size_
 struct batch {
     struct rds *rds;
     batch_send_fn send;
-    struct batch_call *open; /* being gathered, or NULL */
-    struct batch_call *sent; /* those without an answer, the latest first */
-    size_t n_sent, unanswered_max;
+    struct batch_call *waiting; /* to be sent, the oldest first */
+    struct batch_call *open;    /* the last of them, which may still be filled; or NULL */
+    struct batch_call *sent;    /* those without an answer, the latest first */
+    size_t n_sent;
+    size_t unanswered_max; /* may be changed at any time */
 };
 
-/* unanswered_max: while so many commands have no answer, only full ones are sent (0 = any): so the
- * requests of many clients gather, the more of them the busier Redis is. */
+/* unanswered_max: while so many commands have no answer, none is sent (0 = any): so requests
+ * gather, the more of them the busier Redis is. */
 void batch_init(struct batch *b, struct rds *r, batch_send_fn send, size_t unanswered_max);
 
 /* This request goes out with this turn; it is borrowed until then. fn is called back exactly once,

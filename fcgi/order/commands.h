@@ -204,6 +204,8 @@ void command_exec(struct redis_command *cmd);
 void command_info(struct redis_command *cmd, const char *section);
 /* HGETALL of the counters. */
 void command_counts(struct redis_command *cmd, int shard);
+/* How many orders were ever placed, as text; nil: none. */
+void command_placed(struct redis_command *cmd, int shard);
 /* Orders placed until that time (ms) may have been forgotten to make room. */
 void command_forgotten_to(struct redis_command *cmd, int shard);
 /* keep_seconds, keep_least: for how long the workers keep settled orders, and the shortest that

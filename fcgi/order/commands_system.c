@@ -36,6 +36,12 @@ void command_counts(struct redis_command *cmd, int shard)
     command_add(cmd, keys_of(shard)->count);
 }
 
+void command_placed(struct redis_command *cmd, int shard)
+{
+    command_begin(cmd, "HGET");
+    command_add_list(cmd, keys_of(shard)->count, "placed");
+}
+
 void command_forgotten_to(struct redis_command *cmd, int shard)
 {
     command_begin(cmd, "HGET");

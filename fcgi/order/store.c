@@ -177,6 +177,13 @@ struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_r
     return rds_send(r, &cmd, fn, arg);
 }
 
+struct rds_cmd *store_placed(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    struct redis_command cmd;
+    command_placed(&cmd, rds_shard(r));
+    return rds_send(r, &cmd, fn, arg);
+}
+
 struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg)
 {
     struct redis_command cmd;

@@ -138,6 +138,8 @@ struct rds_cmd *store_publish_update(struct rds *r, const struct held_job *job, 
 /* Up to `limit` ids of those that a worker holds (-1 = all). */
 struct rds_cmd *store_active(struct rds *r, const char *worker, int limit, rds_reply_fn fn,
                              void *arg);
+/* How many orders were ever placed; nil: none. */
+struct rds_cmd *store_placed(struct rds *r, rds_reply_fn fn, void *arg);
 struct rds_cmd *store_workers(struct rds *r, rds_reply_fn fn, void *arg);
 /* How many of these have a heartbeat; n is at least 1. */
 struct rds_cmd *store_workers_alive(struct rds *r, const char *const workers[], size_t n,

@@ -92,12 +92,14 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     intake_start(w);
     reaper_start(w);
     retention_start(w);
+    share_start(w);
     process_metrics_start(loop, w->rds, "worker");
 }
 
 static void close_worker(struct worker *w)
 {
     shutdown_stop(w);
+    share_stop(w);
     retention_stop(w);
     reaper_stop(w);
     intake_end(w);

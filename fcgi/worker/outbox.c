@@ -33,6 +33,11 @@ void outbox_init(struct worker *w)
     batch_init(&w->outbox.steps, w->rds, send_steps, 0);
 }
 
+void outbox_bound(struct worker *w, size_t unanswered_max)
+{
+    w->outbox.begins.unanswered_max = w->outbox.steps.unanswered_max = unanswered_max;
+}
+
 void outbox_begin(struct job *job, rds_reply_fn fn)
 {
     job->batched = batch_add(&job->worker->outbox.begins, job, fn, job);

@@ -15,6 +15,9 @@ struct outbox {
 /* For commands over w->rds. */
 void outbox_init(struct worker *w);
 
+/* From now on: so many calls of each kind at most without an answer; 0 = any number. */
+void outbox_bound(struct worker *w, size_t unanswered_max);
+
 /* The job's begin, or its step, goes out with this turn; one of both at a time. fn is called back
  * with the job, as batch_add() says. */
 void outbox_begin(struct job *job, rds_reply_fn fn);

@@ -4,7 +4,7 @@
  *   claims      one job,    what each step does (steps.c)           requeues    gives back
  *   jobs        step by step   |                                    of the dead at the end
  *                 |            +--> payment_gateway
- *                 +--> outbox: begins and steps of several jobs in one call
+ *                 +--> outbox: begins and steps of several jobs in one call; share: how many calls
  *   pulse, redis_clock: when heartbeats and Redis' clock can be trusted. retention: what expires */
 #ifndef TIFFIN_WORKER_WORKER_H
 #define TIFFIN_WORKER_WORKER_H
@@ -18,6 +18,7 @@
 #include "worker/reaper.h"
 #include "worker/retention.h"
 #include "worker/runner.h"
+#include "worker/share.h"
 #include "worker/shutdown.h"
 
 #define WORKER_ID_SIZE 65
@@ -31,6 +32,7 @@ struct worker {
     struct jobs jobs;
     size_t n_unsure; /* jobs dropped from memory, outcome unknown, until the next reconciliation */
     struct outbox outbox;
+    struct share share;
     struct runner runner;
     struct intake intake;
     struct reaper reaper;

@@ -156,7 +156,7 @@ MAY = {
     "worker": SESSION + LIVE_WRITES + [
         f"LRANGE {ACTIVE} 0 -1", f"LLEN {ACTIVE}", f"SMEMBERS {WORKERS}",
         f"EXISTS {BEAT}", f"BLMOVE {READY} {READY} RIGHT RIGHT 1",
-        f"HMGET {ORDER_KEY} step", "INFO memory"],
+        f"HMGET {ORDER_KEY} step", "HGET count:{s00} placed", "INFO memory"],
     "ws": SESSION + LIVE_WRITES[:1] + LIVE_WRITES[2:3] + LIVE_WRITES[4:5] + LIVE_WRITES[6:7] + [
         "SUBSCRIBE chat:{s00}", f"XRANGE {CHAT_LOG} - +", f"XREVRANGE {CHAT_LOG} + -",
         f"FCALL chat_post 3 count:{{s00}} {CHAT_LOG} {CHAT_KEYS}",

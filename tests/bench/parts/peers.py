@@ -9,13 +9,16 @@ FastAPI that has them in memory alone.
 BENCH_PEERS="tiffin go node fastapi fastapi_memory" chooses.
 """
 import contextlib
+import json
 import os
+import urllib.request
 
 import peer
 from figures import Figure
 from harness import NO_WAITS, settle, stack
 from http_load import post_orders, wrk
 from parts import chat
+from tiffin_stack import eventually
 
 TITLE = "Beside Go, Node and FastAPI"
 ALL = ("tiffin", "go", "node", "fastapi", "fastapi_memory")
@@ -41,7 +44,7 @@ def measure(run):
                         rounds=run.pick(3, 1))
     if "fastapi_memory" in names and "tiffin" in names:
         yield from in_turns(run, ["fastapi_memory", "tiffin_worker"], {
-            "POST /order, orders worked on": lambda port: post_orders(port, 64, run.seconds)},
+            "POST /order, orders worked on": lambda port: post_and_rest(run, port)},
             limit="fastapi_memory", target=WORKING_TARGET)
 
 
@@ -76,6 +79,21 @@ def in_turns(run, names, subjects, wait_ms=0, processes=2, rounds=None, limit="t
                      target=target if name != limit else None,
                      note=f"p99 {max(load.p99_ms for load in loads):,.1f} ms at most"
                           + (f"; {errors}" if errors else ""))
+
+
+def post_and_rest(run, port):
+    """The next one's turn begins when no orders are left to work on."""
+    load = post_orders(port, 64, run.seconds)
+    eventually(lambda: is_at_rest(port), "all are delivered", timeout=300)
+    return load
+
+
+def is_at_rest(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/status") as answer:
+            return json.load(answer)["orders"]["active"] == 0
+    except urllib.error.HTTPError:
+        return True  # a peer, which cannot say; its queue is worked off as it is filled
 
 
 class Talk:

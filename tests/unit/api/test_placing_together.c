@@ -8,6 +8,7 @@
 #include "tests/unit/support/api_fixture.h"
 
 enum { ARG_AGE_LIMIT, ARG_ID, ORDER_ARGS = 7 }; /* of place_orders */
+enum { KEYS = 4, ORDER_KEYS = 5 };
 
 static struct conn *order(void)
 {
@@ -48,19 +49,20 @@ static void orders_gather_while_a_command_is_unanswered(void **state)
     expect_waiting(0);
 }
 
-static void a_full_command_does_not_wait(void **state)
+static void a_full_command_waits_its_turn(void **state)
 {
     (void)state;
     struct conn *clients[1 + BATCH_MAX + 1];
     for (size_t i = 0; i < LENGTH(clients); i++)
         clients[i] = order();
-    expect_waiting(2);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
+        expect_waiting(1);
+        int is_full = *fake_rds_key("place_orders", KEYS + ORDER_KEYS * BATCH_MAX - 1) != '\0';
+        assert_int_equal(is_full, i == 1);
         fake_rds_fail("place_orders", RDS_ERROR, "ERR of another kind");
         fixture_pass(0);
     }
-    expect_waiting(1);
-    fake_rds_fail("place_orders", RDS_ERROR, "ERR of another kind");
+    expect_waiting(0);
     for (size_t i = 0; i < LENGTH(clients); i++)
         fixture_expect(clients[i], 500, "Internal error");
 }
@@ -69,7 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_API(orders_gather_while_a_command_is_unanswered),
-        WITH_API(a_full_command_does_not_wait),
+        WITH_API(a_full_command_waits_its_turn),
     };
     return cmocka_run_group_tests_name("api/placing_together", tests, api_fixture_group_setup,
                                        api_fixture_group_teardown);

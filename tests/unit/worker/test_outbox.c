@@ -70,6 +70,24 @@ static void a_call_is_bounded(void **state)
         assert_int_equal(n_answers[i], 1);
 }
 
+static void a_bound_lets_calls_wait_for_an_answer(void **state)
+{
+    struct worker *w = *state;
+    outbox_bound(w, 1);
+    add(w, MANY);
+    outbox_turn(w);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fake_rds_waiting("begin_jobs"), 1);
+        assert_string_equal(fake_rds_arg("begin_jobs", 0), jobs[i * BATCH_MAX]->id);
+        fake_rds_fail("begin_jobs", RDS_LOST, "gone");
+        assert_int_equal(fake_rds_waiting("begin_jobs"), 0);
+        outbox_turn(w);
+    }
+    assert_int_equal(fake_rds_waiting("begin_jobs"), 0);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(n_answers[i], 1);
+}
+
 static void each_job_has_its_own_part_of_the_answer(void **state)
 {
     struct worker *w = *state;
@@ -134,6 +152,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test, worker_fixture_setup, worker_fixture_teardown)
         TEST(what_is_due_in_a_turn_is_one_call),
         TEST(a_call_is_bounded),
+        TEST(a_bound_lets_calls_wait_for_an_answer),
         TEST(each_job_has_its_own_part_of_the_answer),
         TEST(a_job_without_its_part_gets_no_word),
         TEST(a_loss_is_told_to_each),
