@@ -58,9 +58,14 @@ static void on_persistence(struct req *r, const struct rds_result *result)
         part_ready(r);
 }
 
-static void on_library(struct req *r, const struct rds_result *result)
+static int is_without_function(const struct rds_result *result)
 {
-    if (result->outcome == RDS_ERROR ||
+    return result->outcome == RDS_ERROR && strncmp(result->text, "ERR Function not found", 22) == 0;
+}
+
+static void on_writable(struct req *r, const struct rds_result *result)
+{
+    if (is_without_function(result) ||
         (result->outcome == RDS_OK && !store_library_version_ok(result->reply)))
         not_ready(r,
                   "The Redis function library is missing or of another version; run tiffin-load.");
@@ -78,8 +83,8 @@ void get_readyz(struct req *r)
     ready->pending = 2;
     r->context = ready;
     req_ask(r, on_persistence, store_info, "persistence");
-    struct op *library = req_op(r, on_library);
-    req_sent(library, store_library_version(api.rds, req_on_reply, library));
+    struct op *writable = req_op(r, on_writable);
+    req_sent(writable, store_ready(api.rds, req_on_reply, writable));
 }
 
 /* ---- /status -------------------------------------------------------------------------------- */

@@ -70,9 +70,10 @@ static int is_before(const char *a, const char *b)
     return *a_rest && *b_rest && strtoull(a_rest + 1, NULL, 10) < strtoull(b_rest + 1, NULL, 10);
 }
 
-/* Where nothing comes, is the stream still the one that was followed? After a loss of all data its
- * ids may begin again below the last one seen (Redis' clock may have been set back meanwhile), and
- * XREAD would say nothing until they have passed it. */
+/* Where nothing comes, and after each reconnect: is the stream still the one that was followed?
+ * After a loss of data, or at another master whose clock is behind, its ids go on below the last
+ * one seen, and XREAD would say nothing until they have passed it. What came before this end shows
+ * when the watched orders are read again. */
 static void on_end(void *arg, const struct rds_result *result)
 {
     (void)arg;
@@ -87,8 +88,7 @@ static void on_end(void *arg, const struct rds_result *result)
     if (begins_again) {
         log_warn("the events end at %s, before %s; reading the watched orders again", end,
                  tail.last_id);
-        /* from the beginning: nothing of this stream was seen */
-        snprintf(tail.last_id, sizeof tail.last_id, "0-0");
+        snprintf(tail.last_id, sizeof tail.last_id, "%s", end);
     }
     follow();
     if (begins_again)
@@ -157,10 +157,12 @@ static void on_state(void *arg, int is_up)
     ev_timer_stop(tail.loop, &tail.pause);
     if (!is_up)
         return;
-    int goes_on = *tail.last_id != '\0';
-    follow();
-    if (goes_on)
-        tail.handlers->on_ready();
+    if (!*tail.last_id) {
+        follow();
+        return;
+    }
+    store_events_last(tail.rds, on_end, NULL);
+    tail.handlers->on_ready();
 }
 
 void tail_start(struct ev_loop *loop, const struct tail_handlers *handlers)

@@ -14,6 +14,7 @@
 
 #define BACKOFF_FIRST_MS 10
 #define BACKOFF_MAX_MS 1000
+#define PROVEN_MS 1000 /* a connection that served for so long was a good one */
 #define CONNECT_TIMEOUT_MS 1000
 #define PROBE_EVERY_S 1.0
 #define PASSWORD_MAX 128
@@ -175,8 +176,19 @@ static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
     try_connect(w->data);
 }
 
+/* A server that greets us and then serves nothing (a replica, say) is no reason to be quick. */
+static void judge_the_last(struct rds *r)
+{
+    if (r->up_since_ms && clock_mono_ms() - r->up_since_ms >= PROVEN_MS) {
+        r->backoff_ms = BACKOFF_FIRST_MS;
+        r->failures = 0;
+    }
+    r->up_since_ms = 0;
+}
+
 static void schedule_retry(struct rds *r)
 {
+    judge_the_last(r);
     double ms = r->backoff_ms * (0.5 + 0.5 * random_unit());
     r->failures++;
     r->backoff_ms = r->backoff_ms * 2 < BACKOFF_MAX_MS ? r->backoff_ms * 2 : BACKOFF_MAX_MS;
@@ -246,8 +258,7 @@ static void on_greeting(redisAsyncContext *context, void *reply_, void *privdata
 static void come_up(struct rds *r)
 {
     ev_timer_stop(r->loop, &r->deadline);
-    r->backoff_ms = BACKOFF_FIRST_MS;
-    r->failures = 0;
+    r->up_since_ms = clock_mono_ms();
     snprintf(r->reason, sizeof r->reason, "the connection to Redis broke"); /* when it does */
     if (!r->options.blocking)
         ev_timer_again(r->loop, &r->probe);

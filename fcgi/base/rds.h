@@ -4,7 +4,8 @@
  *          connect            AUTH, CLIENT SETNAME, PING, TIME all ok
  *   DOWN ----------> CONNECTING ----------> UP
  *    ^                   |                   |
- *    +--- back-off ------+------- lost ------+     10 ms doubling to 1 s, with jitter
+ *    +--- back-off ------+------- lost ------+     10 ms doubling to 1 s, with jitter; from the
+ *                                                  start again once it was UP for a second
  *
  * Every command is completed exactly once, also when it could not be sent, and never before
  * rds_send() has returned. A command that has no answer after timeout_ms gives up the whole
@@ -33,7 +34,8 @@ enum rds_outcome {
     RDS_ERROR,   /* Redis answered with an error: text has it */
     RDS_LOST,    /* the connection broke: the command may or may not have been executed */
     RDS_TIMEOUT, /* no answer in time: as RDS_LOST */
-    RDS_UNSENT,  /* there was no connection: certainly not executed */
+    RDS_UNSENT,  /* certainly not executed: there was no connection, or Redis is a replica, has too
+                    few of them, or has not the slot (text says) */
 };
 
 struct rds_result {
@@ -112,7 +114,7 @@ void rds_drop(struct rds *r, const char *why);
 /* The requester is gone: its callback will not be called. The command itself still runs. */
 void rds_cancel(struct rds_cmd *cmd);
 
-/* True when the error says that Redis cannot serve now (OOM, LOADING, READONLY, MISCONF…), or
+/* True when the error says that Redis cannot serve now (OOM, MISCONF, BUSY…), or
  * when there was no answer at all: worth a 503 and another try. */
 int rds_is_unavailable(const struct rds_result *result);
 /* True when the command may have been executed although no answer came. */

@@ -72,7 +72,8 @@ static void on_reply(redisAsyncContext *context, void *reply_, void *privdata)
     } else if (reply->type == REDIS_REPLY_ERROR) {
         if (rds_means_reconnect(reply->str))
             rds_refuse(r, reply->str);
-        complete(cmd, RDS_ERROR, NULL, reply->str);
+        complete(cmd, rds_means_not_executed(reply->str) ? RDS_UNSENT : RDS_ERROR, NULL,
+                 reply->str);
     } else {
         complete(cmd, RDS_OK, reply, "");
     }

@@ -38,6 +38,7 @@ struct rds {
     char reason[160];
     enum rds_outcome failing_as; /* what a NULL reply means now */
     int backoff_ms;
+    int64_t up_since_ms;     /* by the monotonic clock; 0 = it is not up */
     unsigned failures;       /* in a row: each tries another address of the host */
     int is_freed;            /* rds_free() runs: nothing is completed any more */
     int must_drop;           /* the server refused us: give the connection up when this turn ends */
@@ -72,5 +73,8 @@ void rds_fail_unsent(struct rds *r);
 /* Does this error mean that the server behind the connection cannot serve us, while a new
  * connection may reach one that can? */
 int rds_means_reconnect(const char *error);
+/* Does it come before anything was executed, and may pass by itself: a replica, a master without
+ * enough of them, a slot that is elsewhere or on its way? */
+int rds_means_not_executed(const char *error);
 
 #endif

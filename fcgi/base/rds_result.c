@@ -5,14 +5,26 @@
 #include "base/rds.h"
 #include "base/rds_internal.h"
 
-int rds_means_reconnect(const char *error)
+static int begins_with_one_of(const char *error, const char *const prefixes[], size_t n)
 {
-    static const char *const PREFIXES[] = {"LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN",
-                                           "UNBLOCKED"};
-    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++)
-        if (strncmp(error, PREFIXES[i], strlen(PREFIXES[i])) == 0)
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(error, prefixes[i], strlen(prefixes[i])) == 0)
             return 1;
     return 0;
+}
+#define BEGINS_WITH(error, ...) \
+    begins_with_one_of((error), (const char *const[]){__VA_ARGS__}, \
+                       sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
+int rds_means_reconnect(const char *error)
+{
+    return BEGINS_WITH(error, "LOADING", "READONLY", "MASTERDOWN", "MOVED", "UNBLOCKED");
+}
+
+int rds_means_not_executed(const char *error)
+{
+    return BEGINS_WITH(error, "LOADING", "READONLY", "MASTERDOWN", "MOVED", "NOREPLICAS",
+                       "CLUSTERDOWN", "TRYAGAIN", "ASK");
 }
 
 int rds_is_unknown(const struct rds_result *result)
@@ -22,15 +34,9 @@ int rds_is_unknown(const struct rds_result *result)
 
 int rds_is_unavailable(const struct rds_result *result)
 {
+    if (result->outcome != RDS_ERROR)
+        return result->outcome != RDS_OK;
     /* A Redis that was emptied has no functions until tiffin-load has loaded them. */
-    static const char *const PREFIXES[] = {"OOM",         "MISCONF",  "BUSY",
-                                           "CLUSTERDOWN", "TRYAGAIN", "ERR Function not found"};
-    if (result->outcome == RDS_OK)
-        return 0;
-    if (result->outcome != RDS_ERROR || rds_means_reconnect(result->text))
-        return 1;
-    for (size_t i = 0; i < sizeof PREFIXES / sizeof PREFIXES[0]; i++)
-        if (strncmp(result->text, PREFIXES[i], strlen(PREFIXES[i])) == 0)
-            return 1;
-    return 0;
+    return rds_means_reconnect(result->text) ||
+           BEGINS_WITH(result->text, "OOM", "MISCONF", "BUSY", "ERR Function not found");
 }

@@ -195,6 +195,8 @@ const char *chat_channel(int shard);
 /* ---- the system (commands_system.c) --------------------------------------------------------- */
 
 void command_library_version(struct redis_command *cmd);
+/* The same of a shard, refused where its writes are. */
+void command_ready(struct redis_command *cmd, int shard);
 /* Redis' clock: seconds since the epoch, and microseconds. */
 void command_time(struct redis_command *cmd);
 /* What is queued between these two is done at one moment; the second answers with all replies. */

@@ -7,6 +7,12 @@ void command_library_version(struct redis_command *cmd)
     command_fcall_ro(cmd, FN_LIBRARY_VERSION, 0);
 }
 
+void command_ready(struct redis_command *cmd, int shard)
+{
+    command_fcall(cmd, FN_READY, 1);
+    command_add(cmd, keys_of(shard)->count);
+}
+
 void command_time(struct redis_command *cmd)
 {
     command_begin(cmd, "TIME");

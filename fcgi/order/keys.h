@@ -96,6 +96,7 @@ const char *keys_job_prefix(const char *id);
 #define FN_REPAIR_RECORD "repair_record"
 #define FN_REPAIR_COUNTS "repair_counts"
 #define FN_LIBRARY_VERSION "library_version"
+#define FN_READY "ready"
 #define FN_GATEWAY_CHARGE "gateway_charge"
 #define FN_GATEWAY_REFUND "gateway_refund"
 #define FN_GATEWAY_FORGET "gateway_forget"

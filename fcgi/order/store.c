@@ -276,6 +276,13 @@ struct rds_cmd *store_library_version(struct rds *r, rds_reply_fn fn, void *arg)
     return rds_send(r, &cmd, fn, arg);
 }
 
+struct rds_cmd *store_ready(struct rds *r, rds_reply_fn fn, void *arg)
+{
+    struct redis_command cmd;
+    command_ready(&cmd, rds_shard(r));
+    return rds_send(r, &cmd, fn, arg);
+}
+
 struct rds_cmd *store_info(struct rds *r, const char *section, rds_reply_fn fn, void *arg)
 {
     struct redis_command cmd;

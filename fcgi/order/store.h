@@ -185,6 +185,8 @@ struct rds_cmd *store_gateway_forget(struct rds *r, const char *const payment_ke
 /* ---- health and figures --------------------------------------------------------------------- */
 
 struct rds_cmd *store_library_version(struct rds *r, rds_reply_fn fn, void *arg);
+/* The same, refused where writes are. */
+struct rds_cmd *store_ready(struct rds *r, rds_reply_fn fn, void *arg);
 int store_library_version_ok(const struct redisReply *reply);
 /* The version that this program is made for. */
 const char *store_library_version_expected(void);

@@ -100,6 +100,9 @@ class Functions:
     def cancel(self, id_):
         return self.fcall("cancel", [job_key(id_), EVENTS])
 
+    def ready(self):
+        return self.fcall("ready", [COUNT])
+
     def library_version(self):
         return self.redis.execute_command("FCALL_RO", "library_version", 0)
 

@@ -64,6 +64,7 @@ CALLS = {
     "repair_counts": (set(), lambda f: f.fcall(
         "repair_counts", [COUNT, READY, DELAYED, DEAD, WORKERS,
                           active_key("w1"), active_key("w3")])),
+    "ready": ({"api", "worker", "ws"}, lambda f: f.ready()),
     "library_version": ({"api", "worker", "ws"}, lambda f: f.library_version()),
     "gateway_charge": ({"gateway"}, lambda f: f.charge("pay")),
     "gateway_refund": ({"gateway"}, lambda f: f.refund("paid")),

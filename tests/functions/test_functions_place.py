@@ -297,7 +297,7 @@ def test_cancel_is_too_late_for_a_failed_payment_and_for_the_dead(api, worker):
 
 
 def test_library_version(api, worker):
-    assert api.library_version() == worker.library_version() == "3"
+    assert api.library_version() == worker.library_version() == api.ready() == "3"
 
 
 def test_dead_updates_do_not_keep_the_living_out(api, worker, admin):

@@ -281,8 +281,7 @@ static void no_answer_but_the_end(void **state)
 /* An answer and the reason to leave in one: this command has its answer, the rest is lost. */
 static void reconnect_errors_complete_the_others_as_lost(void **state)
 {
-    static const char *const ERRORS[] = {"LOADING", "READONLY", "NOREPLICAS", "MASTERDOWN",
-                                         "UNBLOCKED"};
+    static const char *const ERRORS[] = {"LOADING", "READONLY", "MASTERDOWN", "MOVED", "UNBLOCKED"};
     (void)state;
     for (size_t i = 0; i < LENGTH(ERRORS); i++) {
         char answer[64];
@@ -294,13 +293,54 @@ static void reconnect_errors_complete_the_others_as_lost(void **state)
         rds_call(client.rds, seen_fill, &second, "ANYTHING");
         WAIT_FOR(&client, client.ups == 2);
         assert_int_equal(first.n, 1);
-        assert_int_equal(first.outcome, RDS_ERROR);
+        assert_int_equal(first.outcome,
+                         strcmp(ERRORS[i], "UNBLOCKED") == 0 ? RDS_ERROR : RDS_UNSENT);
         assert_int_equal(second.n, 1);
         assert_int_equal(second.outcome, RDS_LOST);
         assert_int_equal(strncmp(second.text, ERRORS[i], strlen(ERRORS[i])), 0);
         if (i + 1 < LENGTH(ERRORS))
             stop(NULL);
     }
+}
+
+/* Another connection would be told the same. */
+static void refusals_that_pass_keep_the_connection(void **state)
+{
+    static const char *const ERRORS[] = {"NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "ASK"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(ERRORS); i++) {
+        char answers[64];
+        struct seen first = {0}, second = {0};
+        snprintf(answers, sizeof answers, "-%s whatever\r\n+OK\r\n", ERRORS[i]);
+        START({.greeting = GREETING_OK, .then = answers});
+        WAIT_FOR(&client, rds_is_up(client.rds));
+        rds_call(client.rds, seen_fill, &first, "ANYTHING");
+        rds_call(client.rds, seen_fill, &second, "ANYTHING");
+        WAIT_FOR(&client, first.n && second.n);
+        assert_int_equal(first.outcome, RDS_UNSENT);
+        assert_int_equal(strncmp(first.text, ERRORS[i], strlen(ERRORS[i])), 0);
+        assert_int_equal(second.outcome, RDS_OK);
+        assert_int_equal(client.downs, 0);
+        if (i + 1 < LENGTH(ERRORS))
+            stop(NULL);
+    }
+}
+
+/* A replica greets like a master: only a connection that has served for a while is a reason to come
+ * back at once. */
+static void the_back_off_grows_while_no_connection_lasts(void **state)
+{
+    (void)state;
+    START({.greeting = GREETING_OK, .then = "-READONLY whatever\r\n"});
+    int64_t began = clock_mono_ms();
+    for (int ups = 1; ups <= 6; ups++) {
+        struct seen seen = {0};
+        WAIT_FOR(&client, client.ups == ups);
+        rds_call(client.rds, seen_fill, &seen, "ANYTHING");
+        WAIT_FOR(&client, seen.n);
+    }
+    /* five waits: the half, at least, of 10, 20, 40, 80 and 160 ms */
+    assert_true(clock_mono_ms() - began >= 155);
 }
 
 /* Found by the TIME that is asked once a second, even when nobody sends a command. */
@@ -330,6 +370,8 @@ int main(void)
         cmocka_unit_test_teardown(half_an_answer_then_the_end, stop),
         cmocka_unit_test_teardown(no_answer_but_the_end, stop),
         cmocka_unit_test_teardown(reconnect_errors_complete_the_others_as_lost, stop),
+        cmocka_unit_test_teardown(refusals_that_pass_keep_the_connection, stop),
+        cmocka_unit_test_teardown(the_back_off_grows_while_no_connection_lasts, stop),
         cmocka_unit_test_teardown(half_open_idle_connection_is_found, stop),
     };
     return cmocka_run_group_tests_name("base/rds scripted", tests, make_dir, remove_dir);
