@@ -216,7 +216,7 @@ test: deps-test ## all tests on this machine (SANITIZER=address,undefined as wel
 		echo 'test: no Chromium to be had: the browser tests are skipped' >&2
 	@$(MAKE) -s all crash-build $(TEST_BROWSER:browser=axe)
 	@code=0; $(MAKE) -s test-unit || code=1; \
-		$(PYTEST_SIDE_BY_SIDE) $(addprefix tests/,chaos $(TEST_BROWSER) functions integration) $(PYTEST_ARGS) || code=1; \
+		$(PYTEST_SIDE_BY_SIDE) $(addprefix tests/,chaos $(TEST_BROWSER) functions integration scale) $(PYTEST_ARGS) || code=1; \
 		exit $$code
 
 test-quick: deps-test ## for the loop of one's own work, under a minute: unit, functions, an order's and a message's way
@@ -266,6 +266,11 @@ test-functions: deps-test ## the Redis functions, on a private redis-server
 test-integration: deps-test ## the whole stack, through nginx (the chat alone: PYTEST_ARGS="-k chat")
 	@$(MAKE) -s all
 	@$(PYTEST_SIDE_BY_SIDE) tests/integration $(PYTEST_ARGS)
+
+.PHONY: test-scale
+test-scale: deps-test ## a store with replicas, watched by Sentinel: masters that die, and that come back
+	@$(MAKE) -s all
+	@$(PYTEST_SIDE_BY_SIDE) tests/scale $(PYTEST_ARGS)
 
 .PHONY: test-chaos crash-build chaos
 test-chaos: deps-test ## crash points, lost replies, a store in trouble

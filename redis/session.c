@@ -47,7 +47,8 @@ static char *read_password(const char *secrets_dir)
 struct rds_sync *session_open(const char *target, const char *secrets_dir, int wait_s)
 {
     char *password = read_password(secrets_dir);
-    struct rds_sync_options options = {target, "admin", password, wait_s};
+    struct rds_sync_options options = {
+        .address = target, .user = "admin", .password = password, .wait_s = wait_s};
     struct rds_sync *redis;
     char why[MAX_WHY_BYTES];
 

@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/rds.h"
+#include "base/where.h"
 #include "order/store.h"
 #include "ws-bridge/beat.h"
 #include "ws-bridge/feed.h"
@@ -169,7 +170,7 @@ const char *upstream_trouble(void)
 void upstream_start(struct ev_loop *loop, void (*on_moved)(void))
 {
     struct rds_options options = {
-        .address = conf.redis,
+        .finder = where(loop, conf.redis),
         .user = "ws",
         .client_name = "tiffin-ws",
         .timeout_ms = conf.redis_timeout_ms,

@@ -26,6 +26,7 @@
 #include "base/listen.h"
 #include "base/log.h"
 #include "base/rds.h"
+#include "base/where.h"
 #include "order/process_metrics.h"
 
 /* ---- Redis ---------------------------------------------------------------------------------- */
@@ -66,7 +67,7 @@ static int run_child(int listen_fd)
     };
     struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
     struct rds_options options = {
-        .address = conf.redis,
+        .finder = where(loop, conf.redis),
         .user = "api",
         .client_name = "tiffin-api",
         .timeout_ms = conf.redis_timeout_ms,

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/rds.h"
 #include "base/text.h"
+#include "base/where.h"
 #include "order/order.h"
 #include "order/store.h"
 
@@ -171,7 +172,7 @@ void tail_start(struct ev_loop *loop, const struct tail_handlers *handlers)
     tail.handlers = handlers;
     ev_init(&tail.pause, on_pause_over);
     struct rds_options options = {
-        .address = conf.redis,
+        .finder = where(loop, conf.redis),
         .user = "api",
         .client_name = "tiffin-api-tail",
         .timeout_ms = BLOCK_MS + ANSWER_MARGIN_MS,

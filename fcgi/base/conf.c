@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/origin.h"
+#include "base/redis_address.h"
 #include "base/version.h"
 
 struct conf conf;
@@ -135,7 +136,8 @@ static const struct setting SETTINGS[] = {
     STR("METRICS_ALLOW", metrics_allow, "",
         "addresses or networks, separated by spaces, that may read /metrics besides loopback"),
 
-    STR("REDIS", redis, "%R/redis.sock", "Redis: path of its unix socket, or host:port"),
+    STR("REDIS", redis, "%R/redis.sock",
+        "Redis: path of its unix socket, host:port, or sentinel://NAME@host:port,host:port"),
     STR("REDIS_MAXMEMORY", redis_maxmemory, "512mb", "Redis' memory limit"),
     STR("SECRETS_DIR", secrets_dir, "%R/secrets", "passwords of the Redis users, a file each"),
     STR("API_LISTEN", api_listen, "%R/api/%d.sock",
@@ -191,12 +193,24 @@ static int load_one(const struct setting *s, char *error, size_t error_size)
     return 0;
 }
 
-/* Redis must be somewhere; one may listen on any address. */
-static int check_address(const char *name, const char *text, int is_any_fine, char *error,
-                         size_t error_size)
+static int check_redis(char *error, size_t error_size)
+{
+    struct redis_address address;
+    if (redis_address_parse(conf.redis, &address) == 0) {
+        redis_address_release(&address);
+        return 0;
+    }
+    snprintf(error, error_size,
+             "TIFFIN_REDIS=%.80s: must be host:port, the path of a socket, with a / and up to %d "
+             "bytes, or sentinel://NAME@host:port,host:port",
+             conf.redis, ADDRESS_PATH_MAX);
+    return -EINVAL;
+}
+
+static int check_address(const char *name, const char *text, char *error, size_t error_size)
 {
     struct address address;
-    if (address_of(text, 0, &address) == 0 && (is_any_fine || *address.name))
+    if (address_of(text, 0, &address) == 0)
         return 0;
     snprintf(error, error_size,
              "%s=%.110s: must be host:port or the path of a socket, with a / and up to %d bytes",
@@ -223,9 +237,9 @@ static int check_rules(char *error, size_t error_size)
                  conf.log_level);
         return -EINVAL;
     }
-    if (check_address("TIFFIN_REDIS", conf.redis, 0, error, error_size) ||
-        check_address("TIFFIN_API_LISTEN", conf.api_listen, 1, error, error_size) ||
-        check_address("TIFFIN_WS_LISTEN", conf.ws_listen, 1, error, error_size))
+    if (check_redis(error, error_size) ||
+        check_address("TIFFIN_API_LISTEN", conf.api_listen, error, error_size) ||
+        check_address("TIFFIN_WS_LISTEN", conf.ws_listen, error, error_size))
         return -EINVAL;
     if (!origin_list_is_valid(conf.origins)) {
         snprintf(error, error_size,

@@ -12,12 +12,12 @@
 #include "base/random.h"
 #include "base/rds_internal.h"
 
-#define BACKOFF_FIRST_MS 10
 #define BACKOFF_MAX_MS 1000
 #define PROVEN_MS 1000 /* a connection that served for so long was a good one */
 #define CONNECT_TIMEOUT_MS 1000
 #define PROBE_EVERY_S 1.0
 #define PASSWORD_MAX 128
+#define PLACE_SIZE 110
 
 static void try_connect(struct rds *r);
 static void go_down(struct rds *r, enum rds_outcome outcome, const char *reason);
@@ -172,7 +172,8 @@ static void set_state(struct rds *r, enum rds_state state)
 
 static void on_retry(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    (void)loop, (void)revents;
+    (void)revents;
+    ev_timer_stop(loop, w); /* it may have been fed */
     try_connect(w->data);
 }
 
@@ -189,12 +190,26 @@ static void judge_the_last(struct rds *r)
 static void schedule_retry(struct rds *r)
 {
     judge_the_last(r);
+    if (r->options.finder)
+        r->options.finder->doubt(r->options.finder);
     double ms = r->backoff_ms * (0.5 + 0.5 * random_unit());
     r->failures++;
     r->backoff_ms = r->backoff_ms * 2 < BACKOFF_MAX_MS ? r->backoff_ms * 2 : BACKOFF_MAX_MS;
     ev_timer_stop(r->loop, &r->retry);
     ev_timer_set(&r->retry, ms / 1000, 0.);
     ev_timer_start(r->loop, &r->retry);
+}
+
+/* Where it connects to, in words. */
+static const char *place(const struct rds *r)
+{
+    static char text[PLACE_SIZE];
+    if (r->to.port)
+        snprintf(text, sizeof text, "%.*s:%d", PLACE_SIZE - 8, r->to.name, r->to.port);
+    else
+        snprintf(text, sizeof text, "%.*s", PLACE_SIZE - 1,
+                 *r->to.name ? r->to.name : r->options.address);
+    return text;
 }
 
 /* Gives the connection up. Not to be called from inside a hiredis callback: it frees the context.
@@ -247,8 +262,8 @@ static void on_greeting(redisAsyncContext *context, void *reply_, void *privdata
     }
     if (!is_last)
         return;
-    struct rds_result result = {.outcome = RDS_OK, .reply = reply, .text = ""};
-    on_time(r, &result);
+    if (r->options.greeting == RDS_GREET_MASTER)
+        on_time(r, &(struct rds_result){.outcome = RDS_OK, .reply = reply, .text = ""});
     if (r->channel) /* the deadline of connecting goes on */
         redisAsyncCommand(context, on_pushed, r, "SUBSCRIBE %s", r->channel);
     else
@@ -260,7 +275,7 @@ static void come_up(struct rds *r)
     ev_timer_stop(r->loop, &r->deadline);
     r->up_since_ms = clock_mono_ms();
     snprintf(r->reason, sizeof r->reason, "the connection to Redis broke"); /* when it does */
-    if (!r->options.blocking)
+    if (!r->options.blocking && r->options.greeting == RDS_GREET_MASTER)
         ev_timer_again(r->loop, &r->probe);
     set_state(r, RDS_UP);
 }
@@ -271,7 +286,7 @@ static void on_connect(const redisAsyncContext *context, int status)
     if (!r || status == REDIS_OK)
         return;
     /* hiredis frees the context after this callback; 0.14.1 must not be disturbed in it. */
-    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s", r->options.address);
+    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s", place(r));
     r->failing_as = RDS_LOST;
     r->context = NULL;
     ev_timer_stop(r->loop, &r->deadline);
@@ -279,11 +294,35 @@ static void on_connect(const redisAsyncContext *context, int status)
     set_state(r, RDS_DOWN);
 }
 
+/* ["master", ...]; a replica answers all the rest of the greeting as well. */
+static void on_role(redisAsyncContext *context, void *reply, void *privdata)
+{
+    struct rds *r = context->data;
+    const char *role = rds_str(rds_at(reply, 0));
+    if (r && role && strcmp(role, "master") != 0) {
+        char why[sizeof r->refusal];
+        snprintf(why, sizeof why, "Redis at %s is a %.20s, not a master", place(r), role);
+        rds_refuse(r, why);
+    } else if (r) {
+        rds_leave_for_another(r); /* one that was named while this one's host was looked up */
+    }
+    on_greeting(context, reply, privdata);
+}
+
+static void greet_master(struct rds *r)
+{
+    const char *name[] = {"CLIENT", "SETNAME", r->options.client_name};
+    redisAsyncCommandArgv(r->context, on_greeting, NULL, 3, name, NULL);
+    redisAsyncCommand(r->context, on_greeting, NULL, "PING"); /* refused while Redis is loading */
+    redisAsyncCommand(r->context, on_role, NULL, "ROLE");
+    redisAsyncCommand(r->context, on_greeting, r, "TIME");
+}
+
 static void greet(struct rds *r)
 {
     char password[PASSWORD_MAX];
     int err = conf_secret(r->options.user, password, sizeof password);
-    if (err) {
+    if (err && r->options.greeting == RDS_GREET_MASTER) {
         char why[sizeof r->refusal];
         snprintf(why, sizeof why, "no password of Redis user %s in %.80s: %s", r->options.user,
                  conf.secrets_dir, strerror(-err));
@@ -291,11 +330,12 @@ static void greet(struct rds *r)
         return;
     }
     const char *auth[] = {"AUTH", r->options.user, password};
-    const char *name[] = {"CLIENT", "SETNAME", r->options.client_name};
-    redisAsyncCommandArgv(r->context, on_greeting, NULL, 3, auth, NULL);
-    redisAsyncCommandArgv(r->context, on_greeting, NULL, 3, name, NULL);
-    redisAsyncCommand(r->context, on_greeting, NULL, "PING"); /* refused while Redis is loading */
-    redisAsyncCommand(r->context, on_greeting, r, "TIME");
+    if (!err)
+        redisAsyncCommandArgv(r->context, on_greeting, NULL, 3, auth, NULL);
+    if (r->options.greeting == RDS_GREET_MASTER)
+        greet_master(r);
+    else
+        redisAsyncCommand(r->context, on_greeting, r, "PING");
 }
 
 /* name: an address in digits, since hiredis would look a host up and wait for it; or the path. */
@@ -304,8 +344,8 @@ static void connect_to(struct rds *r, const char *name)
     redisAsyncContext *context =
         r->to.port ? redisAsyncConnect(name, r->to.port) : redisAsyncConnectUnix(name);
     if (!context || context->err) {
-        snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s",
-                 r->options.address, context ? context->errstr : "out of memory");
+        snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s", place(r),
+                 context ? context->errstr : "out of memory");
         if (context)
             redisAsyncFree(context);
         schedule_retry(r);
@@ -340,13 +380,26 @@ static void on_resolved(void *arg, const char *ip, const char *why)
         connect_to(r, ip);
         return;
     }
-    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s", r->options.address,
-             why);
+    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s", place(r), why);
     schedule_retry(r);
+}
+
+/* Where it is now. False: that is not known, and it was noted why. */
+static int find(struct rds *r)
+{
+    struct rds_finder *finder = r->options.finder;
+    const char *why = finder ? finder->find(finder, r->options.shard, &r->to) : NULL;
+    if (why)
+        snprintf(r->reason, sizeof r->reason, "%s", why);
+    return !why;
 }
 
 static void try_connect(struct rds *r)
 {
+    if (!find(r)) {
+        schedule_retry(r);
+        return;
+    }
     if (!r->to.port || resolve_is_address(r->to.name))
         connect_to(r, r->to.name);
     else
@@ -358,7 +411,10 @@ struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
     struct rds *r = mem_calloc(1, sizeof *r);
     r->loop = loop;
     r->options = *options;
-    (void)address_parse(options->address, &r->to); /* a malformed one fails to connect */
+    if (options->finder)
+        TAILQ_INSERT_TAIL(&options->finder->users, r, user);
+    else
+        (void)address_parse(options->address, &r->to); /* a malformed one fails to connect */
     r->backoff_ms = BACKOFF_FIRST_MS;
     r->clock_offset_ms = clock_wall_ms() - clock_mono_ms(); /* a guess, until Redis is asked */
     snprintf(r->reason, sizeof r->reason, "not connected yet");
@@ -384,6 +440,8 @@ void rds_free(struct rds *r)
     if (!r)
         return;
     r->is_freed = 1;
+    if (r->options.finder)
+        TAILQ_REMOVE(&r->options.finder->users, r, user);
     go_down(r, RDS_LOST, "closed");
     rds_fail_unsent(r);
     resolve_cancel(r->lookup);

@@ -1,7 +1,7 @@
-/* One connection to Redis inside the event loop: hiredis async behind a small module. No
+/* One connection to a Redis master inside the event loop: hiredis async behind a small module. No
  * hiredis header is needed beyond it (tests/lint/layers.sh).
  *
- *          connect            AUTH, CLIENT SETNAME, PING, TIME all ok
+ *          connect            AUTH, CLIENT SETNAME, PING, ROLE, TIME all ok
  *   DOWN ----------> CONNECTING ----------> UP
  *    ^                   |                   |
  *    +--- back-off ------+------- lost ------+     10 ms doubling to 1 s, with jitter; from the
@@ -20,10 +20,12 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "base/command.h"
 #include "base/rds_reply.h"
 
+struct address;
 struct ev_loop;
 struct rds;
 struct rds_cmd;
@@ -51,13 +53,34 @@ typedef void (*rds_reply_fn)(void *arg, const struct rds_result *result);
 /* The connection came up (is_up 1) or went down (0). May issue commands. */
 typedef void (*rds_state_fn)(void *arg, int is_up);
 
+/* Who knows where the master of a shard is (where.h). It outlives the connections it is given to.
+ */
+struct rds_finder {
+    /* NULL and *ret; or why it is not known now, in one line that lives until the next call. Asked
+     * again at each try. */
+    const char *(*find)(struct rds_finder *f, int shard, struct address *ret);
+    /* What it said did not hold: no connection, a lost one, no master. */
+    void (*doubt)(struct rds_finder *f);
+    TAILQ_HEAD(rds_users, rds) users;
+};
+void rds_finder_init(struct rds_finder *f);
+/* It knows better now: connections to other places are given up, and those that wait do not. */
+void rds_finder_changed(struct rds_finder *f);
+
+enum rds_greeting {
+    RDS_GREET_MASTER,   /* a Redis that is no master is given up */
+    RDS_GREET_SENTINEL, /* signs in only if there is a password of that user, and asks no more */
+};
+
 struct rds_options {
-    const char *address;     /* unix path (has a '/') or host:port; kept by reference */
+    struct rds_finder *finder; /* says where; or, when it is NULL, ... */
+    const char *address;       /* ... unix path (has a '/') or host:port; kept by reference */
+    enum rds_greeting greeting;
     const char *user;        /* Redis ACL user, its password from conf_secret(); by reference */
     const char *client_name; /* shown by CLIENT LIST; no spaces; by reference */
     int timeout_ms;
     int blocking;          /* 1: only for blocking commands */
-    int shard;             /* told by rds_shard(); means nothing here */
+    int shard;             /* which the finder is asked for; told by rds_shard() */
     rds_state_fn on_state; /* may be NULL */
     void *arg;
 };

@@ -1,5 +1,6 @@
 /* What the parts of rds.h share: rds.c (the connection), rds_commands.c (what is sent over it and
- * comes back) and rds_result.c (what that means). No other file includes this. */
+ * comes back), rds_result.c (what that means) and rds_finder.c (another master). No other file
+ * includes this. */
 #ifndef TIFFIN_BASE_RDS_INTERNAL_H
 #define TIFFIN_BASE_RDS_INTERNAL_H
 
@@ -12,6 +13,8 @@
 #include "base/address.h"
 #include "base/rds.h"
 #include "base/resolve.h"
+
+#define BACKOFF_FIRST_MS 10
 
 enum rds_state { RDS_DOWN, RDS_CONNECTING, RDS_UP };
 
@@ -31,6 +34,7 @@ TAILQ_HEAD(cmd_list, rds_cmd);
 struct rds {
     struct ev_loop *loop;
     struct rds_options options;
+    TAILQ_ENTRY(rds) user; /* of its finder */
     struct address to;
     enum rds_state state;
     struct resolve *lookup;     /* of Redis' host, between two connections; else NULL */
@@ -66,6 +70,8 @@ void rds_settle_soon(struct rds *r);
 void rds_arm_deadline(struct rds *r);
 /* Has the connection given up at the end of this turn: the server behind it does not serve us. */
 void rds_refuse(struct rds *r, const char *why);
+/* Does its finder name another place by now? Then it goes there, soon. */
+void rds_leave_for_another(struct rds *r);
 /* Writes all commands of this loop turn with one write, without asking epoll first. */
 void rds_flush(struct rds *r);
 /* Completes those that could not be sent; their callbacks run before it returns. */

@@ -11,12 +11,16 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/command.h"
+#include "base/conf.h"
 #include "base/mem.h"
+#include "base/redis_address.h"
 
 #define CONNECT_TIMEOUT_S 2
 #define COMMAND_TIMEOUT_S 10
 #define RETRY_MS 100
 #define ERROR_SIZE 256
+#define SENTINEL_TIMEOUT_MS 300
+#define PASSWORD_MAX 128
 
 struct rds_sync {
     redisContext *redis;
@@ -101,12 +105,74 @@ static int sign_in(struct rds_sync *r, const struct rds_sync_options *o)
     return is_refused ? -EACCES : -EAGAIN;
 }
 
-/* One attempt: 0, -EACCES or -EAGAIN, and the error noted. */
-static int attempt(struct rds_sync *r, const struct rds_sync_options *o, const struct address *to)
+/* ["10.0.0.7", "6379"], or nil. 0 or -EAGAIN. */
+static int read_master(const redisReply *reply, struct address *ret)
+{
+    const char *host = rds_str(rds_at(reply, 0));
+    int64_t port = rds_int_or(rds_at(reply, 1), 0);
+    if (!host || port < 1 || port > 65535 || strlen(host) >= sizeof ret->name)
+        return -EAGAIN;
+    snprintf(ret->name, sizeof ret->name, "%s", host);
+    ret->port = (int)port;
+    return 0;
+}
+
+static int ask_sentinel(const struct address *at, const char *name, struct address *ret)
+{
+    const struct timeval timeout = {0, SENTINEL_TIMEOUT_MS * 1000};
+    char password[PASSWORD_MAX];
+    int err = -EAGAIN;
+    redisContext *c = redisConnectWithTimeout(at->name, at->port, timeout);
+    if (c && !c->err && redisSetTimeout(c, timeout) == REDIS_OK) {
+        if (conf_secret("sentinel-client", password, sizeof password) == 0)
+            freeReplyObject(redisCommand(c, "AUTH sentinel-client %s", password));
+        redisReply *reply = redisCommand(c, "SENTINEL get-master-addr-by-name %s", name);
+        err = read_master(reply, ret);
+        freeReplyObject(reply);
+    }
+    if (c)
+        redisFree(c);
+    return err;
+}
+
+/* Where the master is now: 0, or -EAGAIN and the error noted. */
+static int find(struct rds_sync *r, const struct redis_address *a, int shard, struct address *ret)
+{
+    if (a->fixed)
+        return redis_address_fixed(a, shard, ret);
+    int err = -EAGAIN;
+    char *name = redis_address_name(a, shard);
+    for (size_t i = 0; err && i < a->n_sentinels; i++)
+        err = ask_sentinel(&a->sentinels[i], name, ret);
+    if (err)
+        snprintf(r->error, sizeof r->error, "no sentinel knows a master called %.100s", name);
+    free(name);
+    return err;
+}
+
+/* An old master may not know yet that it is one no more. */
+static int see_master(struct rds_sync *r)
+{
+    struct redisReply *reply = rds_sync_ask(r, "ROLE");
+    const char *role = rds_str(rds_at(reply, 0));
+    int is_master = role && strcmp(role, "master") == 0;
+    if (role && !is_master)
+        snprintf(r->error, sizeof r->error, "it is a %.20s, not a master", role);
+    rds_sync_free(reply);
+    return is_master ? 0 : -EAGAIN;
+}
+
+/* One attempt: 0, -EACCES or -EAGAIN, and the error noted. A replica will do only where it was
+ * asked for by its address: what it has can be looked at. */
+static int attempt(struct rds_sync *r, const struct rds_sync_options *o,
+                   const struct redis_address *a)
 {
     const struct timeval connect = {CONNECT_TIMEOUT_S, 0}, command = {COMMAND_TIMEOUT_S, 0};
-    r->redis = to->port ? redisConnectWithTimeout(to->name, to->port, connect)
-                        : redisConnectUnixWithTimeout(to->name, connect);
+    struct address to;
+    if (find(r, a, o->shard, &to))
+        return -EAGAIN;
+    r->redis = to.port ? redisConnectWithTimeout(to.name, to.port, connect)
+                       : redisConnectUnixWithTimeout(to.name, connect);
     if (!r->redis) {
         snprintf(r->error, sizeof r->error, "out of memory");
         return -EAGAIN;
@@ -117,6 +183,8 @@ static int attempt(struct rds_sync *r, const struct rds_sync_options *o, const s
     } else {
         (void)redisSetTimeout(r->redis, command);
         err = sign_in(r, o);
+        if (!err && !a->fixed)
+            err = see_master(r);
     }
     if (err)
         give_up(r);
@@ -128,17 +196,19 @@ int rds_sync_open(const struct rds_sync_options *options, struct rds_sync **ret,
 {
     const struct timespec pause = {0, RETRY_MS * 1000000L};
     int64_t deadline_ms = clock_mono_ms() + (int64_t)options->wait_s * 1000;
-    struct address to;
-    if (address_parse(options->address, &to) || !*to.name) {
+    struct redis_address address;
+    if (redis_address_parse(options->address, &address)) {
         snprintf(error, error_size,
-                 "TIFFIN_REDIS must be the path of a socket or host:port, not %.100s",
+                 "TIFFIN_REDIS must be the path of a socket, host:port, or "
+                 "sentinel://NAME@host:port,…, not %.100s",
                  options->address);
         return -EINVAL;
     }
     struct rds_sync *r = mem_calloc(1, sizeof *r);
     int err;
-    while ((err = attempt(r, options, &to)) == -EAGAIN && clock_mono_ms() < deadline_ms)
+    while ((err = attempt(r, options, &address)) == -EAGAIN && clock_mono_ms() < deadline_ms)
         (void)nanosleep(&pause, NULL);
+    redis_address_release(&address);
     if (err == 0) {
         *ret = r;
         return 0;

@@ -17,9 +17,10 @@ struct redisReply;
 struct rds_sync;
 
 struct rds_sync_options {
-    const char *address; /* path of a unix socket, or host:port */
+    const char *address; /* as TIFFIN_REDIS says it: redis_address.h */
     const char *user, *password;
     int wait_s; /* how long to try again while Redis is not there, or still reads its data */
+    int shard;
 };
 
 /* Connects and signs in. 0; else one line in `error` (at least 256 bytes), and

@@ -33,7 +33,8 @@ static struct rds_sync *open_redis(void)
     if (err)
         ctl_die("%s/admin, the password, cannot be read (%s): is the stack up?", conf.secrets_dir,
                 strerror(-err));
-    struct rds_sync_options options = {conf.redis, "admin", password, 0};
+    struct rds_sync_options options = {
+        .address = conf.redis, .user = "admin", .password = password};
     err = rds_sync_open(&options, &redis, error, sizeof error);
     explicit_bzero(password, sizeof password);
     if (err)

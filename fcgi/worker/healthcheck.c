@@ -21,7 +21,8 @@ int healthcheck_worker(char *why, size_t size)
         snprintf(why, size, "no password in %s: %s", conf.secrets_dir, strerror(-err));
         return err;
     }
-    struct rds_sync_options options = {conf.redis, "worker", password, 0};
+    struct rds_sync_options options = {
+        .address = conf.redis, .user = "worker", .password = password};
     err = rds_sync_open(&options, &redis, why, size);
     explicit_bzero(password, sizeof password);
     if (err)

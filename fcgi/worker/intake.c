@@ -20,6 +20,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/where.h"
 #include "worker/runner.h"
 #include "worker/worker.h"
 
@@ -329,7 +330,7 @@ static void init_timer(struct worker *w, ev_timer *timer,
 void intake_start(struct worker *w)
 {
     struct intake *in = &w->intake;
-    struct rds_options options = {.address = conf.redis,
+    struct rds_options options = {.finder = where(w->loop, conf.redis),
                                   .user = "worker",
                                   .client_name = "tiffin-worker-waker",
                                   .timeout_ms = WAIT_S * 1000 + conf.redis_timeout_ms,

@@ -11,6 +11,7 @@
 #include "base/conf.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/where.h"
 #include "order/process_metrics.h"
 #include "worker/healthcheck.h"
 #include "worker/steps.h"
@@ -74,7 +75,7 @@ static void on_signal(struct ev_loop *loop, ev_signal *signal, int revents)
 
 static void open_worker(struct worker *w, struct ev_loop *loop)
 {
-    struct rds_options options = {.address = conf.redis,
+    struct rds_options options = {.finder = where(loop, conf.redis),
                                   .user = "worker",
                                   .client_name = "tiffin-worker",
                                   .timeout_ms = conf.redis_timeout_ms,

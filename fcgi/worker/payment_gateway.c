@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/random.h"
+#include "base/where.h"
 
 #define PATIENCE_MS 100 /* beyond twice the gateway's usual time: then the call is given up */
 
@@ -29,7 +30,7 @@ struct payment_gateway {
 struct payment_gateway *payment_gateway_new(struct ev_loop *loop, const int64_t *lease_until_ms)
 {
     struct payment_gateway *g = mem_calloc(1, sizeof *g);
-    struct rds_options options = {.address = conf.redis,
+    struct rds_options options = {.finder = where(loop, conf.redis),
                                   .user = "gateway",
                                   .client_name = "tiffin-gateway",
                                   .timeout_ms = conf.redis_timeout_ms};

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/text.h"
+#include "base/where.h"
 #include "order/memory.h"
 #include "worker/worker.h"
 
@@ -196,7 +197,7 @@ static void on_round(struct ev_loop *loop, ev_timer *timer, int revents)
 
 void retention_start(struct worker *w)
 {
-    struct rds_options options = {.address = conf.redis,
+    struct rds_options options = {.finder = where(w->loop, conf.redis),
                                   .user = "worker",
                                   .client_name = "tiffin-retention",
                                   .timeout_ms = conf.redis_timeout_ms};

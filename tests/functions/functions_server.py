@@ -10,7 +10,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 REDIS_DIR = ROOT / "redis"
 BIN_DIR = pathlib.Path(os.environ.get("TIFFIN_BIN_DIR", ROOT / "build" / "release" / "bin"))
 LOADER = BIN_DIR / "tiffin-load"
-USERS = ("api", "worker", "ws", "gateway", "metrics", "reader", "admin")
+USERS = ("api", "worker", "ws", "gateway", "replica", "sentinel", "metrics",
+         "reader", "admin")
 DEADLINE_S = 60  # of anything awaited: reached only when it will never come
 
 

@@ -138,7 +138,7 @@ LIVE_WRITES = [f"HSET {LIVE_ONE} a 1", f"HINCRBY {LIVE_ONE} a 1", f"PEXPIRE {LIV
                f"EXPIRE {LIVE_ONE} 3", f"ZADD {LIVE} 1 api-1", f"ZRANGEBYSCORE {LIVE} 0 1",
                f"ZREMRANGEBYSCORE {LIVE} 0 1", f"ZREM {LIVE} api-1", f"ZCARD {LIVE}",
                f"ZRANGE {LIVE} 0 -1", f"DEL {LIVE_ONE}"]
-SESSION = ["PING", "TIME", "CLIENT SETNAME x"]
+SESSION = ["PING", "TIME", "ROLE", "CLIENT SETNAME x"]
 
 MAY = {
     "api": SESSION + LIVE_WRITES + [
@@ -164,6 +164,10 @@ MAY = {
         f"FCALL chat_beat 2 {PRESENT} count:{{s00}}", "FCALL_RO library_version 0",
         "PUBLISH chat:{s00} x"],
     "gateway": SESSION + ["HGETALL gateway:{s00}:pay"],
+    "replica": ["PING", "PSYNC ? -1", "REPLCONF ACK 1"],
+    "sentinel": ["PING", "INFO", "ROLE", "MULTI", "EXEC", "SLAVEOF NO ONE", "CONFIG REWRITE",
+                 "CLIENT SETNAME x", "CLIENT KILL TYPE normal", "SCRIPT KILL",
+                 "PUBLISH __sentinel__:hello x", "SUBSCRIBE __sentinel__:hello"],
     "metrics": SESSION + [
         "INFO", "HGETALL count:{s00}", f"HGETALL {LIVE_ONE}", f"LLEN {READY}", f"LLEN {ACTIVE}",
         f"HLEN {ACTIVE}", f"ZCARD {DELAYED}", f"ZCARD {DEAD}", f"SMEMBERS {WORKERS}",
@@ -205,6 +209,8 @@ MAY_NOT = {
                           "HGETALL user:{s00}:123", f"ZRANGE {INDEX} 0 -1"],
     "gateway": ORDER_WRITES + ["INFO", f"HGETALL {ORDER_KEY}", "HGETALL count:{s00}",
                                "DEL gateway:{s00}:pay"],
+    "replica": ORDER_WRITES + [f"HGETALL {ORDER_KEY}", "INFO", "ROLE"],
+    "sentinel": ORDER_WRITES + [f"HGETALL {ORDER_KEY}", "PSYNC ? -1", "PUBLISH chat:{s00} x"],
     # figures, but never an order's id
     "metrics": ORDER_WRITES + LIVE_WRITES[:5] + [
         f"HGETALL {ORDER_KEY}", f"LRANGE {READY} 0 -1", f"ZRANGE {INDEX} 0 -1",
@@ -227,6 +233,8 @@ def test_each_users_own_commands(admin, user):
 @pytest.mark.parametrize("user", MAY_NOT)
 def test_what_each_user_is_refused(admin, user):
     lines = NOBODY + MAY_NOT[user] + (TRIM if user != "worker" else [])
+    if user == "sentinel":
+        lines.remove("CLIENT KILL x")  # it ends the connections to a master that was
     assert [line for line in lines if dry_run(admin, user, line) == "OK"] == []
 
 

@@ -252,7 +252,7 @@ def test_wrong_password_and_nobody_there(server, admin, files):
     assert "admin is empty" in refused(server, admin, files, TIFFIN_SECRETS_DIR=str(files))
     assert "no Redis at nowhere.sock after 0 s" in refused(
         server, admin, files, TIFFIN_REDIS=str(files / "nowhere.sock"))
-    assert "must be the path of a socket or host:port" in refused(
+    assert "must be the path of a socket, host:port" in refused(
         server, admin, files, TIFFIN_REDIS="localhost:x")
 
 

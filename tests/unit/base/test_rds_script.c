@@ -19,8 +19,9 @@
 #include "tests/unit/support/rds_client.h"
 
 #define TIME_OK "*2\r\n$10\r\n1700000000\r\n$6\r\n123456\r\n"
-#define GREETING_OK "+OK\r\n+OK\r\n+PONG\r\n" TIME_OK
-#define GREETING_COMMANDS 4
+#define MASTER "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
+#define GREETING_OK "+OK\r\n+OK\r\n+PONG\r\n" MASTER TIME_OK
+#define GREETING_COMMANDS 5
 
 /* One connection of the script: what it answers to the greeting and to the next command; NULL is
  * silence. Then it hangs up, or waits for the client to. */
@@ -163,7 +164,7 @@ static void time_of_redis_is_taken_over(void **state)
 static void time_that_is_none_is_ignored(void **state)
 {
     (void)state;
-    START({.greeting = "+OK\r\n+OK\r\n+PONG\r\n*2\r\n$4\r\nsoon\r\n:1\r\n"});
+    START({.greeting = "+OK\r\n+OK\r\n+PONG\r\n" MASTER "*2\r\n$4\r\nsoon\r\n:1\r\n"});
     WAIT_FOR(&client, rds_is_up(client.rds));
     assert_in_range(rds_now_ms(client.rds) - clock_wall_ms() + 1000, 0, 2000);
 }
@@ -171,7 +172,7 @@ static void time_that_is_none_is_ignored(void **state)
 static void redis_that_is_loading_is_asked_again(void **state)
 {
     (void)state;
-    static const char LOADING[] = "+OK\r\n+OK\r\n-LOADING Redis is loading\r\n" TIME_OK;
+    static const char LOADING[] = "+OK\r\n+OK\r\n-LOADING Redis is loading\r\n" MASTER TIME_OK;
     START({.greeting = LOADING}, {.greeting = LOADING}, {.greeting = LOADING},
           {.greeting = GREETING_OK, .then = "+PONG\r\n"});
     WAIT_FOR(&client, strstr(rds_reason(client.rds), "LOADING Redis is loading"));
@@ -179,6 +180,16 @@ static void redis_that_is_loading_is_asked_again(void **state)
     WAIT_FOR(&client, rds_is_up(client.rds));
     assert_int_equal(client.ups, 1);
     assert_int_equal(client.downs, 0);
+}
+
+static void a_replica_is_given_up(void **state)
+{
+    (void)state;
+    START({.greeting = "+OK\r\n+OK\r\n+PONG\r\n*1\r\n$5\r\nslave\r\n" TIME_OK}, {.greeting = NULL});
+    char why[128];
+    snprintf(why, sizeof why, "Redis at %s is a slave, not a master", address);
+    WAIT_FOR(&client, strcmp(rds_reason(client.rds), why) == 0);
+    assert_int_equal(client.ups, 0);
 }
 
 static void too_many_clients_is_the_reason(void **state)
@@ -193,10 +204,11 @@ static void too_many_clients_is_the_reason(void **state)
 static void error_in_any_answer_of_the_greeting(void **state)
 {
     static const char *const GREETINGS[] = {
-        "-NOPERM a\r\n+OK\r\n+PONG\r\n" TIME_OK,
-        "+OK\r\n-NOPERM a\r\n+PONG\r\n" TIME_OK,
-        "+OK\r\n+OK\r\n-NOPERM a\r\n" TIME_OK,
-        "+OK\r\n+OK\r\n+PONG\r\n-NOPERM a\r\n",
+        "-NOPERM a\r\n+OK\r\n+PONG\r\n" MASTER TIME_OK,
+        "+OK\r\n-NOPERM a\r\n+PONG\r\n" MASTER TIME_OK,
+        "+OK\r\n+OK\r\n-NOPERM a\r\n" MASTER TIME_OK,
+        "+OK\r\n+OK\r\n+PONG\r\n-NOPERM a\r\n" TIME_OK,
+        "+OK\r\n+OK\r\n+PONG\r\n" MASTER "-NOPERM a\r\n",
     };
     (void)state;
     for (size_t i = 0; i < LENGTH(GREETINGS); i++) {
@@ -361,6 +373,7 @@ int main(void)
         cmocka_unit_test_teardown(time_of_redis_is_taken_over, stop),
         cmocka_unit_test_teardown(time_that_is_none_is_ignored, stop),
         cmocka_unit_test_teardown(redis_that_is_loading_is_asked_again, stop),
+        cmocka_unit_test_teardown(a_replica_is_given_up, stop),
         cmocka_unit_test_teardown(too_many_clients_is_the_reason, stop),
         cmocka_unit_test_teardown(error_in_any_answer_of_the_greeting, stop),
         cmocka_unit_test_teardown(broken_greetings_are_tried_again, stop),

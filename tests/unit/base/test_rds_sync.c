@@ -14,7 +14,7 @@ static char error[300];
 static int open_as(const char *address, const char *user, const char *password,
                    struct rds_sync **ret)
 {
-    struct rds_sync_options options = {address, user, password, 0};
+    struct rds_sync_options options = {.address = address, .user = user, .password = password};
     return rds_sync_open(&options, ret, error, sizeof error);
 }
 

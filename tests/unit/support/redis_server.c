@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/rds_sync.h"
 #include "tests/unit/support/test.h"
 
 #define START_MS 60000
@@ -90,7 +91,7 @@ void redis_server_init(struct redis_server *s)
              "port 0\nunixsocket %s\ndir %s\nlogfile redis.log\nsave \"\"\n"
              "user default off\n"
              "user tester on >" PASSWORD " ~* &* +@all\n"
-             "user greeter on >" PASSWORD " -@all +ping +time +client|setname\n",
+             "user greeter on >" PASSWORD " -@all +ping +time +role +client|setname\n",
              s->socket, s->dir);
     snprintf(path, sizeof path, "%s/redis.conf", s->dir);
     write_file(path, config);
@@ -118,6 +119,21 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 {
     (void)st, (void)type, (void)ftw;
     return remove(path);
+}
+
+void redis_server_ask(const struct redis_server *s, const char *a, const char *b, const char *c)
+{
+    char error[256];
+    struct rds_sync *redis;
+    const struct rds_sync_options options = {
+        .address = s->socket, .user = "tester", .password = PASSWORD};
+    if (rds_sync_open(&options, &redis, error, sizeof error))
+        fail_msg("%s", error);
+    struct redisReply *reply = rds_sync_ask(redis, a, b, c);
+    if (!reply)
+        fail_msg("%s: %s", a, rds_sync_error(redis));
+    rds_sync_free(reply);
+    rds_sync_close(redis);
 }
 
 void redis_server_release(struct redis_server *s)

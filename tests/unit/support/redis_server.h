@@ -25,6 +25,8 @@ void redis_server_kill(struct redis_server *s);
 void redis_server_signal(const struct redis_server *s, int signal);
 /* Writes a user's secret, as a file with a newline; NULL removes it. */
 void redis_server_set_secret(const struct redis_server *s, const char *user, const char *password);
+/* A command of three words by a connection of its own; fails the test when it is refused. */
+void redis_server_ask(const struct redis_server *s, const char *a, const char *b, const char *c);
 /* Stops it and removes the folder. */
 void redis_server_release(struct redis_server *s);
 

@@ -5,6 +5,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/where.h"
 #include "tests/unit/fakes/fake_clock.h"
 #include "tests/unit/fakes/fake_rds.h"
 #include "tests/unit/support/test.h"
@@ -40,6 +41,7 @@ int worker_fixture_setup(void **state)
     fixture_seen = (struct fixture_seen){0};
     conf.worker_ttl_ms = FIXTURE_TTL_MS;
     conf.worker_concurrency = FIXTURE_CONCURRENCY;
+    conf.redis = "./redis.sock";
     conf.redis_timeout_ms = 1000;
     conf.request_timeout_ms = 2000;
     conf.retention_days = 30;
@@ -59,6 +61,7 @@ int worker_fixture_teardown(void **state)
     jobs_release(&w->jobs);
     rds_free(w->rds);
     outbox_release(w);
+    where_stop();
     ev_loop_destroy(w->loop);
     replies_free();
     return 0;
