@@ -19,7 +19,7 @@ void get_full_details(struct req *r);
 void get_dashboard(struct req *r);
 
 /* orders.c */
-void orders_start(struct ev_loop *loop); /* once there is api.rds */
+void orders_start(struct ev_loop *loop); /* once there is api.durable */
 void orders_stop(struct ev_loop *loop);  /* once it is freed */
 void post_order(struct req *r);
 void get_order(struct req *r);

@@ -75,6 +75,10 @@ static int run_child(int listen_fd)
     };
     api.loop = loop;
     api.rds = rds_new(loop, &options);
+    options.client_name = "tiffin-api-durable";
+    options.on_state = NULL;
+    options.acks = conf.redis_acks;
+    api.durable = conf.redis_acks ? rds_new(loop, &options) : api.rds;
     orders_start(loop);
     sse_start(loop);
     live_status_start(loop);
@@ -92,6 +96,8 @@ static int run_child(int listen_fd)
     tail_stop();
     memory_watch_stop(loop);
     stats_stop();
+    if (api.durable != api.rds)
+        rds_free(api.durable);
     rds_free(api.rds);
     orders_stop(loop);
     drain_release(loop);

@@ -47,7 +47,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 
 void orders_start(struct ev_loop *loop)
 {
-    batch_init(&orders.batch, api.rds, send_orders, ORDERS_UNANSWERED);
+    batch_init(&orders.batch, api.durable, send_orders, ORDERS_UNANSWERED);
     ev_prepare_init(&orders.turn, on_turn);
     ev_prepare_start(loop, &orders.turn);
 }
@@ -235,6 +235,8 @@ void post_cancel_deadline(struct req *r)
 
 void post_cancel(struct req *r)
 {
-    if (!refuse_id(r))
-        req_ask(r, on_cancelled, store_cancel, r->arg);
+    if (refuse_id(r))
+        return;
+    struct op *op = req_op(r, on_cancelled);
+    req_sent(op, store_cancel(api.durable, r->arg, req_on_reply, op));
 }

@@ -53,7 +53,7 @@ static void again_by_its_clock(struct req *r)
 {
     struct placing *p = r->context;
     p->deadline_ms = 0;
-    rds_ask_time(api.rds);
+    rds_ask_time(api.durable);
     req_wait(r, REPEAT_MS, attempt);
 }
 
@@ -119,12 +119,12 @@ static void on_written(struct req *r, const struct rds_result *result)
 static void attempt(struct req *r)
 {
     struct placing *p = r->context;
-    if (!rds_is_up(api.rds)) {
+    if (!rds_is_up(api.durable)) {
         req_wait(r, REPEAT_MS, attempt);
         return;
     }
     if (!p->deadline_ms)
-        p->deadline_ms = rds_now_ms(api.rds) + conf.request_timeout_ms -
+        p->deadline_ms = rds_now_ms(api.durable) + conf.request_timeout_ms -
                          (clock_mono_us() - r->started_us) / 1000;
     p->is_under_way = 1;
     p->kind->send(r, p->deadline_ms, req_op(r, on_written));

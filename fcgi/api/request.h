@@ -47,6 +47,8 @@ struct req {
 struct api {
     struct ev_loop *loop;
     struct rds *rds;
+    struct rds
+        *durable; /* for promises: replicas have them (TIFFIN_REDIS_ACKS); or the same as rds */
 };
 extern struct api api;
 

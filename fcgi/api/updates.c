@@ -22,7 +22,7 @@ static void send_update(struct req *r, int64_t deadline_ms, struct op *op)
 {
     struct new_update *u = r->context;
     u->request.deadline_ms = deadline_ms;
-    req_sent(op, store_accept_update(api.rds, &u->request, req_on_reply, op));
+    req_sent(op, store_accept_update(api.durable, &u->request, req_on_reply, op));
 }
 
 static void reply_accepted(struct req *r, const char *id)

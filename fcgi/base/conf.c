@@ -138,6 +138,10 @@ static const struct setting SETTINGS[] = {
 
     STR("REDIS", redis, "%R/redis.sock",
         "Redis: path of its unix socket, host:port, or sentinel://NAME@host:port,host:port"),
+    INT("REDIS_ACKS", redis_acks, "0", 0, 16, "",
+        "replicas that must have an order on disk before it is confirmed"),
+    INT("REDIS_ACKS_MS", redis_acks_ms, "500", 10, 60000, "ms",
+        "how long they are waited for; then the order is not confirmed"),
     STR("REDIS_MAXMEMORY", redis_maxmemory, "512mb", "Redis' memory limit"),
     STR("SECRETS_DIR", secrets_dir, "%R/secrets", "passwords of the Redis users, a file each"),
     STR("API_LISTEN", api_listen, "%R/api/%d.sock",

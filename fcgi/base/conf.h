@@ -31,6 +31,7 @@ struct conf {
 
     /* time limits */
     int redis_timeout_ms;
+    int redis_acks, redis_acks_ms;
     int request_timeout_ms;
     int worker_ttl_ms;
     int drain_ms;

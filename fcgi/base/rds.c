@@ -45,6 +45,7 @@ static void on_settle(struct ev_loop *loop, ev_prepare *w, int revents)
     if (r->must_drop)
         go_down(r, RDS_LOST, r->refusal);
     rds_fail_unsent(r);
+    rds_acks_turn(r);
     rds_flush(r);
 }
 
@@ -420,6 +421,8 @@ struct rds *rds_new(struct ev_loop *loop, const struct rds_options *options)
     snprintf(r->reason, sizeof r->reason, "not connected yet");
     TAILQ_INIT(&r->pending);
     TAILQ_INIT(&r->unsent);
+    TAILQ_INIT(&r->answered);
+    TAILQ_INIT(&r->queued);
     ev_io_init(&r->read_watcher, on_readable, -1, EV_READ);
     ev_io_init(&r->write_watcher, on_writable, -1, EV_WRITE);
     ev_init(&r->deadline, on_deadline);
@@ -443,6 +446,7 @@ void rds_free(struct rds *r)
     if (r->options.finder)
         TAILQ_REMOVE(&r->options.finder->users, r, user);
     go_down(r, RDS_LOST, "closed");
+    rds_acks_release(r);
     rds_fail_unsent(r);
     resolve_cancel(r->lookup);
     ev_timer_stop(r->loop, &r->retry);

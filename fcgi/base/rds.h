@@ -13,6 +13,8 @@
  *
  * Blocking commands (XREAD BLOCK, BLMOVE) need an rds of their own with a longer timeout; so does
  * a subscription.
+ * With options.acks a command is RDS_OK only when so many replicas have acknowledged it; commands
+ * that are sent together wait together (group commit, rds_acks.c).
  * Once a second an idle-or-not connection is asked for Redis' time: that keeps rds_now_ms() right
  * and finds a half-open connection (not done where options.blocking is set). */
 #ifndef TIFFIN_BASE_RDS_H
@@ -34,7 +36,8 @@ struct redisReply;
 enum rds_outcome {
     RDS_OK,      /* a reply that is not an error */
     RDS_ERROR,   /* Redis answered with an error: text has it */
-    RDS_LOST,    /* the connection broke: the command may or may not have been executed */
+    RDS_LOST,    /* the connection broke, or too few replicas have it: the command may or may not
+                    have been executed, and what it did may vanish */
     RDS_TIMEOUT, /* no answer in time: as RDS_LOST */
     RDS_UNSENT,  /* certainly not executed: there was no connection, or Redis is a replica, has too
                     few of them, or has not the slot (text says) */
@@ -80,6 +83,7 @@ struct rds_options {
     const char *client_name; /* shown by CLIENT LIST; no spaces; by reference */
     int timeout_ms;
     int blocking;          /* 1: only for blocking commands */
+    int acks;              /* replicas that must have a command before it is RDS_OK; 0 = none */
     int shard;             /* which the finder is asked for; told by rds_shard() */
     rds_state_fn on_state; /* may be NULL */
     void *arg;

@@ -1,6 +1,6 @@
 /* What the parts of rds.h share: rds.c (the connection), rds_commands.c (what is sent over it and
- * comes back), rds_result.c (what that means) and rds_finder.c (another master). No other file
- * includes this. */
+ * comes back), rds_result.c (what that means), rds_finder.c (another master) and rds_acks.c
+ * (replicas). No other file includes this. */
 #ifndef TIFFIN_BASE_RDS_INTERNAL_H
 #define TIFFIN_BASE_RDS_INTERNAL_H
 
@@ -24,6 +24,10 @@ struct rds_cmd {
     rds_reply_fn fn; /* NULL once cancelled */
     void *arg;
     int64_t sent_at_ms; /* by a clock that never jumps; ev_now() would */
+    int is_wait;        /* for the acknowledgements of those before it */
+    redisReply *answer; /* a copy, kept back until they are there */
+    char *bytes;        /* of one that is not sent yet, as they will go out */
+    int n_bytes;
 #ifdef TIFFIN_CRASH_POINTS
     char name[32];
 #endif
@@ -55,6 +59,12 @@ struct rds {
     struct cmd_list pending; /* sent, in order of their answers */
     struct cmd_list unsent;  /* to be completed at the loop boundary */
 
+    /* With options.acks: rds_acks.c. */
+    struct cmd_list answered; /* their acknowledgements are waited for */
+    struct cmd_list queued;   /* behind the WAIT under way */
+    size_t n_unacknowledged;  /* sent since the last WAIT */
+    int is_waiting;           /* a WAIT is under way */
+
     ev_io read_watcher, write_watcher;
     int wants_write;
     ev_prepare settle; /* never started, only fed: runs last in this loop turn, see settle_soon */
@@ -72,6 +82,20 @@ void rds_arm_deadline(struct rds *r);
 void rds_refuse(struct rds *r, const char *why);
 /* Does its finder name another place by now? Then it goes there, soon. */
 void rds_leave_for_another(struct rds *r);
+/* A command's one callback, and its end. reply and text die when it returns. */
+void rds_complete(struct rds_cmd *cmd, enum rds_outcome outcome, const redisReply *reply,
+                  const char *text);
+/* Sends one that was formatted; without a connection it will be RDS_UNSENT. */
+void rds_send_formatted(struct rds *r, struct rds_cmd *cmd);
+/* Sends the WAIT; fn is called back with the connection. */
+void rds_send_wait(struct rds *r, const struct redis_command *wait, rds_reply_fn fn);
+/* A copy that outlives the callback (hiredis 0.14.1 frees its own), for rds_reply_free(). */
+redisReply *rds_reply_copy(const redisReply *reply);
+void rds_reply_free(redisReply *copy); /* NULL ok */
+/* To be called at the end of a turn: the WAIT for what was sent in it. */
+void rds_acks_turn(struct rds *r);
+/* The connection is being freed: nothing is waited for any more. */
+void rds_acks_release(struct rds *r);
 /* Writes all commands of this loop turn with one write, without asking epoll first. */
 void rds_flush(struct rds *r);
 /* Completes those that could not be sent; their callbacks run before it returns. */

@@ -1,8 +1,11 @@
 #include "base/rds_reply.h"
 
 #include <hiredis/hiredis.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "base/rds_internal.h"
 #include "base/text.h"
 
 size_t rds_len(const struct redisReply *reply)
@@ -55,4 +58,33 @@ const char *rds_field(const struct redisReply *reply, const char *name)
 int64_t rds_field_int_or(const struct redisReply *reply, const char *name, int64_t fallback)
 {
     return text_to_int_or(rds_field(reply, name), fallback);
+}
+
+redisReply *rds_reply_copy(const redisReply *reply)
+{
+    redisReply *copy = mem_calloc(1, sizeof *copy);
+    copy->type = reply->type;
+    copy->integer = reply->integer;
+    copy->len = reply->len;
+    if (reply->str) {
+        copy->str = mem_alloc((size_t)reply->len + 1);
+        memcpy(copy->str, reply->str, (size_t)reply->len + 1);
+    }
+    copy->elements = reply->elements;
+    if (reply->elements)
+        copy->element = mem_calloc(reply->elements, sizeof(redisReply *));
+    for (size_t i = 0; i < reply->elements; i++)
+        copy->element[i] = rds_reply_copy(reply->element[i]);
+    return copy;
+}
+
+void rds_reply_free(redisReply *copy)
+{
+    if (!copy)
+        return;
+    for (size_t i = 0; i < copy->elements; i++)
+        rds_reply_free(copy->element[i]);
+    free(copy->element);
+    free(copy->str);
+    free(copy);
 }

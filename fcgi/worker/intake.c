@@ -126,6 +126,7 @@ static void renew_lease(struct worker *w, int64_t redis_ms)
     in->lease_until_ms = redis_ms + conf.worker_ttl_ms;
     check_clock(w, redis_ms);
     if (has_lapsed) {
+        in->lease++;
         runner_lease_lapsed(w);
         reconcile(w);
     }

@@ -21,6 +21,7 @@ struct intake {
     struct pulse pulse;
     struct redis_clock redis_clock;
     int64_t lease_until_ms; /* by Redis' clock: our latest heartbeat holds so long; 0 = none yet */
+    unsigned lease;         /* counts the leases that did not follow on each other */
     int is_registered;      /* on this connection */
     int is_reconciled;      /* on this connection: our active list holds no job unknown here */
     int is_stopped;         /* no new jobs any more */

@@ -32,6 +32,7 @@ struct job {
     struct worker *worker;
     enum job_state state;
     int is_claimed_again; /* claimed anew while an older command of it was still on its way */
+    unsigned lease;       /* under which its begin was sent: intake.lease */
     char id[ORDER_ID_SIZE];
     struct job_begun begun; /* what begin said, its step follows the steps taken since; before that
                                answer, the payment key is the proposed one */

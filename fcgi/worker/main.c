@@ -88,6 +88,10 @@ static void open_worker(struct worker *w, struct ev_loop *loop)
     w->runner = (struct runner){.steps = job_steps, .on_delayed = intake_due_in};
     jobs_init(&w->jobs, w, (size_t)conf.worker_concurrency);
     w->rds = rds_new(loop, &options);
+    options.client_name = "tiffin-worker-durable";
+    options.on_state = NULL;
+    options.acks = conf.redis_acks;
+    w->durable = conf.redis_acks ? rds_new(loop, &options) : w->rds;
     outbox_init(w);
     w->gateway = payment_gateway_new(loop, &w->intake.lease_until_ms);
     intake_start(w);
@@ -106,6 +110,8 @@ static void close_worker(struct worker *w)
     intake_end(w);
     jobs_release(&w->jobs);
     payment_gateway_free(w->gateway);
+    if (w->durable != w->rds)
+        rds_free(w->durable);
     rds_free(w->rds);
     outbox_release(w);
 }

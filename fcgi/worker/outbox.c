@@ -29,7 +29,7 @@ static void send_steps(struct rds *r, const void *const jobs[], size_t n, rds_re
 
 void outbox_init(struct worker *w)
 {
-    batch_init(&w->outbox.begins, w->rds, send_begins, 0);
+    batch_init(&w->outbox.begins, w->durable, send_begins, 0);
     batch_init(&w->outbox.steps, w->rds, send_steps, 0);
 }
 

@@ -12,7 +12,7 @@ struct outbox {
     struct batch begins, steps;
 };
 
-/* For commands over w->rds. */
+/* For commands over w->durable and w->rds. */
 void outbox_init(struct worker *w);
 
 /* From now on: so many calls of each kind at most without an answer; 0 = any number. */

@@ -4,7 +4,9 @@
 
 #include "order/store.h"
 
-/* A new one, with 130 random bits. begin proposes one; Redis keeps the first. */
-void payment_key_new(char out[PAYMENT_KEY_SIZE]);
+/* Always the same for an order: 128 bits of the SHA-256 of its id. A key that a failover of Redis
+ * has lost is proposed again, so that the gateway answers with what it did the first time. begin
+ * proposes it; Redis keeps the first, of an earlier version too. */
+void payment_key_of(const char *order_id, char out[PAYMENT_KEY_SIZE]);
 
 #endif

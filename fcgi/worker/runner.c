@@ -144,7 +144,10 @@ static void on_begun(void *arg, const struct rds_result *result)
         return;
     switch (store_begin_parse(result->reply, &job->begun, &reason)) {
     case 0:
-        run_step(job);
+        if (job->lease == job->worker->intake.lease)
+            run_step(job);
+        else
+            drop_unsure(job); /* its begin may be older than the lease we have now */
         break;
     case -ETIME:
         metric_add(M_DEAD, 1);
@@ -163,7 +166,8 @@ static void begin(struct job *job)
 {
     job->is_claimed_again = 0;
     job_set_state(job, JOB_BEGINNING);
-    payment_key_new(job->begun.payment_key);
+    job->lease = job->worker->intake.lease;
+    payment_key_of(job->id, job->begun.payment_key);
     outbox_begin(job, on_begun);
 }
 

@@ -28,8 +28,9 @@ struct runner {
 void runner_claimed(struct worker *w, const char *id);
 
 /* Our lease ran out before it was renewed, so any job begun under it may have another owner by now.
- * Those that wait for the payment gateway or the kitchen are dropped, unsure: what is still ours,
- * the next reconciliation adopts. The others ask Redis, which answers by their epoch. */
+ * Those that wait for the payment gateway or the kitchen, or for the answer to their begin, are
+ * dropped, unsure: what is still ours, the next reconciliation adopts. The others ask Redis, which
+ * answers by their epoch. */
 void runner_lease_lapsed(struct worker *w);
 
 /* ---- for the steps ------------------------------------------------------------------------- */

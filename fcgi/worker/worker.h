@@ -28,6 +28,7 @@ struct worker {
     struct ev_loop *loop;
     char id[WORKER_ID_SIZE]; /* new at each start: no worker inherits the jobs of another */
     struct rds *rds;         /* for all commands about jobs, so that their answers come in order */
+    struct rds *durable;     /* for begins: replicas have their payment keys; or the same as rds */
     struct payment_gateway *gateway;
     struct jobs jobs;
     size_t n_unsure; /* jobs dropped from memory, outcome unknown, until the next reconciliation */

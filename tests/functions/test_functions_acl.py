@@ -142,6 +142,7 @@ SESSION = ["PING", "TIME", "ROLE", "CLIENT SETNAME x"]
 
 MAY = {
     "api": SESSION + LIVE_WRITES + [
+        "WAIT 1 500",
         "INFO", f"HMGET {ORDER_KEY} status", f"HGET {ORDER_KEY} status", f"HGETALL {ORDER_KEY}",
         f"EXISTS {ORDER_KEY}", f"HGETALL {UPDATE_KEY}", "HGETALL count:{s00}",
         "HMGET restaurant:{s00}:resto_123 name", "HGETALL user:{s00}:123",
@@ -155,6 +156,7 @@ MAY = {
         f"XREAD BLOCK 1 STREAMS {EVENTS} $", f"XRANGE {EVENTS} - +",
         f"XREVRANGE {EVENTS} + - COUNT 1", f"XINFO STREAM {EVENTS}"],
     "worker": SESSION + LIVE_WRITES + [
+        "WAIT 1 500",
         f"LRANGE {ACTIVE} 0 -1", f"LLEN {ACTIVE}", f"SMEMBERS {WORKERS}",
         f"EXISTS {BEAT}", f"BLMOVE {READY} {READY} RIGHT RIGHT 1",
         f"HMGET {ORDER_KEY} step", "HGET count:{s00} placed", "INFO memory"],

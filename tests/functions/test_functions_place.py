@@ -112,6 +112,23 @@ def test_place_is_idempotent_by_order_id(api, admin):
     assert snapshot(admin) == before
 
 
+def test_a_repeat_writes_again(api, admin):
+    """Or WAIT would speak, from Redis 8 on, for a write that it does not know of."""
+    def writes(call):
+        before = admin.info("persistence")["rdb_changes_since_last_save"]
+        call()
+        return admin.info("persistence")["rdb_changes_since_last_save"] - before
+    first, update, key = new_id(), new_id("update"), "k" * 16
+    api.place(first, key=key, fingerprint="f")
+    api.accept_update(update, "Soup", key="u" * 16, fingerprint="f")
+    assert writes(lambda: api.place(first)) == 1
+    assert writes(lambda: api.place(new_id(), key=key, fingerprint="f")) == 1
+    assert writes(lambda: api.accept_update(update, "Soup")) == 1
+    assert writes(lambda: api.accept_update(new_id("update"), "Soup", key="u" * 16, fingerprint="f")) == 1
+    api.cancel(first)
+    assert writes(lambda: api.cancel(first)) == 1
+
+
 def test_same_idempotency_key_same_order_is_a_replay(api, admin):
     first = new_id()
     api.place(first, key="key", fingerprint="f1")

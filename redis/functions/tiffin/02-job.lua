@@ -54,6 +54,16 @@ local function store_idempotent(idem_key, fingerprint, id)
     redis.call('SET', idem_key, fingerprint .. ' ' .. id, 'EX', IDEMPOTENCY_SECONDS)
 end
 
+-- A repeat writes again what it has found: from Redis 8 on WAIT tells only of what its own connection
+-- has written, and another one may have stored it.
+local function write_again(job_key, id)
+    redis.call('HSET', job_key, 'id', id)
+end
+
+local function write_idempotent_again(idem_key, fingerprint, id)
+    redis.call('SET', idem_key, fingerprint .. ' ' .. id, 'KEEPTTL')
+end
+
 -- How many updates are accepted and neither published nor discarded.
 local function updates_pending(count_key)
     local n = read(count_key, 'updates_accepted', 'updates_published', 'updates_discarded')

@@ -25,10 +25,14 @@ local function read_order(keys, argv, i)
 end
 
 -- Why this order is not stored: the answer; nil, its price and its dish when nothing is against it.
--- Writes nothing.
+-- Writes nothing new.
 local function refusal(call, o)
-    if redis.call('EXISTS', o.key) == 1 then return { 'placed', o.id } end
+    if redis.call('EXISTS', o.key) == 1 then
+        write_again(o.key, o.id)
+        return { 'placed', o.id }
+    end
     local seen, first_id = find_idempotent(o.idem, o.fingerprint)
+    if seen == 'replay' then write_idempotent_again(o.idem, o.fingerprint, first_id) end
     if seen then return { seen, first_id } end
     local dish = read(o.restaurant, 'name', 'currency', 'price:' .. o.item)
     if not dish.name then return { 'no_restaurant' } end
@@ -117,8 +121,12 @@ local function accept_update(keys, argv)
     local id, message, delay, fingerprint = argv[1], argv[2], integer_arg(argv[3], 0), argv[4]
     local deadline, limit = integer_arg(argv[5], 0), integer_arg(argv[6], 0)
 
-    if redis.call('EXISTS', update) == 1 then return { 'accepted', id } end
+    if redis.call('EXISTS', update) == 1 then
+        write_again(update, id)
+        return { 'accepted', id }
+    end
     local seen, first_id = find_idempotent(idem, fingerprint)
+    if seen == 'replay' then write_idempotent_again(idem, fingerprint, first_id) end
     if seen then return { seen, first_id } end
     local pending = updates_pending(count)
     local alive = pending - (dead and redis.call('ZCARD', dead) or 0)
@@ -146,7 +154,10 @@ local function cancel(keys)
     local order, events = keys[1], keys[2]
     local o = read(order, 'id', 'version', 'status', 'payment_status', 'kitchen_status')
     if not o.id then return { 'not_found' } end
-    if o.status == 'cancelled' then return { 'cancelled' } end
+    if o.status == 'cancelled' then
+        write_again(order, o.id)
+        return { 'cancelled' }
+    end
     if o.status ~= 'order_placed' or o.kitchen_status ~= 'pending' then
         return { 'too_late', o.status }
     end

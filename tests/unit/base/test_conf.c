@@ -15,6 +15,8 @@ static const struct number {
     int fallback, min, max;
 } NUMBERS[] = {
     {"TIFFIN_PORT", &conf.port, 8000, 1, 65535},
+    {"TIFFIN_REDIS_ACKS", &conf.redis_acks, 0, 0, 16},
+    {"TIFFIN_REDIS_ACKS_MS", &conf.redis_acks_ms, 500, 10, 60000},
     {"TIFFIN_API_PROCESSES", &conf.api_processes, 0, 0, 64},
     {"TIFFIN_WORKERS", &conf.workers, 1, 0, 64},
     {"TIFFIN_WORKER_CONCURRENCY", &conf.worker_concurrency, 1000, 1, 10000},

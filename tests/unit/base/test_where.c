@@ -3,15 +3,13 @@
 #include "tests/unit/support/test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/conf.h"
 #include "base/rds.h"
 #include "base/redis_address.h"
 #include "base/where.h"
 #include "tests/unit/support/node.h"
+#include "tests/unit/support/secrets.h"
 #include "tests/unit/support/wait.h"
 
 #define N_NODES 3
@@ -20,7 +18,7 @@ static struct ev_loop *loop;
 static struct node sentinels[N_NODES], redis[N_NODES];
 static struct rds *rds;
 static ev_timer tick;
-static char setting[200], dir[32];
+static char setting[200];
 
 static void on_tick(struct ev_loop *l, ev_timer *t, int revents)
 {
@@ -36,15 +34,7 @@ static void turn(void)
 static int start(void **state)
 {
     (void)state;
-    char path[64];
-    snprintf(dir, sizeof dir, "/tmp/tu-XXXXXX");
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/api", dir);
-    FILE *f = fopen(path, "we");
-    assert_non_null(f);
-    fputs("sesame\n", f);
-    fclose(f);
-    conf.secrets_dir = dir;
+    secrets_make("api");
     loop = ev_loop_new(EVFLAG_AUTO);
     ev_timer_init(&tick, on_tick, 0.005, 0.005);
     ev_timer_start(loop, &tick);
@@ -60,7 +50,6 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
-    char path[64];
     rds_free(rds);
     rds = NULL;
     where_stop();
@@ -70,9 +59,7 @@ static int stop(void **state)
     }
     ev_timer_stop(loop, &tick);
     ev_loop_destroy(loop);
-    snprintf(path, sizeof path, "%s/api", dir);
-    unlink(path);
-    rmdir(dir);
+    secrets_remove();
     return 0;
 }
 

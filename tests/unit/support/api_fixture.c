@@ -42,6 +42,7 @@ int api_fixture_setup(void **state)
     conf.db_ms = 0;
     memset(metric_values, 0, sizeof metric_values);
     api.rds = rds_new(api.loop, &(struct rds_options){.client_name = "tiffin-api"});
+    api.durable = api.rds;
     fake_rds_set_now(api.rds, FIXTURE_REDIS_MS);
     orders_start(api.loop);
     return 0;

@@ -39,9 +39,25 @@ static void answer(struct node_link *l, const char *command)
         say(l, text);
     } else if (strcmp(command, "SENTINEL") == 0) {
         answer_sentinel(l);
+    } else if (strcmp(command, "WAIT") == 0) {
+        l->node->n_waits++;
+        if (!l->node->holds_waits)
+            say(l, ":1\r\n");
+    } else if (strcmp(command, "FAIL") == 0) {
+        say(l, "-ERR no\r\n");
     } else {
+        l->node->n_others++;
         say(l, "+OK\r\n");
     }
+}
+
+void node_acknowledge(struct node *n, int n_replicas)
+{
+    char text[32];
+    snprintf(text, sizeof text, ":%d\r\n", n_replicas);
+    for (size_t i = 0; i < NODE_LINKS_MAX; i++)
+        if (n->links[i].io.fd >= 0)
+            say(&n->links[i], text);
 }
 
 static void hang_up(struct node_link *l)

@@ -26,9 +26,13 @@ struct node {
     const char *role;         /* "master" */
     const struct node *names; /* as the master; NULL = it knows none of that name */
     int is_silent;            /* takes all, answers nothing */
+    int holds_waits;          /* a WAIT is answered by node_acknowledge() only */
+    int n_others, n_waits;    /* other commands, WAITs, so far */
 };
 
 void node_start(struct node *n, struct ev_loop *loop);
+/* Answers the WAIT that is held: so many replicas have it. */
+void node_acknowledge(struct node *n, int n_replicas);
 /* Nobody is there any more: connections break, new ones are refused. */
 void node_stop(struct node *n);
 

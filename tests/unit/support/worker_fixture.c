@@ -50,6 +50,7 @@ int worker_fixture_setup(void **state)
     w->loop = ev_loop_new(EVFLAG_AUTO);
     jobs_init(&w->jobs, w, FIXTURE_CONCURRENCY);
     w->rds = rds_new(w->loop, &(struct rds_options){.client_name = "tiffin-worker"});
+    w->durable = w->rds;
     outbox_init(w);
     *state = the_worker = w;
     return w->loop ? 0 : -1;

@@ -76,7 +76,7 @@ static void a_step_that_could_not_be_told_is_found_again(void **state)
 }
 
 /* The first heartbeat after it shows it; what stands in the list Redis then answers with begins
- * anew. A job whose answer is still to come from Redis is judged by that. */
+ * anew. So does a job whose begin is answered then: it may have been sent long before. */
 static void a_lease_that_lapsed_carries_no_job_over(void **state)
 {
     struct worker *w = *state;
@@ -95,6 +95,12 @@ static void a_lease_that_lapsed_carries_no_job_over(void **state)
     fake_rds_answer("active", reply_words(FIXTURE_ID));
     assert_int_equal(w->n_unsure, 0);
     assert_int_equal(jobs_find(&w->jobs, FIXTURE_ID)->state, JOB_BEGINNING);
+    fake_rds_answer("begin_jobs", reply_array(1, fixture_begun("payment", 0, "placed", "pay_x")));
+    assert_int_equal(fixture_seen.n_steps, 1);
+    assert_int_equal(w->jobs.n, 1);
+    assert_int_equal(w->n_unsure, 1);
+    fixture_answer_job("begin_jobs", fixture_begun("payment", 0, "placed", "pay_x"));
+    assert_int_equal(fixture_seen.n_steps, 2);
 }
 
 int main(void)

@@ -96,7 +96,7 @@ static void the_key_is_durable_before_the_charge(void **state)
     assert_string_equal(fake_rds_arg("begin_jobs", 0), ID);
     const char *proposed = fake_rds_arg("begin_jobs", 1);
     assert_memory_equal(proposed, "pay_", 4);
-    assert_int_equal(strlen(proposed), 30);
+    assert_int_equal(strlen(proposed), 36);
     fixture_answer_job("begin_jobs", fixture_begun("payment", 0, "placed", proposed));
     expect_only("gateway_charge");
     assert_string_equal(fake_rds_client("gateway_charge"), "tiffin-gateway");
@@ -112,7 +112,8 @@ static void the_charge_is_made_under_the_key_that_begin_tells(void **state)
     assert_string_equal(fake_rds_arg("gateway_charge", 2), "captured");
 }
 
-static void every_try_proposes_another_key(void **state)
+/* A failover may have lost the first: the gateway must know it again. */
+static void every_try_proposes_the_same_key(void **state)
 {
     struct worker *w = *state;
     char first[PAYMENT_KEY_SIZE];
@@ -122,7 +123,7 @@ static void every_try_proposes_another_key(void **state)
     fixture_answer_job("begin_jobs", reply_words("gone"));
     runner_claimed(w, ID);
     fixture_turn();
-    assert_string_not_equal(fake_rds_arg("begin_jobs", 1), first);
+    assert_string_equal(fake_rds_arg("begin_jobs", 1), first);
 }
 
 static void a_charge_carries_the_lease_of_the_moment_it_is_sent(void **state)
@@ -322,7 +323,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         TEST(the_key_is_durable_before_the_charge),
         TEST(the_charge_is_made_under_the_key_that_begin_tells),
-        TEST(every_try_proposes_another_key),
+        TEST(every_try_proposes_the_same_key),
         TEST(a_charge_carries_the_lease_of_the_moment_it_is_sent),
         TEST(what_was_cancelled_before_it_had_a_key_is_not_charged),
         TEST(what_was_cancelled_after_it_had_a_key_is_asked_for),
