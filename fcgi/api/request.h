@@ -47,8 +47,8 @@ struct req {
 struct api {
     struct ev_loop *loop;
     struct rds *rds;
-    struct rds
-        *durable; /* for promises: replicas have them (TIFFIN_REDIS_ACKS); or the same as rds */
+    /* For promises: replicas have them (TIFFIN_REDIS_ACKS). The same as rds when none need to. */
+    struct rds *durable;
 };
 extern struct api api;
 
