@@ -30,10 +30,11 @@
 
 #define TICK_MS 1000
 #define GATHER_S 0.1 /* before the tick */
-/* Sending to n viewers takes at most PACE_STEPS * PACE_S, in steps of PACE_AT_ONCE or more. */
+/* Sending to n viewers takes at most PACE_STEPS * PACE_S, in steps of PACE_AT_ONCE or more. Up to
+ * their product, 4,096, a viewer's place is the same however many come after it. */
 #define PACE_STEPS 64
 #define PACE_S 0.002
-#define PACE_AT_ONCE 32
+#define PACE_AT_ONCE 64
 #define WINDOW 5 /* ticks that rates and latencies look back over */
 
 /* What rates are made of, at one tick. */
