@@ -58,14 +58,9 @@ static void on_persistence(struct req *r, const struct rds_result *result)
         part_ready(r);
 }
 
-static int is_without_function(const struct rds_result *result)
-{
-    return result->outcome == RDS_ERROR && strncmp(result->text, "ERR Function not found", 22) == 0;
-}
-
 static void on_writable(struct req *r, const struct rds_result *result)
 {
-    if (is_without_function(result) ||
+    if (rds_is_without_function(result) ||
         (result->outcome == RDS_OK && !store_library_version_ok(result->reply)))
         not_ready(r,
                   "The Redis function library is missing or of another version; run tiffin-load.");

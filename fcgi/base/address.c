@@ -39,6 +39,21 @@ int address_parse(const char *text, struct address *ret)
     return 0;
 }
 
+void address_text(const struct address *a, char out[ADDRESS_TEXT_SIZE])
+{
+    if (!a->port)
+        snprintf(out, ADDRESS_TEXT_SIZE, "%s", a->name);
+    else if (strchr(a->name, ':'))
+        snprintf(out, ADDRESS_TEXT_SIZE, "[%s]:%d", a->name, a->port);
+    else
+        snprintf(out, ADDRESS_TEXT_SIZE, "%s:%d", a->name, a->port);
+}
+
+int address_is_same(const struct address *a, const struct address *b)
+{
+    return a->port == b->port && strcmp(a->name, b->name) == 0;
+}
+
 int address_of(const char *text, int number, struct address *ret)
 {
     const char *hole = strstr(text, "%d");

@@ -6,6 +6,7 @@
 struct addrinfo;
 
 #define ADDRESS_PATH_MAX 107 /* of a unix socket on Linux */
+#define ADDRESS_TEXT_SIZE 270
 
 struct address {
     char name[256]; /* the host, without brackets; "" = any, to listen on; or the path */
@@ -14,6 +15,10 @@ struct address {
 
 /* 0; -EINVAL: it is neither; -ENAMETOOLONG. *ret is untouched then. */
 int address_parse(const char *text, struct address *ret);
+
+/* As the settings write it. */
+void address_text(const struct address *a, char out[ADDRESS_TEXT_SIZE]);
+int address_is_same(const struct address *a, const struct address *b);
 
 /* The address of the `number`-th process of a pool: a %d in the text is replaced by the number;
  * where there is none, a port is counted up by it. As address_parse(), or -ERANGE: the port becomes

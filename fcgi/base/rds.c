@@ -17,7 +17,6 @@
 #define CONNECT_TIMEOUT_MS 1000
 #define PROBE_EVERY_S 1.0
 #define PASSWORD_MAX 128
-#define PLACE_SIZE 110
 
 static void try_connect(struct rds *r);
 static void go_down(struct rds *r, enum rds_outcome outcome, const char *reason);
@@ -201,16 +200,20 @@ static void schedule_retry(struct rds *r)
     ev_timer_start(r->loop, &r->retry);
 }
 
-/* Where it connects to, in words. */
+/* Where it connects to, in words; one that is no address as it was given. */
 static const char *place(const struct rds *r)
 {
-    static char text[PLACE_SIZE];
-    if (r->to.port)
-        snprintf(text, sizeof text, "%.*s:%d", PLACE_SIZE - 8, r->to.name, r->to.port);
-    else
-        snprintf(text, sizeof text, "%.*s", PLACE_SIZE - 1,
-                 *r->to.name ? r->to.name : r->options.address);
+    static char text[ADDRESS_TEXT_SIZE];
+    if (!r->to.port && !*r->to.name)
+        return r->options.address;
+    address_text(&r->to, text);
     return text;
+}
+
+static void note_no_connection(struct rds *r, const char *why)
+{
+    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %.107s%s%s", place(r),
+             *why ? ": " : "", why);
 }
 
 /* Gives the connection up. Not to be called from inside a hiredis callback: it frees the context.
@@ -287,7 +290,7 @@ static void on_connect(const redisAsyncContext *context, int status)
     if (!r || status == REDIS_OK)
         return;
     /* hiredis frees the context after this callback; 0.14.1 must not be disturbed in it. */
-    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s", place(r));
+    note_no_connection(r, "");
     r->failing_as = RDS_LOST;
     r->context = NULL;
     ev_timer_stop(r->loop, &r->deadline);
@@ -302,7 +305,7 @@ static void on_role(redisAsyncContext *context, void *reply, void *privdata)
     const char *role = rds_str(rds_at(reply, 0));
     if (r && role && strcmp(role, "master") != 0) {
         char why[sizeof r->refusal];
-        snprintf(why, sizeof why, "Redis at %s is a %.20s, not a master", place(r), role);
+        snprintf(why, sizeof why, "Redis at %.107s is a %.20s, not a master", place(r), role);
         rds_refuse(r, why);
     } else if (r) {
         rds_leave_for_another(r); /* one that was named while this one's host was looked up */
@@ -345,8 +348,7 @@ static void connect_to(struct rds *r, const char *name)
     redisAsyncContext *context =
         r->to.port ? redisAsyncConnect(name, r->to.port) : redisAsyncConnectUnix(name);
     if (!context || context->err) {
-        snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s", place(r),
-                 context ? context->errstr : "out of memory");
+        note_no_connection(r, context ? context->errstr : "out of memory");
         if (context)
             redisAsyncFree(context);
         schedule_retry(r);
@@ -381,7 +383,7 @@ static void on_resolved(void *arg, const char *ip, const char *why)
         connect_to(r, ip);
         return;
     }
-    snprintf(r->reason, sizeof r->reason, "cannot connect to Redis at %s: %s", place(r), why);
+    note_no_connection(r, why);
     schedule_retry(r);
 }
 

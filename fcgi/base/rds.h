@@ -144,6 +144,8 @@ void rds_cancel(struct rds_cmd *cmd);
 /* True when the error says that Redis cannot serve now (OOM, MISCONF, BUSY…), or
  * when there was no answer at all: worth a 503 and another try. */
 int rds_is_unavailable(const struct rds_result *result);
+/* True when Redis has not the function that was called: its libraries were not loaded. */
+int rds_is_without_function(const struct rds_result *result);
 /* True when the command may have been executed although no answer came. */
 int rds_is_unknown(const struct rds_result *result);
 

@@ -1,6 +1,4 @@
 /* Another master: a connection's finder has changed its mind. */
-#include <string.h>
-
 #include "base/rds.h"
 #include "base/rds_internal.h"
 
@@ -13,8 +11,7 @@ static int is_elsewhere(const struct rds *r)
 {
     struct rds_finder *f = r->options.finder;
     struct address now;
-    return f && !f->find(f, r->options.shard, &now) &&
-           (now.port != r->to.port || strcmp(now.name, r->to.name) != 0);
+    return f && !f->find(f, r->options.shard, &now) && !address_is_same(&now, &r->to);
 }
 
 void rds_leave_for_another(struct rds *r)

@@ -32,11 +32,16 @@ int rds_is_unknown(const struct rds_result *result)
     return result->outcome == RDS_LOST || result->outcome == RDS_TIMEOUT;
 }
 
+int rds_is_without_function(const struct rds_result *result)
+{
+    return result->outcome == RDS_ERROR && BEGINS_WITH(result->text, "ERR Function not found");
+}
+
 int rds_is_unavailable(const struct rds_result *result)
 {
     if (result->outcome != RDS_ERROR)
         return result->outcome != RDS_OK;
     /* A Redis that was emptied has no functions until tiffin-load has loaded them. */
-    return rds_means_reconnect(result->text) ||
-           BEGINS_WITH(result->text, "OOM", "MISCONF", "BUSY", "ERR Function not found");
+    return rds_means_reconnect(result->text) || rds_is_without_function(result) ||
+           BEGINS_WITH(result->text, "OOM", "MISCONF", "BUSY");
 }

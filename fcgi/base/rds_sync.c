@@ -105,18 +105,6 @@ static int sign_in(struct rds_sync *r, const struct rds_sync_options *o)
     return is_refused ? -EACCES : -EAGAIN;
 }
 
-/* ["10.0.0.7", "6379"], or nil. 0 or -EAGAIN. */
-static int read_master(const redisReply *reply, struct address *ret)
-{
-    const char *host = rds_str(rds_at(reply, 0));
-    int64_t port = rds_int_or(rds_at(reply, 1), 0);
-    if (!host || port < 1 || port > 65535 || strlen(host) >= sizeof ret->name)
-        return -EAGAIN;
-    snprintf(ret->name, sizeof ret->name, "%s", host);
-    ret->port = (int)port;
-    return 0;
-}
-
 static int ask_sentinel(const struct address *at, const char *name, struct address *ret)
 {
     const struct timeval timeout = {0, SENTINEL_TIMEOUT_MS * 1000};
@@ -127,7 +115,7 @@ static int ask_sentinel(const struct address *at, const char *name, struct addre
         if (conf_secret("sentinel-client", password, sizeof password) == 0)
             freeReplyObject(redisCommand(c, "AUTH sentinel-client %s", password));
         redisReply *reply = redisCommand(c, "SENTINEL get-master-addr-by-name %s", name);
-        err = read_master(reply, ret);
+        err = redis_address_told(reply, ret) ? -EAGAIN : 0;
         freeReplyObject(reply);
     }
     if (c)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/rds_reply.h"
+#include "base/text.h"
 
 #define SENTINEL "sentinel://"
 #define HOLE "%d"
@@ -28,6 +30,16 @@ int redis_address_fixed(const struct redis_address *a, int shard, struct address
 char *redis_address_name(const struct redis_address *a, int shard)
 {
     return fill(a->name, shard);
+}
+
+int redis_address_told(const struct redisReply *reply, struct address *ret)
+{
+    const char *host = rds_str(rds_at(reply, 0));
+    int64_t port = rds_int_or(rds_at(reply, 1), 0);
+    if (!host || port < 1 || port > 65535 || text_copy(ret->name, sizeof ret->name, host))
+        return -ENOENT;
+    ret->port = (int)port;
+    return 0;
 }
 
 int redis_address_is_by_shard(const struct redis_address *a)

@@ -12,6 +12,8 @@
 
 #include "base/address.h"
 
+struct redisReply;
+
 #define REDIS_SENTINELS_MAX 16
 
 struct redis_address {
@@ -31,5 +33,8 @@ int redis_address_is_by_shard(const struct redis_address *a);
 int redis_address_fixed(const struct redis_address *a, int shard, struct address *ret);
 /* What the sentinels call the master of this shard; to be freed. */
 char *redis_address_name(const struct redis_address *a, int shard);
+/* What a sentinel answers to SENTINEL get-master-addr-by-name: ["10.0.0.7", "6379"], or nil where
+ * it does not know the name. 0; -ENOENT. */
+int redis_address_told(const struct redisReply *reply, struct address *ret);
 
 #endif

@@ -37,7 +37,7 @@ struct where {
     int64_t turn_ms, asked_ms;
     int is_doubted;
     ev_timer tick;
-    char name[300]; /* of that sentinel */
+    char name[ADDRESS_TEXT_SIZE]; /* of that sentinel */
     char reason[260];
 };
 
@@ -45,43 +45,39 @@ static struct where *all; /* by setting */
 
 /* ---- what the sentinels say ------------------------------------------------------------------ */
 
-static int is_the_same(const struct address *a, const struct address *b)
+static void log_change(const struct address *from, const struct address *to)
 {
-    return a->port == b->port && strcmp(a->name, b->name) == 0;
+    char old[ADDRESS_TEXT_SIZE], now[ADDRESS_TEXT_SIZE];
+    address_text(from, old);
+    address_text(to, now);
+    log_info("Redis' master is now %s, no longer %s", now, old);
 }
 
 static void learn(struct master *m, const struct address *at)
 {
-    if (m->is_known && is_the_same(&m->at, at))
+    if (m->is_known && address_is_same(&m->at, at))
         return;
     if (m->is_known)
-        log_info("Redis' master is now %s:%d, no longer %s:%d", at->name, at->port, m->at.name,
-                 m->at.port);
+        log_change(&m->at, at);
     m->at = *at;
     m->is_known = 1;
     rds_finder_changed(&m->where->finder);
 }
 
-/* ["10.0.0.7", "6379"], or nil: a name that this sentinel does not watch. */
 static void on_master(void *arg, const struct rds_result *result)
 {
     struct master *m = arg;
     struct where *w = m->where;
-    struct address at = {0};
-    int64_t port;
+    struct address at;
     if (result->outcome != RDS_OK)
         return; /* another's turn comes when the connection is lost, or at the next doubt */
-    const char *host = rds_str(rds_at(result->reply, 0));
-    if (!host || rds_int(rds_at(result->reply, 1), &port) || port < 1 || port > 65535 ||
-        strlen(host) >= sizeof at.name) {
-        snprintf(w->reason, sizeof w->reason,
-                 "the sentinel at %.80s knows no master of the name in %.60s", w->name, w->setting);
-        w->is_doubted = 1;
+    if (redis_address_told(result->reply, &at) == 0) {
+        learn(m, &at);
         return;
     }
-    snprintf(at.name, sizeof at.name, "%s", host);
-    at.port = (int)port;
-    learn(m, &at);
+    snprintf(w->reason, sizeof w->reason,
+             "the sentinel at %.80s knows no master of the name in %.60s", w->name, w->setting);
+    w->is_doubted = 1;
 }
 
 static void ask(struct where *w)
@@ -117,8 +113,7 @@ static void next_turn(struct where *w)
                                   .on_state = on_sentinel,
                                   .arg = w};
     rds_free(w->sentinel);
-    snprintf(w->name, sizeof w->name, strchr(at->name, ':') ? "[%s]:%d" : "%s:%d", at->name,
-             at->port);
+    address_text(at, w->name);
     w->turn_ms = clock_mono_ms();
     w->sentinel = rds_new(w->loop, &options);
 }

@@ -70,6 +70,22 @@ static void lengths(void **state)
     assert_int_equal(strlen(address.name), sizeof address.name - 1);
 }
 
+static void text_is_what_was_read(void **state)
+{
+    static const char *const TEXTS[] = {"/run/redis.sock", "redis:6379", "[fd00::2]:6379"};
+    (void)state;
+    for (size_t i = 0; i < LENGTH(TEXTS); i++) {
+        struct address a, b;
+        char text[ADDRESS_TEXT_SIZE];
+        assert_int_equal(address_parse(TEXTS[i], &a), 0);
+        address_text(&a, text);
+        assert_string_equal(text, TEXTS[i]);
+        assert_int_equal(address_parse(TEXTS[(i + 1) % LENGTH(TEXTS)], &b), 0);
+        assert_true(address_is_same(&a, &a));
+        assert_false(address_is_same(&a, &b));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +93,7 @@ int main(void)
         cmocka_unit_test(processes_of_a_pool),
         cmocka_unit_test(nonsense),
         cmocka_unit_test(lengths),
+        cmocka_unit_test(text_is_what_was_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
