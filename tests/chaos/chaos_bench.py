@@ -54,14 +54,6 @@ def worker_of(admin, pid):
     return None
 
 
-def figures(admin, pid):
-    """What a worker process says of itself, once a second: {name: number}."""
-    for key in admin.scan_iter(match="live:{s00}:worker-*", count=1000):
-        if f"-{pid}-" in key:
-            return {name: int(n) for name, n in admin.hgetall(key).items()}
-    return {}
-
-
 class Bench:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tfc-"))

@@ -6,10 +6,10 @@ import time
 import pytest
 
 import functions_client as fc
-from chaos_bench import figures, shared_benches, wait_until
+from chaos_bench import shared_benches, wait_until
 from redis_proxy import HOLD, LOSE, REFUSE, SILENCE, Proxy
 from tiffin_stack import BIN_DIR, DEADLINE_S
-from tiffin_store import CHAT_LOG, GOOD_LIFE
+from tiffin_store import CHAT_LOG, GOOD_LIFE, figures
 
 # How long the worker believes in a silent connection: where it is not silenced, too long for a machine
 # that stands still to be taken for silence.

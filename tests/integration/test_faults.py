@@ -13,7 +13,7 @@ import shapes
 from shapes import check_json, check_problem
 from tiffin_http import versions
 from tiffin_stack import BIN_DIR, eventually
-from tiffin_store import CHAT_LOG, DELAYED, EVENTS, GOOD_LIFE, PAUSED, READY, WORKERS
+from tiffin_store import CHAT_LOG, DELAYED, EVENTS, GOOD_LIFE, PAUSED, READY, WORKERS, figures
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_worker_that_wakes_up_when_all_is_forgotten(world):
     with world.stack.only_worker(PAYMENT_MS=5000) as sleeper:
         id_ = world.http.place().json["order_id"]
         key = store.wait_field(id_, "payment_key")
-        eventually(lambda: store.figure(sleeper.pid, "jobs_held") == 1, "the order in its hands")
+        eventually(lambda: figures(store.redis, sleeper.pid).get("jobs_held") == 1, "the order in its hands")
         sleeper.send_signal(signal.SIGSTOP)
         with world.stack.own_worker():
             store.wait_settled([id_])
@@ -193,7 +193,7 @@ def test_worker_that_wakes_up_when_all_is_forgotten(world):
             store.redis.delete(f"gateway:{{s00}}:{key}")
             sleeper.send_signal(signal.SIGCONT)
             eventually(lambda: store.redis.scard(WORKERS) == 2, "the sleeper among the workers")
-            eventually(lambda: store.figure(sleeper.pid, "jobs_held") == 0, "the sleeper to let go")
+            eventually(lambda: figures(store.redis, sleeper.pid).get("jobs_held") == 0, "the sleeper to let go")
         late = world.http.place().json["order_id"]  # by the sleeper, which has come to itself
         store.wait_settled([late])
         assert store.redis.exists(f"gateway:{{s00}}:{key}") == 0, "charged again"

@@ -74,6 +74,14 @@ def changes_of(redis):
             yield {**dict(zip(names, line.split(" "), strict=True)), "at": event["at"]}
 
 
+def figures(redis_, pid):
+    """What a worker process says of itself, once a second: {name: number}."""
+    for key in redis_.scan_iter(match="live:{s00}:worker-*", count=1000):
+        if f"-{pid}-" in key:
+            return {name: int(n) for name, n in redis_.hgetall(key).items()}
+    return {}
+
+
 class Store:
     def __init__(self, stack):
         self.checked = None  # the state that check_everything() saw last
@@ -107,13 +115,6 @@ class Store:
         """The gateway's own record of the order's payment; {} when it never heard of it."""
         key = self.order(id_).get("payment_key")
         return key and self.redis.hgetall("gateway:{s00}:" + key) or {}
-
-    def figure(self, pid, name):
-        """What a worker process says of itself, once a second; None before it has."""
-        for key in self.redis.scan_iter(match="live:{s00}:worker-*", count=1000):
-            if f"-{pid}-" in key:
-                return int(self.redis.hget(key, name) or 0)
-        return None
 
     def wait_field(self, id_, field, value=None):
         """Until the order's hash has the field, and this value if one is given."""

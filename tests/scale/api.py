@@ -34,8 +34,7 @@ class Api:
         with open(self.redis_set.folder / "api.log", "ab") as log:
             self.process = subprocess.Popen(
                 [BIN_DIR / "tiffin-api"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**self.redis_set.environment(), **{"TIFFIN_" + name: str(value)
-                                                        for name, value in settings.items()}})
+                env=self.redis_set.environment(**settings))
         eventually(self.is_ready, "the API")
         return self
 

@@ -136,11 +136,12 @@ class RedisSet:
         done = subprocess.run([LOADER], capture_output=True, text=True, env=self.environment())
         assert done.returncode == 0, done.stderr
 
-    def environment(self):
+    def environment(self, **settings):
         """For a program that shall find this set."""
         return {"PATH": "/usr/bin:/bin", "TIFFIN_REDIS": self.setting,
                 "TIFFIN_RUN_DIR": str(self.folder), "TIFFIN_REDIS_DIR": str(REDIS_DIR),
-                "TIFFIN_SECRETS_DIR": str(self.folder / "secrets")}
+                "TIFFIN_SECRETS_DIR": str(self.folder / "secrets"),
+                **{"TIFFIN_" + name: str(value) for name, value in settings.items()}}
 
     # ---- who is what --------------------------------------------------------------------------
 

@@ -26,8 +26,7 @@ def worker(redis_set):
     with open(path, "ab") as log:
         process = subprocess.Popen(
             [BIN_DIR / "tiffin-worker"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env={**redis_set.environment(), **{"TIFFIN_" + name: str(value)
-                                               for name, value in WAITS.items()}})
+            env=redis_set.environment(**WAITS))
     try:
         yield process, path
     finally:

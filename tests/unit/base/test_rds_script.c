@@ -17,6 +17,7 @@
 #include "base/conf.h"
 #include "base/rds.h"
 #include "tests/unit/support/rds_client.h"
+#include "tests/unit/support/secrets.h"
 
 #define TIME_OK "*2\r\n$10\r\n1700000000\r\n$6\r\n123456\r\n"
 #define MASTER "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"
@@ -30,7 +31,7 @@ struct act {
     int hangs_up, is_slow; /* byte by byte */
 };
 
-static char dir[32], address[64];
+static char address[64];
 static pid_t player;
 static struct rds_client client;
 
@@ -123,31 +124,19 @@ static int stop(void **state)
 
 static int make_dir(void **state)
 {
-    char path[64];
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    snprintf(dir, sizeof dir, "/tmp/tiffin-unit-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(address, sizeof address, "%s/redis.sock", dir);
-    snprintf(path, sizeof path, "%s/api", dir);
-    FILE *f = fopen(path, "we");
-    if (!f)
-        return -1;
-    fputs("sesame\n", f);
-    fclose(f);
-    conf.secrets_dir = dir;
+    secrets_make("api");
+    snprintf(address, sizeof address, "%s/redis.sock", conf.secrets_dir);
     return 0;
 }
 
 static int remove_dir(void **state)
 {
-    char path[64];
     (void)state;
-    snprintf(path, sizeof path, "%s/api", dir);
-    unlink(path);
     unlink(address);
-    return rmdir(dir);
+    secrets_remove();
+    return 0;
 }
 
 /* ---- greetings --------------------------------------------------------------------------------
